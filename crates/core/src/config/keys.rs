@@ -1,0 +1,487 @@
+//! Every key that the file may hold, what may stand behind it, and what it is for.
+//!
+//! The reader refuses whatever does not stand here, and the JSON Schema is made from it: neither knows a key that the
+//! other does not.
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// What it is called in messages and in the schema.
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [Key],
+}
+
+/// A key of a mapping.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    pub(crate) required: bool,
+    pub(crate) about: &'static str,
+}
+
+/// What may stand behind a key.
+#[derive(Debug)]
+pub(crate) enum Form {
+    Text,
+    Choice(&'static [&'static str]),
+    Flag,
+    True,
+    Count { least: u64 },
+    Duration,
+    Size,
+    Share,
+    Moment,
+    Object(&'static Object),
+    List { of: &'static Form, least: u64 },
+    Map { of: &'static Form, least: u64 },
+    OneOf(&'static [Form]),
+}
+
+const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
+    Key {
+        name,
+        form,
+        required: false,
+        about,
+    }
+}
+
+const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
+    Key {
+        name,
+        form,
+        required: true,
+        about,
+    }
+}
+
+const TEXTS: Form = Form::List {
+    of: &Form::Text,
+    least: 1,
+};
+const ANY_TEXTS: Form = Form::List {
+    of: &Form::Text,
+    least: 0,
+};
+
+/// The kinds of usage sources that this version knows.
+pub(crate) const USAGE_KINDS: &[&str] = &["file"];
+/// The kinds that rules may name: [`crate::model::Kind`].
+pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
+
+pub(crate) static CONFIG: Object = Object {
+    name: "configuration",
+    keys: &[
+        key(
+            "registries",
+            Form::List {
+                of: &Form::Object(&REGISTRY),
+                least: 0,
+            },
+            "The registries to scan.",
+        ),
+        key(
+            "usage",
+            Form::List {
+                of: &Form::Object(&USAGE),
+                least: 0,
+            },
+            "Who may refer to images.",
+        ),
+        key(
+            "policies",
+            Form::List {
+                of: &Form::Object(&POLICY),
+                least: 0,
+            },
+            "What may go. For a repository, the first policy that covers it applies. Without this key the built-in policy `standard` does.",
+        ),
+        key("limits", Form::Object(&LIMITS), "How much may go in one run."),
+        key(
+            "grace",
+            Form::Duration,
+            "How long an image is safe after its push. Default: 24h.",
+        ),
+        key(
+            "usage-memory",
+            Form::Duration,
+            "How long an image is safe after it was last seen in use. Default: 14d.",
+        ),
+        key(
+            "journal-memory",
+            Form::Duration,
+            "How long deleted manifests can be put back. Default: 90d.",
+        ),
+        key(
+            "protect",
+            ANY_TEXTS,
+            "What stays whatever the rules say: globs `[registry/]repository[:tag]`, or `repository@digest`.",
+        ),
+        key(
+            "immutable",
+            Form::List {
+                of: &Form::Object(&IMMUTABLE),
+                least: 0,
+            },
+            "Tags that are never removed.",
+        ),
+    ],
+};
+
+pub(crate) static REGISTRY: Object = Object {
+    name: "registry",
+    keys: &[
+        required(
+            "host",
+            Form::Text,
+            "The host, as it stands in image references: `registry.example.com:5000`.",
+        ),
+        key(
+            "aliases",
+            ANY_TEXTS,
+            "Other hosts under which images of this registry are referred to.",
+        ),
+        key(
+            "repositories",
+            TEXTS,
+            "Globs on the repositories to scan; `!` excludes. Default: all.",
+        ),
+        key(
+            "expects",
+            Form::OneOf(&[Form::Choice(&["none"]), TEXTS]),
+            "The usage sources without which nothing is deleted here, or `none`, said on purpose.",
+        ),
+        key(
+            "trust-created",
+            Form::Flag,
+            "Take a plausible build date for the age where the registry does not tell the push time. Default: false.",
+        ),
+        key(
+            "plain-http",
+            Form::Flag,
+            "Speak plain HTTP, not only to a loopback address. Default: false.",
+        ),
+        key(
+            "ca-file",
+            Form::Text,
+            "A PEM file with the certificate authorities to trust here.",
+        ),
+        key(
+            "client-certificate",
+            Form::Text,
+            "A PEM file with the client's certificate; needs `client-key`.",
+        ),
+        key(
+            "client-key",
+            Form::Text,
+            "A PEM file with the client's key; needs `client-certificate`.",
+        ),
+        key(
+            "username",
+            Form::Text,
+            "The user to log in as. The password comes from `docker login` or standard input.",
+        ),
+    ],
+};
+
+pub(crate) static USAGE: Object = Object {
+    name: "usage source",
+    keys: &[
+        required("name", Form::Text, "Its name, unique in the file."),
+        required("kind", Form::Choice(USAGE_KINDS), "What it is."),
+        required(
+            "paths",
+            TEXTS,
+            "Globs on the files: plain lists of image references, or the usage form.",
+        ),
+        key(
+            "covers",
+            TEXTS,
+            "Globs on `registry/repository`: what it could refer to. Default: all.",
+        ),
+        key(
+            "allow-empty",
+            Form::Flag,
+            "It may name no image, or far fewer than before, and still be complete. Default: false.",
+        ),
+    ],
+};
+
+pub(crate) static LIMITS: Object = Object {
+    name: "limits",
+    keys: &[
+        key(
+            "max-share",
+            Form::Share,
+            "A repository that would lose a greater share of its images is refused. Default: 50%.",
+        ),
+        key(
+            "keep-at-least",
+            Form::Count { least: 0 },
+            "The newest so many images of a repository are never deleted. Default: 1.",
+        ),
+        key(
+            "max-deletions",
+            Form::Count { least: 0 },
+            "At most so many images are deleted in one run. Default: no limit.",
+        ),
+    ],
+};
+
+pub(crate) static IMMUTABLE: Object = Object {
+    name: "immutable tags",
+    keys: &[
+        required("tags", TEXTS, "Globs on tags; `!` excludes."),
+        key(
+            "repositories",
+            TEXTS,
+            "Globs on repositories; `!` excludes. Default: all.",
+        ),
+        key("registries", TEXTS, "Globs on hosts; `!` excludes. Default: all."),
+    ],
+};
+
+pub(crate) static POLICY: Object = Object {
+    name: "policy",
+    keys: &[
+        key("name", Form::Text, "Its name, unique in the file."),
+        key(
+            "repositories",
+            TEXTS,
+            "Globs on the repositories it covers; `*` does not cross `/`, `**` does, `!` excludes. Default: all.",
+        ),
+        key(
+            "registries",
+            TEXTS,
+            "Globs on the hosts it covers; `!` excludes. Default: all.",
+        ),
+        key(
+            "untag",
+            Form::Flag,
+            "Also take expired tags off images that stay. Default: false.",
+        ),
+        required(
+            "rules",
+            Form::List {
+                of: &Form::Object(&RULE),
+                least: 1,
+            },
+            "Tried in order: the first that fits governs.",
+        ),
+    ],
+};
+
+pub(crate) static RULE: Object = Object {
+    name: "rule",
+    keys: &[
+        key("name", Form::Text, "Its name, unique in its policy."),
+        key(
+            "match",
+            Form::Object(&MATCH),
+            "What it speaks of; every key must hold. Default: every image.",
+        ),
+        key("keep", Form::Choice(&["always"]), "`always`: what fits stays."),
+        key(
+            "expire",
+            Form::OneOf(&[
+                Form::Object(&CONDITIONS),
+                Form::List {
+                    of: &Form::Object(&CONDITIONS),
+                    least: 1,
+                },
+            ]),
+            "When what fits may go: a mapping whose conditions must all hold, or a list of such, of which one suffices.",
+        ),
+        key(
+            "group-by",
+            Form::OneOf(&[Form::Choice(&["repository", "branch"]), Form::Object(&GROUP)]),
+            "Among what `beyond-newest` and `newest-per` rank. Default: repository.",
+        ),
+        key(
+            "order",
+            Form::Choice(&["time", "semver"]),
+            "What they rank by. Default: time.",
+        ),
+        key("unless", Form::Object(&UNLESS), "What stays whatever `expire` says."),
+    ],
+};
+
+pub(crate) static MATCH: Object = Object {
+    name: "match",
+    keys: &[
+        key("tags", TEXTS, "Globs on tags (`*`, `?`, `[…]`, `{a,b}`); `!` excludes."),
+        key(
+            "tags-regex",
+            Form::OneOf(&[Form::Text, TEXTS]),
+            "Regular expressions on tags, anchored at both ends.",
+        ),
+        key("untagged", Form::True, "Only images without a tag."),
+        key(
+            "kinds",
+            Form::List {
+                of: &Form::Choice(KINDS),
+                least: 1,
+            },
+            "Default: image; with `keep: always` all kinds.",
+        ),
+        key(
+            "labels",
+            Form::Map {
+                of: &Form::Text,
+                least: 1,
+            },
+            "A glob for each label or annotation.",
+        ),
+        key(
+            "platforms",
+            TEXTS,
+            "Globs on `os/architecture[/variant]`; `!` excludes.",
+        ),
+    ],
+};
+
+pub(crate) static CONDITIONS: Object = Object {
+    name: "conditions",
+    keys: &[
+        key("older-than", Form::Duration, "The age is more than that."),
+        key(
+            "not-pulled-for",
+            Form::Duration,
+            "Nobody pulled it for longer than that.",
+        ),
+        key(
+            "beyond-newest",
+            Form::Count { least: 0 },
+            "So many distinct images of its group are newer.",
+        ),
+        key("larger-than", Form::Size, "It holds more than that."),
+    ],
+};
+
+pub(crate) static GROUP: Object = Object {
+    name: "group-by",
+    keys: &[
+        key(
+            "regex",
+            Form::Text,
+            "A regular expression with a capture named `group`, searched for in the tag.",
+        ),
+        key("label", Form::Text, "The name of a label or annotation."),
+        key("branch", Form::Object(&BRANCH), "By branch, with patterns of your own."),
+    ],
+};
+
+pub(crate) static BRANCH: Object = Object {
+    name: "branch patterns",
+    keys: &[
+        key(
+            "suffixes",
+            TEXTS,
+            "Regular expressions for build suffixes, in place of commits and dates.",
+        ),
+        key(
+            "trunks",
+            TEXTS,
+            "Branches behind which a number is a build number, in place of main, master and the like.",
+        ),
+    ],
+};
+
+pub(crate) static UNLESS: Object = Object {
+    name: "unless",
+    keys: &[required(
+        "newest-per",
+        Form::Object(&NEWEST_PER),
+        "In each group, the newest image of each of the last so many that hold one stays.",
+    )],
+};
+
+pub(crate) static NEWEST_PER: Object = Object {
+    name: "newest-per",
+    keys: &[
+        key("day", Form::Count { least: 1 }, "Days (UTC)."),
+        key("week", Form::Count { least: 1 }, "ISO weeks (UTC)."),
+        key("month", Form::Count { least: 1 }, "Months (UTC)."),
+        key("year", Form::Count { least: 1 }, "Years (UTC)."),
+    ],
+};
+
+pub(crate) static CASES: Object = Object {
+    name: "policy test",
+    keys: &[
+        key(
+            "policy",
+            Form::Text,
+            "The configuration whose policies are tested. Default: the one in force.",
+        ),
+        required("now", Form::Moment, "The moment at which the policy is asked."),
+        required("repository", Form::Text, "Where the images are: `registry/repository`."),
+        key(
+            "pull-data-since",
+            Form::Moment,
+            "Since when pulls are known. Default: ever, if any image has `last-pulled`.",
+        ),
+        required(
+            "images",
+            Form::List {
+                of: &Form::Object(&CASE),
+                least: 1,
+            },
+            "The images and what shall become of them.",
+        ),
+    ],
+};
+
+pub(crate) static CASE: Object = Object {
+    name: "image",
+    keys: &[
+        key("tags", TEXTS, "Its tags."),
+        key(
+            "untagged",
+            Form::OneOf(&[Form::True, Form::Moment]),
+            "It has no tag; or since when.",
+        ),
+        key("kind", Form::Choice(KINDS), "Default: image."),
+        key("pushed", Form::Moment, "When it was pushed, as the registry tells."),
+        key("created", Form::Moment, "When it was built."),
+        key(
+            "first-seen",
+            Form::Moment,
+            "When jettison first saw it. Default: when it was pushed, else built.",
+        ),
+        key("tagged", Form::Moment, "When its tags were set."),
+        key("last-pulled", Form::Moment, "When it was last pulled."),
+        key(
+            "labels",
+            Form::Map {
+                of: &Form::Text,
+                least: 1,
+            },
+            "Its labels.",
+        ),
+        key(
+            "annotations",
+            Form::Map {
+                of: &Form::Text,
+                least: 1,
+            },
+            "Its annotations.",
+        ),
+        key("platform", Form::Text, "`os/architecture[/variant]`."),
+        key("size", Form::Size, "What it holds."),
+        key("in-use", Form::True, "Somebody refers to it."),
+        required(
+            "expect",
+            Form::OneOf(&[
+                Form::Choice(&["keep", "expire"]),
+                Form::Map {
+                    of: &Form::Choice(&["keep", "expire"]),
+                    least: 1,
+                },
+            ]),
+            "What shall become of it: one verdict for all its tags, or one for each.",
+        ),
+        key("by", Form::Text, "The rule, hold or reason code that shall decide."),
+    ],
+};

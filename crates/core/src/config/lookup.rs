@@ -1,0 +1,76 @@
+//! What the other parts of the core ask a configuration.
+
+use std::sync::LazyLock;
+
+use super::{Config, Expects, RegistryConfig};
+use crate::model::RegistryHost;
+use crate::policy::{NameGlobs, Policy, standard};
+
+/// The built-in policy, made once.
+static STANDARD: LazyLock<[Policy; 1]> = LazyLock::new(|| [standard()]);
+
+impl Config {
+    /// The policies that apply: the configured ones, else the built-in `standard`.
+    pub fn policies(&self) -> &[Policy] {
+        self.policies.as_deref().unwrap_or(STANDARD.as_slice())
+    }
+
+    /// The configured registry of that name or alias.
+    pub fn registry(&self, host: &RegistryHost) -> Option<&RegistryConfig> {
+        self.registries
+            .iter()
+            .find(|registry| registry.host == *host || registry.aliases.contains(host))
+    }
+
+    /// The name under which a host is managed: that of the registry it is an alias of, else its own.
+    pub fn canonical_host(&self, host: &RegistryHost) -> RegistryHost {
+        self.registry(host)
+            .map_or_else(|| host.clone(), |registry| registry.host.clone())
+    }
+
+    /// Whether an image without a push time is as old as its build date says (`trust-created`).
+    pub fn trusts_created(&self, host: &RegistryHost) -> bool {
+        self.registry(host).is_some_and(|registry| registry.trust_created)
+    }
+
+    /// Trusts build dates of these registries, configured or not (`--trust-created`).
+    pub fn trust_created_of<'h>(&mut self, hosts: impl IntoIterator<Item = &'h RegistryHost>) {
+        for host in hosts {
+            match self.registries.iter_mut().find(|registry| registry.host == *host) {
+                Some(registry) => registry.trust_created = true,
+                None => self.registries.push(RegistryConfig {
+                    trust_created: true,
+                    ..RegistryConfig::new(host.clone())
+                }),
+            }
+        }
+    }
+}
+
+impl RegistryConfig {
+    /// A registry about which nothing but its name is said.
+    pub fn new(host: RegistryHost) -> Self {
+        Self {
+            host,
+            aliases: Vec::new(),
+            repositories: NameGlobs::all(),
+            expects: Expects::default(),
+            trust_created: false,
+            plain_http: false,
+            ca_file: None,
+            client_certificate: None,
+            client_key: None,
+            username: None,
+        }
+    }
+}
+
+impl Expects {
+    /// The names of the expected sources.
+    pub fn sources(&self) -> &[String] {
+        match self {
+            Self::Unset | Self::None => &[],
+            Self::Sources(names) => names,
+        }
+    }
+}

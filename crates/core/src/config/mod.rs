@@ -1,0 +1,189 @@
+//! The configuration file, `jettison.yaml`: text in, checked values or diagnostics out.
+//!
+//! Nothing here opens a file: the caller hands in the text and a name for it. Nothing is read from the environment
+//! either, and no secret belongs into the file.
+
+mod diagnostic;
+pub(crate) mod keys;
+mod lookup;
+mod protect;
+mod read;
+pub(crate) mod reader;
+mod schema;
+mod share;
+pub(crate) mod tree;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub(crate) use diagnostic::{Source, quoted};
+pub use protect::{ImmutableTags, InvalidProtectPattern, ProtectPattern};
+pub use schema::{cases_schema, schema};
+pub use share::{InvalidShare, Share};
+
+use std::collections::BTreeSet;
+
+use crate::model::RegistryHost;
+use crate::policy::{NameGlobs, Period, Policy};
+
+/// What a user configured. The default is what an empty file means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The registries to scan.
+    pub registries: Vec<RegistryConfig>,
+    /// Who may refer to images.
+    pub usage: Vec<UsageSourceConfig>,
+    /// The policies in order; `None` if the file does not speak of policies, then the built-in one applies.
+    pub policies: Option<Vec<Policy>>,
+    /// How much may go in one run.
+    pub limits: Limits,
+    /// How long an image is safe after its push.
+    pub grace: Period,
+    /// How long an image is safe after it was last seen in use.
+    pub usage_memory: Period,
+    /// How long the journal is kept.
+    pub journal_memory: Period,
+    /// What stays whatever the rules say.
+    pub protect: Vec<ProtectPattern>,
+    /// Tags that are never removed.
+    pub immutable: Vec<ImmutableTags>,
+    /// The keys that the file names, `limits.max-share` for those under `limits`.
+    named: BTreeSet<&'static str>,
+}
+
+/// How much may go in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The fuse: a repository that would lose a greater share of its roots of one kind is refused.
+    pub max_share: Share,
+    /// The newest so many image roots of a repository are never deleted.
+    pub keep_at_least: u64,
+    /// The brake: how many roots may be deleted in one run.
+    pub max_deletions: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_share: Share::percent(50),
+            keep_at_least: 1,
+            max_deletions: None,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            registries: Vec::new(),
+            usage: Vec::new(),
+            policies: None,
+            limits: Limits::default(),
+            grace: Period::hours(24),
+            usage_memory: Period::days(14),
+            journal_memory: Period::days(90),
+            protect: Vec::new(),
+            immutable: Vec::new(),
+            named: BTreeSet::new(),
+        }
+    }
+}
+
+/// A registry to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// The host, as it stands in image references.
+    pub host: RegistryHost,
+    /// Other names under which images of this registry are referred to.
+    pub aliases: Vec<RegistryHost>,
+    /// The repositories to scan.
+    pub repositories: NameGlobs,
+    /// The usage sources without which nothing is deleted here.
+    pub expects: Expects,
+    /// Whether an image without a push time is as old as its build date says.
+    pub trust_created: bool,
+    /// Whether to speak plain HTTP to a host that is not a loopback address.
+    pub plain_http: bool,
+    /// A PEM file with the certificate authorities to trust here.
+    pub ca_file: Option<String>,
+    /// A PEM file with the client's certificate.
+    pub client_certificate: Option<String>,
+    /// A PEM file with the client's key.
+    pub client_key: Option<String>,
+    /// The user to log in as. Passwords come from `docker login` or standard input, never from the file.
+    pub username: Option<String>,
+}
+
+/// Which usage sources a registry expects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Expects {
+    /// The file does not say.
+    #[default]
+    Unset,
+    /// None, and the file says so on purpose: `expects: none`.
+    None,
+    /// These.
+    Sources(Vec<String>),
+}
+
+/// Who may refer to images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageSourceConfig {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// What it is, and where.
+    pub kind: UsageKind,
+    /// Globs on `registry/repository`: what it could refer to.
+    pub covers: NameGlobs,
+    /// Whether it may name no image of a managed registry, or far fewer than before, and still be complete.
+    pub allow_empty: bool,
+}
+
+/// What a usage source is, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageKind {
+    /// Files, each a plain list of image references or in the usage form.
+    File {
+        /// Globs on the paths of the files.
+        paths: Vec<String>,
+    },
+}
+
+impl UsageKind {
+    /// The word that the configuration and the usage form use.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+        }
+    }
+}
+
+impl Config {
+    /// This configuration with everything that `policy_file` names in its place (`--policy FILE`).
+    /// `protect` and `immutable` are united: another file cannot take protection away.
+    #[must_use]
+    pub fn overridden_by(mut self, policy_file: Self) -> Self {
+        let names = |key| policy_file.named.contains(key);
+        macro_rules! replace {
+            ($($key:literal => $($field:ident).+;)*) => {
+                $(if names($key) { self.$($field).+ = policy_file.$($field).+.clone(); })*
+            };
+        }
+        replace! {
+            "registries" => registries;
+            "usage" => usage;
+            "policies" => policies;
+            "limits.max-share" => limits.max_share;
+            "limits.keep-at-least" => limits.keep_at_least;
+            "limits.max-deletions" => limits.max_deletions;
+            "grace" => grace;
+            "usage-memory" => usage_memory;
+            "journal-memory" => journal_memory;
+        }
+        self.protect.extend(policy_file.protect);
+        self.immutable.extend(policy_file.immutable);
+        self.named.extend(policy_file.named);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

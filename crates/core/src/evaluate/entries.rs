@@ -1,0 +1,182 @@
+//! Roots and entries: what stands for itself in a repository, and since when.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::Facts;
+use crate::graph::{Graph, Node};
+use crate::model::{Inventory, Kind, Manifest, Repository, TagEntry};
+
+/// What a rule judges: a tag of a root, or a root without an ordinary tag.
+#[derive(Debug, Clone)]
+pub(super) struct Entry<'a> {
+    pub(super) root: Node,
+    /// The ordinary tag; `None` for an untagged root or an orphan.
+    pub(super) tag: Option<&'a TagEntry>,
+    /// When its image arrived or its tag was set, whichever is later.
+    pub(super) time: Option<Timestamp>,
+}
+
+/// A manifest that stands for itself.
+#[derive(Debug, Clone)]
+pub(super) struct Root<'a> {
+    pub(super) node: Node,
+    pub(super) kind: Kind,
+    /// An orphan whose subject nobody has proven absent.
+    pub(super) unproven: bool,
+    pub(super) entries: Vec<Entry<'a>>,
+}
+
+impl Root<'_> {
+    /// The time of its newest entry.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(|entry| entry.time).max()
+    }
+}
+
+/// Finds the roots of repositories. A digest counts as held nowhere only where a registry was read whole.
+#[derive(Debug)]
+pub(super) struct Roots<'a> {
+    facts: &'a Facts<'a>,
+    present: BTreeSet<(&'a crate::model::RegistryHost, &'a crate::model::Digest)>,
+}
+
+impl<'a> Roots<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
+        let manifests = |inventory: &'a Inventory| {
+            inventory.repositories.iter().flat_map(|repository| {
+                repository
+                    .manifests
+                    .iter()
+                    .map(move |manifest| (&repository.registry, &manifest.digest))
+            })
+        };
+        Self {
+            facts,
+            present: manifests(facts.inventory).collect(),
+        }
+    }
+
+    /// The roots of one repository, in the order of their digests.
+    pub(super) fn of(&self, repository: &Repository, graph: &Graph<'a>) -> Vec<Root<'a>> {
+        graph
+            .nodes()
+            .filter_map(|node| self.root(repository, graph, node))
+            .collect()
+    }
+
+    fn root(&self, repository: &Repository, graph: &Graph<'a>, node: Node) -> Option<Root<'a>> {
+        let manifest = graph.manifest(node)?;
+        let arrived = self.arrival(repository, graph, node);
+        let tagged: Vec<Entry<'a>> = graph
+            .ordinary_tags(node)
+            .map(|tag| Entry {
+                root: node,
+                tag: Some(tag),
+                time: latest([arrived, given(tag.updated_at)]),
+            })
+            .collect();
+        if !tagged.is_empty() {
+            return Some(Root {
+                node,
+                kind: manifest.kind,
+                unproven: false,
+                entries: tagged,
+            });
+        }
+        let attached = !graph.subjects(node).is_empty();
+        if attached
+            && graph
+                .subjects(node)
+                .iter()
+                .any(|subject| graph.manifest(*subject).is_some())
+        {
+            return None;
+        }
+        if !attached && !graph.parents(node).is_empty() {
+            return None;
+        }
+        let set = graph.tags(node).iter().filter_map(|tag| given(tag.updated_at)).max();
+        let time = latest([arrived, given(manifest.untagged_at), set]);
+        let unproven = attached
+            && !graph
+                .subjects(node)
+                .iter()
+                .all(|subject| self.absent(repository, graph, *subject));
+        let kind = if attached { Kind::Orphan } else { manifest.kind };
+        Some(Root {
+            node,
+            kind,
+            unproven,
+            entries: vec![Entry {
+                root: node,
+                tag: None,
+                time,
+            }],
+        })
+    }
+
+    /// The registry answered 404 for it here, was read whole, and holds it nowhere else.
+    fn absent(&self, repository: &Repository, graph: &Graph<'_>, subject: Node) -> bool {
+        let digest = graph.digest(subject);
+        let inventory = self.facts.inventory;
+        let read_whole = inventory.complete_registries.contains(&repository.registry)
+            && inventory
+                .repositories
+                .iter()
+                .all(|other| other.registry != repository.registry || other.gaps.is_empty());
+        repository.missing.contains(digest) && read_whole && !self.present.contains(&(&repository.registry, digest))
+    }
+
+    /// When the image arrived, as far as that is known (design, section 4).
+    fn arrival(&self, repository: &Repository, graph: &Graph<'_>, node: Node) -> Option<Timestamp> {
+        let manifest = graph.manifest(node)?;
+        given(manifest.pushed_at)
+            .or_else(|| seen_to_arrive(repository, manifest))
+            .or_else(|| built(graph, node, self.facts.now))
+    }
+}
+
+/// The first sight of a manifest that an earlier complete scan did not have.
+pub(super) fn seen_to_arrive(repository: &Repository, manifest: &Manifest) -> Option<Timestamp> {
+    let (seen, since) = (manifest.first_seen_at?, repository.scanned_since?);
+    (since < seen).then_some(seen)
+}
+
+/// The plausible build date of an image; of an index its own, else the newest among its children.
+pub(super) fn built(graph: &Graph<'_>, node: Node, now: Timestamp) -> Option<Timestamp> {
+    let own = |node: Node| plausible_build_date(graph.manifest(node)?, now);
+    own(node).or_else(|| {
+        graph
+            .reach(node, |graph, node| graph.children(node))
+            .into_iter()
+            .filter_map(own)
+            .max()
+    })
+}
+
+const CREATED: &str = "org.opencontainers.image.created";
+
+fn plausible_build_date(manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
+    let limit = now
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MAX);
+    let plausible = |date: Timestamp| given(Some(date)).filter(|date| *date <= limit);
+    let annotated = || manifest.annotations.get(CREATED)?.parse::<Timestamp>().ok();
+    manifest
+        .created_at
+        .and_then(plausible)
+        .or_else(|| annotated().and_then(plausible))
+}
+
+/// A date from before Docker's first release says nothing: it is a placeholder (1970, 1980, year 1).
+pub(super) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
+    /// 2013-03-20T00:00:00Z, Docker's first release.
+    const FIRST_RELEASE: i64 = 1_363_737_600;
+    date.filter(|date| date.as_second() >= FIRST_RELEASE)
+}
+
+fn latest<const N: usize>(times: [Option<Timestamp>; N]) -> Option<Timestamp> {
+    times.into_iter().flatten().max()
+}

@@ -1,0 +1,227 @@
+//! Usage, indexed for questions: who uses this digest, this tag; and which source may not have said all.
+//!
+//! Fails closed: whatever cannot be understood makes its source partial, and never drops a use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{elapsed, length};
+use crate::config::Config;
+use crate::facts::Facts;
+use crate::model::{
+    Digest, ImageReference, InvalidReference, Reference, RegistryHost, RepositoryName, SourceReport, SourceStatus, Tag,
+    Usage,
+};
+use crate::policy::NameGlobs;
+use crate::reason::Hold;
+
+/// One use of an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use {
+    /// `in-use`, or `recently-used` if it is over.
+    pub(super) hold: Hold,
+    /// Who uses it, for people.
+    pub(super) by: String,
+}
+
+/// A source that did not say everything, and which repositories that matters to.
+#[derive(Debug)]
+struct PartialSource {
+    name: String,
+    why: String,
+    covers: NameGlobs,
+}
+
+/// Everything that usage says, ready to be asked.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    by_digest: BTreeMap<Digest, BTreeSet<Use>>,
+    by_tag: BTreeMap<(RegistryHost, RepositoryName, Tag), BTreeSet<Use>>,
+    /// Tag references to hosts that no scanned registry has.
+    elsewhere: BTreeMap<(RepositoryName, Tag), BTreeSet<(RegistryHost, Use)>>,
+    partial: Vec<PartialSource>,
+    /// Per registry: sources that it expects and that did not answer completely.
+    unanswered: BTreeMap<RegistryHost, Vec<String>>,
+}
+
+impl Uses {
+    /// Indexes the usage of `facts`.
+    pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let scanned: BTreeSet<&RegistryHost> = facts
+            .inventory
+            .repositories
+            .iter()
+            .map(|repository| &repository.registry)
+            .collect();
+        let mut uses = Self {
+            unanswered: unanswered(facts),
+            ..Self::default()
+        };
+        let Some(usage) = facts.usage else { return uses };
+        for source in &usage.sources {
+            let mut why = stated_gaps(source);
+            for reference in &source.references {
+                let Some(hold) = hold_of(reference, usage, facts) else {
+                    continue;
+                };
+                let used = Use {
+                    hold,
+                    by: describe(reference, source),
+                };
+                if let Err(error) = uses.add(reference, used, facts.config, &scanned) {
+                    why.get_or_insert_with(|| format!("it names an image that cannot be understood: {error}"));
+                }
+            }
+            if let Some(why) = why {
+                uses.partial.push(PartialSource {
+                    name: source.name.clone(),
+                    why,
+                    covers: covers(source),
+                });
+            }
+        }
+        uses
+    }
+
+    fn add(
+        &mut self,
+        reference: &Reference,
+        used: Use,
+        config: &Config,
+        scanned: &BTreeSet<&RegistryHost>,
+    ) -> Result<(), InvalidReference> {
+        if let Some(digest) = &reference.digest {
+            self.by_digest.entry(digest.clone()).or_default().insert(used.clone());
+        }
+        let text = bare(&reference.image);
+        if let Ok(digest) = text.parse::<Digest>() {
+            self.by_digest.entry(digest).or_default().insert(used);
+            return Ok(());
+        }
+        if text.is_empty() && reference.digest.is_some() {
+            return Ok(());
+        }
+        let image: ImageReference = text.parse()?;
+        if let Some(digest) = &image.digest {
+            self.by_digest.entry(digest.clone()).or_default().insert(used.clone());
+        }
+        let Some(tag) = image.effective_tag() else {
+            return Ok(());
+        };
+        let host = config.canonical_host(&image.registry);
+        if scanned.contains(&host) {
+            self.by_tag
+                .entry((host, image.repository, tag))
+                .or_default()
+                .insert(used);
+        } else {
+            self.elsewhere
+                .entry((image.repository, tag))
+                .or_default()
+                .insert((image.registry, used));
+        }
+        Ok(())
+    }
+
+    /// Who refers to this digest, in whatever repository.
+    pub(super) fn of_digest(&self, digest: &Digest) -> impl Iterator<Item = &Use> {
+        self.by_digest.get(digest).into_iter().flatten()
+    }
+
+    /// Who refers to this tag, by its own registry or by one that nobody scans.
+    pub(super) fn of_tag(&self, registry: &RegistryHost, repository: &RepositoryName, tag: &Tag) -> Vec<Use> {
+        let own = self.by_tag.get(&(registry.clone(), repository.clone(), tag.clone()));
+        let elsewhere = self.elsewhere.get(&(repository.clone(), tag.clone()));
+        let elsewhere = elsewhere.into_iter().flatten().map(|(host, used)| Use {
+            hold: used.hold,
+            by: format!("{} (as {host}/{repository}:{tag})", used.by),
+        });
+        own.into_iter().flatten().cloned().chain(elsewhere).collect()
+    }
+
+    /// Hosts that references name, that no scanned registry has, and whose path and tag protect something here.
+    pub(super) fn missing_aliases(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> impl Iterator<Item = &RegistryHost> {
+        let key = (repository.clone(), tag.clone());
+        self.elsewhere.get(&key).into_iter().flatten().map(|(host, _)| host)
+    }
+
+    /// Why usage is not known completely for a repository, one sentence a source.
+    pub(super) fn incomplete(&self, registry: &RegistryHost, repository: &RepositoryName) -> Vec<String> {
+        let expected = self.unanswered.get(registry).into_iter().flatten().cloned();
+        let covering = self
+            .partial
+            .iter()
+            .filter(|source| source.covers.fits(&format!("{registry}/{repository}")));
+        let partial = covering.map(|source| format!("usage source {} is partial: {}", source.name, source.why));
+        expected.chain(partial).collect()
+    }
+
+    /// Every source that is partial, with the reason, for the plan's warnings.
+    pub(super) fn partial_sources(&self) -> impl Iterator<Item = String> {
+        self.partial
+            .iter()
+            .map(|source| format!("usage source {} is partial: {}", source.name, source.why))
+    }
+}
+
+/// Engines put a scheme in front of image ids.
+fn bare(image: &str) -> &str {
+    ["docker-pullable://", "docker://"]
+        .iter()
+        .find_map(|scheme| image.strip_prefix(scheme))
+        .unwrap_or(image)
+}
+
+/// A use that is over holds for `usage-memory`, then no longer. A use without an end is a present one.
+fn hold_of(reference: &Reference, usage: &Usage, facts: &Facts<'_>) -> Option<Hold> {
+    match reference.last_seen_at {
+        Some(seen) if seen < usage.taken_at => {
+            (elapsed(seen, facts.now) <= length(facts.config.usage_memory)).then_some(Hold::RecentlyUsed)
+        }
+        _ => Some(Hold::InUse),
+    }
+}
+
+fn describe(reference: &Reference, source: &SourceReport) -> String {
+    if reference.used_by.is_empty() {
+        source.name.clone()
+    } else {
+        reference.used_by.clone()
+    }
+}
+
+fn stated_gaps(source: &SourceReport) -> Option<String> {
+    match (source.gaps.first(), source.status) {
+        (Some(gap), _) => Some(gap.to_string()),
+        (None, SourceStatus::Partial) => Some("it did not answer completely".to_owned()),
+        (None, SourceStatus::Complete) => None,
+    }
+}
+
+/// A glob that cannot be read could mean anything, so it covers everything.
+fn covers(source: &SourceReport) -> NameGlobs {
+    NameGlobs::new(&source.covers).unwrap_or_else(|_| NameGlobs::all())
+}
+
+/// Expected sources that are not configured, or that did not answer completely.
+fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<String>> {
+    let complete = |name: &String| {
+        let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
+        let mut named = sources.iter().filter(|source| source.name == *name).peekable();
+        named.peek().is_some() && named.all(|source| stated_gaps(source).is_none())
+    };
+    let mut unanswered: BTreeMap<RegistryHost, Vec<String>> = BTreeMap::new();
+    for registry in &facts.config.registries {
+        for name in registry.expects.sources().iter().filter(|name| !complete(name)) {
+            let sentence = format!(
+                "usage source {name} is expected for {} and did not answer completely",
+                registry.host
+            );
+            unanswered.entry(registry.host.clone()).or_default().push(sentence);
+        }
+    }
+    unanswered
+}

@@ -1,0 +1,11 @@
+//! What jettison decides, and nothing else.
+pub mod config;
+pub mod evaluate;
+pub mod facts;
+pub mod graph;
+pub mod model;
+pub mod plan;
+pub mod policy;
+pub mod reason;
+pub mod recognise;
+pub mod verify;

@@ -1,0 +1,201 @@
+//! Content digests: the only name of a manifest or blob that never moves.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// A content digest, `algorithm:encoded` (image-spec, descriptor.md, "Digests").
+///
+/// Only the registered algorithms `sha256` and `sha512` are accepted, because jettison never
+/// trusts a digest that it cannot compute itself. Orders as its text does.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(Repr);
+
+/// `sha256` is stored in place: large repositories hold millions of them.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Sha256([u8; 32]),
+    Sha512(Box<[u8; 64]>),
+}
+
+/// Why a text is not a digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a digest: expected sha256: and 64 lower-case hex digits (or sha512: and 128)")]
+pub struct InvalidDigest {
+    text: String,
+}
+
+impl Digest {
+    /// The `sha256` digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Repr::Sha256(Sha256::digest(bytes).into()))
+    }
+
+    /// Whether `bytes` hash to this digest, in the digest's own algorithm.
+    pub fn fits(&self, bytes: &[u8]) -> bool {
+        match &self.0 {
+            Repr::Sha256(expected) => Sha256::digest(bytes).as_slice() == expected,
+            Repr::Sha512(expected) => Sha512::digest(bytes).as_slice() == expected.as_slice(),
+        }
+    }
+
+    /// The algorithm, `sha256` or `sha512`.
+    pub fn algorithm(&self) -> &'static str {
+        match self.0 {
+            Repr::Sha256(_) => "sha256",
+            Repr::Sha512(_) => "sha512",
+        }
+    }
+
+    /// The encoded part: lower-case hex.
+    pub fn hex(&self) -> String {
+        self.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// `sha256:` and the first twelve hex digits, for people.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(self.algorithm().len() + 1 + 12);
+        text
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Sha256(bytes) => bytes,
+            Repr::Sha512(bytes) => bytes.as_slice(),
+        }
+    }
+}
+
+impl Ord for Digest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.algorithm(), self.bytes()).cmp(&(other.algorithm(), other.bytes()))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.algorithm())?;
+        f.write_str(":")?;
+        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidDigest {
+            text: text.chars().take(160).collect(),
+        };
+        let (algorithm, encoded) = text.split_once(':').ok_or_else(invalid)?;
+        match algorithm {
+            "sha256" => decode::<32>(encoded).map(|bytes| Self(Repr::Sha256(bytes))),
+            "sha512" => decode::<64>(encoded).map(|bytes| Self(Repr::Sha512(Box::new(bytes)))),
+            _ => None,
+        }
+        .ok_or_else(invalid)
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidDigest;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+/// Exactly `N` bytes of lower-case hex; upper case is not canonical (image-spec, descriptor.md).
+fn decode<const N: usize>(encoded: &str) -> Option<[u8; N]> {
+    let encoded = encoded.as_bytes();
+    if encoded.len() != N * 2 {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(encoded.chunks_exact(2)) {
+        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn nibble(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_prints() {
+        for digest in [Digest::of(b"x"), format!("sha512:{}", "0a".repeat(64)).parse().unwrap()] {
+            assert_eq!(digest.to_string().parse::<Digest>(), Ok(digest));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_digest() {
+        let upper = Digest::of(b"x").to_string().to_uppercase();
+        for text in [
+            "",
+            "sha256:",
+            "sha256:abc",
+            "md5:0123",
+            &upper,
+            &format!("sha256:{}", "g".repeat(64)),
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn orders_as_its_text() {
+        let mut digests: Vec<Digest> = (0..64_u8).map(|n| Digest::of(&[n])).collect();
+        digests.push(format!("sha512:{}", "00".repeat(64)).parse().unwrap());
+        let mut texts: Vec<String> = digests.iter().map(Digest::to_string).collect();
+        digests.sort();
+        texts.sort();
+        assert_eq!(digests.iter().map(Digest::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn fits_only_its_own_bytes() {
+        let sha512: Digest = format!("sha512:{}", Digest512::hex(b"x")).parse().unwrap();
+        assert!(sha512.fits(b"x") && !sha512.fits(b"y"));
+        assert!(Digest::of(b"x").fits(b"x") && !Digest::of(b"x").fits(b"y"));
+    }
+
+    struct Digest512;
+    impl Digest512 {
+        fn hex(bytes: &[u8]) -> String {
+            Sha512::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Who refers to which image, per source.
+//!
+//! These types are the JSON form of `jettison usage --out` as well.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Gap, Schema};
+
+/// What every usage source said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The version of this form; always 1.
+    pub schema: Schema,
+    /// When the sources were asked.
+    pub taken_at: Timestamp,
+    /// One report a source.
+    #[serde(default)]
+    pub sources: Vec<SourceReport>,
+}
+
+/// What one source (a cluster, a host, a file) said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// The name given to it in the configuration.
+    pub name: String,
+    /// What kind of source it is: `kubernetes`, `file`, …
+    #[serde(default)]
+    pub kind: String,
+    /// Whether it said everything it knows.
+    pub status: SourceStatus,
+    /// Globs of `registry/repository` that this source could refer to.
+    #[serde(default = "everything")]
+    pub covers: Vec<String>,
+    /// What it could not tell. One that says complete and lists gaps is partial.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// The images it refers to.
+    #[serde(default)]
+    pub references: Vec<Reference>,
+}
+
+/// Whether a source said everything it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceStatus {
+    /// It did.
+    Complete,
+    /// It did not, or may not have.
+    Partial,
+}
+
+/// One image that somebody refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    /// The reference as it is written, `registry.example.com/apps/web:main`.
+    #[serde(default)]
+    pub image: String,
+    /// What it resolved to, where the source knows: a manifest's digest, or its config's.
+    #[serde(default)]
+    pub digest: Option<Digest>,
+    /// Who refers to it, for people: `Pod shop/web-0 container web`.
+    #[serde(default)]
+    pub used_by: String,
+    /// When it was last seen in use, if that is over.
+    #[serde(default)]
+    pub last_seen_at: Option<Timestamp>,
+}
+
+fn everything() -> Vec<String> {
+    vec!["**".to_owned()]
+}

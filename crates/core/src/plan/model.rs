@@ -1,0 +1,151 @@
+//! The plan as a value: an ordered list of actions, named by the hash of its content.
+//!
+//! These types are the JSON form of `jettison plan --out` as well. After a plan no choice remains.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Origin;
+use crate::model::{Digest, Kind, RegistryHost, RepositoryName, Schema, Tag, Undo};
+use crate::reason::{Reason, Ruling};
+use crate::verify::Violation;
+
+/// What would be done, why everything else stays, and what stands in the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of this form; always 1.
+    pub schema: Schema,
+    /// The hash of everything below, in hex.
+    pub id: String,
+    /// The moment the decisions are made for.
+    pub now: Timestamp,
+    /// Where the facts came from; only a plan from registries just read can be applied.
+    pub origin: Origin,
+    /// The usage sources that had a say. An apply asks the same ones again.
+    pub usage_sources: Vec<String>,
+    /// What to do, in this order.
+    pub actions: Vec<Action>,
+    /// The entries that stay.
+    pub kept: Vec<Kept>,
+    /// The entries that should go and cannot.
+    pub blocked: Vec<Kept>,
+    /// What the limits did.
+    pub limits: LimitsReport,
+    /// Laws that the plan would break. One that breaks any is never applied.
+    pub violations: Vec<Violation>,
+    /// What a reader should know: partial sources, missing aliases.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The hash of the plan's content, in hex: of its compact JSON with an empty `id`.
+    pub fn compute_id(&self) -> String {
+        let content = Self {
+            id: String::new(),
+            ..self.clone()
+        };
+        // Serialising plain structs with text keys cannot fail; an empty text would only make the id unfit.
+        Digest::of(serde_json::to_string(&content).unwrap_or_default().as_bytes()).hex()
+    }
+
+    /// Whether the content is what the id names.
+    pub fn is_unaltered(&self) -> bool {
+        self.id == self.compute_id()
+    }
+}
+
+/// One step: the deletion of one manifest, or the removal of tags from one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// What to do.
+    pub action: ActionKind,
+    /// The registry.
+    pub registry: RegistryHost,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The manifest.
+    pub digest: Digest,
+    /// What it is.
+    pub kind: Kind,
+    /// The tags that go: all of a deleted manifest, or the removed ones.
+    pub tags: Vec<Tag>,
+    /// The bytes this step frees beyond those that earlier steps free.
+    pub bytes: u64,
+    /// The fuse of its repository is blown: shown, and not done until somebody accepts the share.
+    pub refused: bool,
+    /// How far this step can be taken back on that registry.
+    pub undo: Undo,
+    /// The moment its age counts from, if known.
+    pub time: Option<Timestamp>,
+    /// Why.
+    pub reason: Reason,
+    /// The rule that expires each tag, where the root carries several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<ExpiredTag>,
+}
+
+/// A tag of a deleted root, and the rule that expires it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiredTag {
+    /// The tag.
+    pub tag: Tag,
+    /// The rule.
+    pub ruling: Ruling,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionKind {
+    /// Delete the manifest with all its tags.
+    Delete,
+    /// Remove the tags; the manifest stays.
+    Untag,
+}
+
+/// An entry that stays, or that cannot go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The registry.
+    pub registry: RegistryHost,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The manifest.
+    pub digest: Digest,
+    /// What it is.
+    pub kind: Kind,
+    /// The entry's tag; `None` for a root without an ordinary tag.
+    pub tag: Option<Tag>,
+    /// The moment its age counts from, if known.
+    pub time: Option<Timestamp>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What the limits did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsReport {
+    /// Repositories whose fuse is blown.
+    pub refused: Vec<Refused>,
+    /// Roots that wait for a later run.
+    pub waiting: u64,
+}
+
+/// A repository whose fuse is blown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The registry.
+    pub registry: RegistryHost,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The kind of which too many would go.
+    pub kind: Kind,
+    /// The share that would go, 0 to 1.
+    pub share: f64,
+}

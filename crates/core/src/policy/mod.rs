@@ -1,0 +1,171 @@
+//! What users want: policies, their rules, and what these speak of.
+//!
+//! Everything here is checked when it is read and cannot be wrong later. Nothing here looks at a registry, and
+//! nothing decides: [`crate::evaluate`] does.
+
+mod branch;
+pub mod calendar;
+pub mod cases;
+mod glob;
+mod group;
+mod matching;
+mod pattern;
+mod period;
+pub(crate) mod read;
+mod size;
+mod standard;
+pub mod version;
+
+pub use branch::BranchPatterns;
+pub use glob::{InvalidGlob, NameGlobs, TagPatterns};
+pub use group::{GroupBy, GroupRegex, InvalidGroupRegex};
+pub use matching::{Candidate, Match};
+pub use period::{InvalidPeriod, Period};
+pub use size::{ByteSize, InvalidSize};
+pub use standard::{STANDARD_YAML, standard};
+
+use matching::Need;
+
+use crate::model::{Kind, RegistryHost, RepositoryName};
+
+/// A policy: the rules for some repositories. The first policy that covers a repository governs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Its name, unique in its file; `policy 2` if it was given none.
+    pub name: String,
+    /// The repositories it covers, by name.
+    pub repositories: NameGlobs,
+    /// The registries it covers, by host.
+    pub registries: NameGlobs,
+    /// Whether expired tags are also taken off images that stay.
+    pub untag: bool,
+    /// Its rules, tried in order; the first that fits an entry governs it.
+    pub rules: Vec<Rule>,
+    /// The line it begins on.
+    pub line: u32,
+}
+
+impl Policy {
+    /// Whether this policy covers that repository.
+    pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
+        self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str())
+    }
+}
+
+/// A rule: what it speaks of, and what shall become of that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name, unique in its policy; `rule 3` if it was given none.
+    pub name: String,
+    /// What it speaks of.
+    pub matches: Match,
+    /// What shall become of that.
+    pub verb: Verb,
+    /// Among which entries it ranks.
+    pub group_by: GroupBy,
+    /// What it ranks by.
+    pub order: Order,
+    /// What stays whatever `expire` says.
+    pub unless: Option<NewestPer>,
+    /// The line it begins on.
+    pub line: u32,
+}
+
+impl Rule {
+    /// Whether this rule speaks of an entry.
+    ///
+    /// Where an entry has several tags (an orphan) or platforms, a rule that keeps fits if any of them does, and one
+    /// that expires only if all do. An entry of no known platform fits no `platforms`.
+    pub fn fits(&self, candidate: &Candidate<'_>) -> bool {
+        let need = match self.verb {
+            Verb::KeepAlways => Need::Any,
+            Verb::Expire(_) => Need::All,
+        };
+        self.speaks_of(candidate.kind) && self.matches.fits(candidate, need)
+    }
+
+    /// A rule speaks of images unless it names other kinds; `keep: always` speaks of all.
+    fn speaks_of(&self, kind: Kind) -> bool {
+        match (&self.matches.kinds, &self.verb) {
+            (Some(kinds), _) => kinds.contains(&kind),
+            (None, Verb::KeepAlways) => true,
+            (None, Verb::Expire(_)) => kind == Kind::Image,
+        }
+    }
+
+    /// Whether no entry that fits `later` can get past this rule, as can be seen without knowing any.
+    pub(crate) fn shadows(&self, later: &Self) -> bool {
+        let kinds = Kind::ALL
+            .into_iter()
+            .all(|kind| self.speaks_of(kind) || !later.speaks_of(kind));
+        // An expiring rule wants all of several tags or platforms where a keeping one takes any of them.
+        let need = matches!(self.verb, Verb::KeepAlways) || matches!(later.verb, Verb::Expire(_));
+        let whole = self.matches
+            == Match {
+                kinds: self.matches.kinds.clone(),
+                ..Match::default()
+            };
+        kinds && (whole || need) && self.matches.includes(&later.matches)
+    }
+}
+
+/// What shall become of the entries that a rule governs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// They stay.
+    KeepAlways,
+    /// They expire where all conditions of any of these hold. Never empty.
+    Expire(Vec<Conditions>),
+}
+
+/// Conditions that must all hold. At least one is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The age is more than that.
+    pub older_than: Option<Period>,
+    /// Nobody has pulled the image for longer than that.
+    pub not_pulled_for: Option<Period>,
+    /// That many distinct images of the group are newer; 0 means all.
+    pub beyond_newest: Option<u64>,
+    /// The blobs of the root and its children hold more.
+    pub larger_than: Option<ByteSize>,
+}
+
+/// What images of a group are ranked by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Their time in the group.
+    #[default]
+    Time,
+    /// Their version; tags that are no version are neither ranked nor counted.
+    Semver,
+}
+
+/// Of how many of the last calendar buckets that hold an image the newest one stays. 0: not asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NewestPer {
+    /// Days.
+    pub day: u64,
+    /// ISO weeks.
+    pub week: u64,
+    /// Months.
+    pub month: u64,
+    /// Years.
+    pub year: u64,
+}
+
+impl NewestPer {
+    /// Each granularity with the number of its buckets, the finest first.
+    pub fn buckets(&self) -> [(calendar::Granularity, u64); 4] {
+        use calendar::Granularity::{Day, Month, Week, Year};
+        [
+            (Day, self.day),
+            (Week, self.week),
+            (Month, self.month),
+            (Year, self.year),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

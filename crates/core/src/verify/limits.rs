@@ -1,0 +1,171 @@
+//! The limits: what never goes, the brake, and the fuse (design, section 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::configured::Configured;
+use super::times::newest_entry;
+use super::{Inspection, Law, Violation};
+use crate::model::{Digest, Kind};
+use crate::plan::{ActionKind, Plan, Refused};
+use crate::reason::Reason;
+
+/// A fuse never blows for that few roots.
+const ALWAYS_ALLOWED: usize = 5;
+
+/// The limits that hold per repository.
+pub(super) fn check(inspection: &mut Inspection<'_, '_>, plan: &Plan) {
+    newest_images_stay(inspection);
+    let (host, name) = inspection.place;
+    let listed: Vec<_> = plan
+        .limits
+        .refused
+        .iter()
+        .filter(|it| it.registry == *host && it.repository == *name)
+        .collect();
+    for &(_, action) in &inspection.doings.actions {
+        if action.refused == listed.is_empty() {
+            let detail = match action.refused {
+                true => "it is refused, and its repository is not listed as refused",
+                false => "its repository is listed as refused, and it is not",
+            };
+            inspection.report(Law::Limits, &action.digest, detail.to_owned());
+        }
+    }
+    fuses(inspection, &listed);
+}
+
+/// How new a root is: by its time, and without one, behind all others, by its first sight.
+type Newness = (Option<Timestamp>, Option<Timestamp>);
+
+/// Each deleted image has at least that many staying ones which are as new as it, or newer.
+fn newest_images_stay(inspection: &mut Inspection<'_, '_>) {
+    let limit = inspection.configured.keep_at_least();
+    if limit == 0 || inspection.doings.deleted.is_empty() {
+        return;
+    }
+    let mut staying: Vec<Newness> = Vec::new();
+    let mut going: Vec<(Newness, &Digest)> = Vec::new();
+    for (&digest, node) in &inspection.contents.nodes {
+        let standing = inspection.world.standing(inspection.contents, node);
+        if !standing.is_root() || node.kind(standing) != Kind::Image {
+            continue;
+        }
+        let time = newest_entry(inspection.contents, node, standing, inspection.world.facts.now);
+        let newness = (time, node.manifest.first_seen_at.filter(|_| time.is_none()));
+        match inspection.doings.deletes(digest) {
+            true => going.push((newness, digest)),
+            false => staying.push(newness),
+        }
+    }
+    staying.sort_unstable();
+    for (newness, digest) in going {
+        let newer = staying.len() - staying.partition_point(|other| *other < newness);
+        if u64::try_from(newer).is_ok_and(|newer| newer < limit) {
+            let detail = format!("it is among the {limit} newest images, and only {newer} as new as it stay");
+            inspection.report(Law::Limits, digest, detail);
+        }
+    }
+}
+
+/// Each fuse that should be blown is, and the share named is right.
+fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
+    let most = inspection.configured.max_share();
+    let mut due = BTreeMap::new();
+    for (kind, (going, all)) in shares(inspection) {
+        if going > ALWAYS_ALLOWED && most.exceeded_by(as_u64(going), as_u64(all)) {
+            due.insert(kind, ratio(going, all));
+        }
+    }
+    for (kind, share) in &due {
+        if !listed
+            .iter()
+            .any(|it| it.kind == *kind && (it.share - share).abs() < 1e-9)
+        {
+            let percent = share * 100.0;
+            inspection.report_all(
+                Law::Limits,
+                format!("{percent:.1} % of its roots of kind {kind} would go, and no fuse is blown"),
+            );
+        }
+    }
+    for refused in listed.iter().filter(|it| !due.contains_key(&it.kind)) {
+        inspection.report_all(
+            Law::Limits,
+            format!("a fuse is blown for {}, and too few would go", refused.kind),
+        );
+    }
+}
+
+/// Per kind: how many roots would go or lose a tag, those that wait included, and how many there are.
+fn shares(inspection: &Inspection<'_, '_>) -> BTreeMap<Kind, (usize, usize)> {
+    let doings = inspection.doings;
+    let waiting = doings.waiting();
+    let untagged = doings
+        .actions
+        .iter()
+        .filter(|(_, action)| action.action == ActionKind::Untag);
+    let untagged: BTreeSet<&Digest> = untagged.map(|(_, action)| &action.digest).collect();
+    let mut shares: BTreeMap<Kind, (usize, usize)> = BTreeMap::new();
+    for (&digest, node) in &inspection.contents.nodes {
+        let standing = inspection.world.standing(inspection.contents, node);
+        if standing.is_root() {
+            let (going, all) = shares.entry(node.kind(standing)).or_default();
+            let goes = doings.deletes(digest) || untagged.contains(digest) || waiting.contains(digest);
+            *going += usize::from(goes);
+            *all += 1;
+        }
+    }
+    shares
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is shown, not counted with")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// The limits that hold over the whole run.
+pub(super) fn check_run(plan: &Plan, configured: &Configured<'_>) -> Vec<Violation> {
+    let expired = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.reason, Reason::Expired(_)));
+    let deleted = expired.filter(|action| action.action == ActionKind::Delete).count();
+    let waits = plan
+        .kept
+        .iter()
+        .filter(|kept| matches!(kept.reason, Reason::Brake { .. }));
+    let waiting: BTreeSet<_> = waits
+        .map(|kept| (&kept.registry, &kept.repository, &kept.digest))
+        .collect();
+    let mut violations = Vec::new();
+    if let Some(most) = configured.max_deletions().filter(|most| as_u64(deleted) > *most) {
+        violations.push(Violation::of_plan(
+            Law::Limits,
+            format!("{deleted} roots are deleted in one run; {most} may be"),
+        ));
+    }
+    if as_u64(waiting.len()) != plan.limits.waiting {
+        let detail = format!(
+            "{} roots wait for a later run; the plan says {}",
+            waiting.len(),
+            plan.limits.waiting
+        );
+        violations.push(Violation::of_plan(Law::Limits, detail));
+    }
+    let mut strangers = plan
+        .limits
+        .refused
+        .iter()
+        .map(|it| (&it.registry, &it.repository, it.kind));
+    let mut seen = BTreeSet::new();
+    if !strangers.all(|it| seen.insert(it)) {
+        violations.push(Violation::of_plan(Law::Limits, "a fuse is listed twice".to_owned()));
+    }
+    violations
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! Who uses what, read from the usage reports alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::configured::Configured;
+use super::times::{length, since};
+use super::world::{Node, Place, World};
+use crate::model::{Digest, ImageReference, Reference, RegistryHost, RepositoryName, SourceStatus, Tag, Usage};
+use crate::reason::Hold;
+
+/// Every reference that holds something, by what it names.
+#[derive(Default)]
+pub(super) struct Uses<'a> {
+    digests: HashMap<Digest, Use<'a>>,
+    tags: BTreeMap<(RegistryHost, RepositoryName, Tag), Use<'a>>,
+    /// Path and tag at hosts that no scanned registry has: they count everywhere.
+    tags_anywhere: BTreeMap<(RepositoryName, Tag), Use<'a>>,
+    /// Sources that named something that cannot be read.
+    pub(super) unreadable: BTreeSet<usize>,
+}
+
+/// One use: the stronger of in-use and recently-used, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use<'a> {
+    pub(super) hold: Hold,
+    pub(super) by: &'a str,
+}
+
+impl<'a> Uses<'a> {
+    pub(super) fn new(world: &World<'a>, configured: &Configured<'a>) -> Self {
+        let mut uses = Self::default();
+        let scanned = scanned_hosts(world, configured);
+        for (number, source) in world
+            .facts
+            .usage
+            .iter()
+            .flat_map(|usage| usage.sources.iter().enumerate())
+        {
+            for reference in &source.references {
+                let Some(used) = still_counts(world, reference) else {
+                    continue;
+                };
+                uses.add(reference, used, configured, &scanned);
+                if cannot_be_read(reference) {
+                    uses.unreadable.insert(number);
+                }
+            }
+        }
+        uses
+    }
+
+    fn add(
+        &mut self,
+        reference: &Reference,
+        used: Use<'a>,
+        configured: &Configured<'a>,
+        scanned: &BTreeSet<RegistryHost>,
+    ) {
+        let image = parse(&reference.image);
+        for digest in reference.digest.clone().into_iter().chain(image.digest()) {
+            strengthen(self.digests.entry(digest).or_insert(used), used);
+        }
+        let Named::Image(image) = image else { return };
+        let Some(tag) = image.effective_tag() else { return };
+        let host = configured.canonical(&image.registry).clone();
+        let slot = if scanned.contains(&host) {
+            self.tags.entry((host, image.repository, tag)).or_insert(used)
+        } else {
+            self.tags_anywhere.entry((image.repository, tag)).or_insert(used)
+        };
+        strengthen(slot, used);
+    }
+
+    /// The use of a manifest, by its digest, its config's digest, or a tag.
+    pub(super) fn of(&self, place: Place<'_>, node: &Node<'_>, configured: &Configured<'_>) -> Option<Use<'a>> {
+        let manifest = node.manifest;
+        let by_digest = [Some(&manifest.digest), manifest.config_digest.as_ref()];
+        let by_digest = by_digest
+            .into_iter()
+            .flatten()
+            .filter_map(|digest| self.digests.get(digest));
+        let host = configured.canonical(place.0);
+        let by_tag = node.tags.iter().flat_map(|tag| {
+            let here = self.tags.get(&(host.clone(), place.1.clone(), tag.name.clone()));
+            here.into_iter()
+                .chain(self.tags_anywhere.get(&(place.1.clone(), tag.name.clone())))
+        });
+        by_digest.chain(by_tag).min().copied()
+    }
+}
+
+/// Sources that did not say everything, by their place in the usage.
+pub(super) fn partial_sources(usage: &Usage, uses: &Uses<'_>) -> BTreeSet<usize> {
+    let partial = usage.sources.iter().enumerate().filter(|(number, source)| {
+        source.status == SourceStatus::Partial || !source.gaps.is_empty() || uses.unreadable.contains(number)
+    });
+    partial.map(|(number, _)| number).collect()
+}
+
+fn strengthen<'a>(known: &mut Use<'a>, used: Use<'a>) {
+    *known = (*known).min(used);
+}
+
+fn scanned_hosts(world: &World<'_>, configured: &Configured<'_>) -> BTreeSet<RegistryHost> {
+    let read = world.facts.inventory.complete_registries.iter();
+    let hosts = read.chain(world.repositories.keys().map(|(host, _)| *host));
+    hosts.map(|host| configured.canonical(host).clone()).collect()
+}
+
+/// What the reference means today: in use, in use not long ago, or nothing any more.
+fn still_counts<'a>(world: &World<'a>, reference: &'a Reference) -> Option<Use<'a>> {
+    let taken_at = world.facts.usage?.taken_at;
+    let by = reference.used_by.as_str();
+    match reference.last_seen_at.filter(|seen| *seen < taken_at) {
+        None => Some(Use { hold: Hold::InUse, by }),
+        Some(seen) if since(seen, world.facts.now) <= length(world.facts.config.usage_memory) => Some(Use {
+            hold: Hold::RecentlyUsed,
+            by,
+        }),
+        Some(_) => None,
+    }
+}
+
+/// What the text of a reference names.
+enum Named {
+    Image(ImageReference),
+    Digest(Digest),
+    Nothing,
+    Unreadable,
+}
+
+impl Named {
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Image(image) => image.digest.clone(),
+            Self::Digest(digest) => Some(digest.clone()),
+            Self::Nothing | Self::Unreadable => None,
+        }
+    }
+}
+
+/// Engines write `docker-pullable://…` and bare digests beside references.
+fn parse(image: &str) -> Named {
+    let text = image.split_once("://").map_or(image, |(_, rest)| rest);
+    if text.is_empty() {
+        return Named::Nothing;
+    }
+    if let Ok(digest) = text.parse() {
+        return Named::Digest(digest);
+    }
+    text.parse().map_or(Named::Unreadable, Named::Image)
+}
+
+fn cannot_be_read(reference: &Reference) -> bool {
+    match parse(&reference.image) {
+        Named::Unreadable => true,
+        Named::Nothing => reference.digest.is_none(),
+        Named::Image(_) | Named::Digest(_) => false,
+    }
+}

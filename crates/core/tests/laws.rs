@@ -1,0 +1,355 @@
+//! The laws of design section 6, on worlds where everything collides.
+//!
+//! `verify` is held against the planner here, and the planner against `verify`: each must find the other's mistakes.
+
+mod worlds;
+
+use std::collections::BTreeSet;
+
+use jettison_core::evaluate::evaluate;
+use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus};
+use jettison_core::plan::{Action, ActionKind, Kept, Plan, plan};
+use jettison_core::reason::{Reason, Relation};
+use jettison_core::verify::{Law, Violation, verify};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use worlds::{World, deleted, protections, worlds, worlds_without_brake};
+
+fn planned(world: &World) -> Plan {
+    let facts = world.facts();
+    plan(&facts, &evaluate(&facts))
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Everything that the plan deletes, as the inventory knows it.
+fn deletions<'w>(world: &'w World, plan: &Plan) -> Vec<(&'w Repository, &'w Manifest)> {
+    let deleted = deleted(plan);
+    let goes = |repository: &Repository, digest: &Digest| {
+        deleted.contains(&(format!("{}/{}", repository.registry, repository.name), digest.clone()))
+    };
+    let all = world
+        .inventory
+        .repositories
+        .iter()
+        .flat_map(|it| it.manifests.iter().map(move |manifest| (it, manifest)));
+    all.filter(|(repository, manifest)| goes(repository, &manifest.digest))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_plan_breaks_a_law(world in worlds()) {
+        let plan = planned(&world);
+        let violations = verify(&plan, &world.facts());
+        prop_assert!(violations.is_empty(), "{}\n{}", listed(&violations), serde_json::to_string(&plan).unwrap());
+        prop_assert!(plan.violations.is_empty() && plan.is_unaltered());
+    }
+
+    /// Law 1, in words that need no graph.
+    #[test]
+    fn nothing_used_or_needed_is_deleted(world in worlds()) {
+        let plan = planned(&world);
+        let gone = deletions(&world, &plan);
+        let used: BTreeSet<&Digest> = world.usage.iter().flat_map(|usage| &usage.sources).flat_map(|source| &source.references)
+            .filter(|reference| reference.last_seen_at.is_none()).filter_map(|reference| reference.digest.as_ref()).collect();
+        for (repository, manifest) in &gone {
+            prop_assert!(repository.gaps.is_empty() && repository.capabilities.delete != Some(false));
+            prop_assert!(!used.contains(&manifest.digest) && !manifest.config_digest.iter().any(|it| used.contains(it)));
+            prop_assert!(manifest.annotations.get("io.jettison.keep").is_none_or(|word| word != "true"));
+            prop_assert!(!repository.tags.iter().any(|tag| tag.digest == manifest.digest && tag.immutable));
+            for other in &repository.manifests {
+                let stays = !gone.iter().any(|(place, it)| place.name == repository.name && place.registry == repository.registry && it.digest == other.digest);
+                let related = other.children.contains(&manifest.digest) || other.subject.as_ref() == Some(&manifest.digest) || manifest.subject.as_ref() == Some(&other.digest);
+                prop_assert!(!(stays && related), "{} goes, {} stays", manifest.digest, other.digest);
+            }
+        }
+        let partial = |it: &jettison_core::model::SourceReport| it.status == SourceStatus::Partial && it.covers == ["**"];
+        if world.usage.iter().flat_map(|usage| &usage.sources).any(partial) {
+            prop_assert!(plan.actions.is_empty());
+        }
+    }
+
+    /// Law 2.
+    #[test]
+    fn protecting_more_never_deletes_more(world in worlds_without_brake(), protection in protections()) {
+        let before = deleted(&planned(&world));
+        let after = deleted(&planned(&world.protected_by(&protection)));
+        let added: Vec<_> = after.difference(&before).collect();
+        prop_assert!(added.is_empty(), "{added:?}");
+    }
+
+    /// Law 3.
+    #[test]
+    fn the_order_of_the_input_changes_no_byte(world in worlds(), seed in any::<u64>()) {
+        let (plan, other) = (planned(&world), planned(&world.shuffled(seed)));
+        prop_assert_eq!(serde_json::to_string(&plan).unwrap(), serde_json::to_string(&other).unwrap());
+    }
+
+    /// Law 4.
+    #[test]
+    fn planning_again_after_an_apply_deletes_nothing_more(world in worlds_without_brake()) {
+        let plan = planned(&world);
+        let again = deleted(&planned(&world.applied(&plan, true)));
+        prop_assert!(again.is_empty(), "after everything: {again:?}");
+        let again = deleted(&planned(&world.applied(&plan, false)));
+        let before = deleted(&plan);
+        let added: Vec<_> = again.difference(&before).collect();
+        prop_assert!(added.is_empty(), "after what is not refused: {added:?}");
+    }
+
+    /// Law 5: what is kept or goes says why, and says it in the words of the design.
+    #[test]
+    fn every_verdict_has_a_reason(world in worlds()) {
+        let plan = planned(&world);
+        for action in &plan.actions {
+            let follows = matches!(action.reason, Reason::Follows { .. });
+            prop_assert!(follows || matches!(&action.reason, Reason::Expired(rule) if !rule.conditions.is_empty()));
+        }
+        for kept in plan.kept.iter().chain(&plan.blocked) {
+            let by_rule = kept.reason.ruling().is_some_and(|rule| !rule.rule.is_empty() && !rule.policy.is_empty());
+            let by_hold = matches!(&kept.reason, Reason::Hold { because, .. } if !because.is_empty());
+            prop_assert!(by_rule || by_hold || matches!(kept.reason, Reason::NoRule { .. }), "{:?}", kept.reason);
+        }
+    }
+
+    /// Law 6.
+    #[test]
+    fn no_tag_of_a_kept_entry_disappears(world in worlds()) {
+        let plan = planned(&world);
+        for kept in plan.kept.iter().chain(&plan.blocked) {
+            let takes = |action: &&Action| action.registry == kept.registry && action.repository == kept.repository
+                && (kept.tag.as_ref().is_some_and(|tag| action.tags.contains(tag)) || (action.digest == kept.digest && action.action == ActionKind::Delete));
+            prop_assert!(!plan.actions.iter().any(|action| takes(&action)), "{kept:?}");
+        }
+    }
+
+    /// A plan survives being written to a file.
+    #[test]
+    fn a_plan_reads_as_it_was_written(world in worlds()) {
+        let plan = planned(&world);
+        let read: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+        prop_assert_eq!(read, plan);
+    }
+}
+
+fn listed(violations: &[Violation]) -> String {
+    violations.iter().map(|violation| format!("\n  {violation}")).collect()
+}
+
+// ---- A verify that finds nothing would pass everything above. Here plans are spoilt, and it must find that.
+
+/// Ways to spoil a plan.
+#[derive(Debug, Clone, Copy)]
+enum Spoil {
+    /// Deletes something that the plan does not delete.
+    Delete,
+    /// Deletes something that is kept, and says no more that it is kept.
+    DeleteKept,
+    /// Takes away the tag of an entry that is kept, and says no more that it is kept.
+    UntagKept,
+    /// Leaves out an entry.
+    ForgetKept,
+    /// Says something twice.
+    RepeatKept,
+    /// Leaves out the deletion of something that goes along, or of an index.
+    ForgetDelete,
+    /// Changes the number of bytes.
+    Bytes,
+    /// Names no evidence.
+    NoEvidence,
+    /// Turns the order round.
+    Reverse,
+    /// Leaves out a tag of what is deleted.
+    ForgetTag,
+    /// Names another repository.
+    Elsewhere,
+    /// Marks an action as refused or as not refused.
+    Refused,
+    /// Changes the content behind the id.
+    Id,
+}
+
+const SPOILS: [Spoil; 13] = [
+    Spoil::Delete,
+    Spoil::DeleteKept,
+    Spoil::UntagKept,
+    Spoil::ForgetKept,
+    Spoil::RepeatKept,
+    Spoil::ForgetDelete,
+    Spoil::Bytes,
+    Spoil::NoEvidence,
+    Spoil::Reverse,
+    Spoil::ForgetTag,
+    Spoil::Elsewhere,
+    Spoil::Refused,
+    Spoil::Id,
+];
+
+/// The plan spoilt, if it can be in that way, and the law that it breaks, if only one comes in question.
+fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Plan, Option<Law>)> {
+    let mut bad = plan.clone();
+    let at = |length: usize| (length > 0).then(|| index.index(length));
+    let law = match spoil {
+        Spoil::Delete => {
+            let gone = deleted(plan);
+            let all = world
+                .inventory
+                .repositories
+                .iter()
+                .flat_map(|it| it.manifests.iter().map(move |manifest| (it, manifest)));
+            let stays: Vec<_> = all
+                .filter(|(it, manifest)| {
+                    !gone.contains(&(format!("{}/{}", it.registry, it.name), manifest.digest.clone()))
+                })
+                .collect();
+            let (repository, manifest) = stays[at(stays.len())?];
+            bad.actions.push(delete(repository, manifest));
+            None
+        }
+        Spoil::DeleteKept => {
+            let kept = bad.kept.swap_remove(at(plan.kept.len())?);
+            let same = |other: &Kept| {
+                other.registry == kept.registry && other.repository == kept.repository && other.digest == kept.digest
+            };
+            bad.kept.retain(|other| !same(other));
+            bad.blocked.retain(|other| !same(other));
+            bad.actions.push(delete_entry(world, &kept)?);
+            let judged = matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
+            judged.then_some(Law::NothingNeededGoes)
+        }
+        Spoil::UntagKept => {
+            let kept = bad.kept.swap_remove(at(plan.kept.len())?);
+            let tag = kept.tag.clone()?;
+            bad.actions.push(Action {
+                action: ActionKind::Untag,
+                tags: vec![tag],
+                bytes: 0,
+                ..delete_entry(world, &kept)?
+            });
+            matches!(kept.reason, Reason::Hold { .. }).then_some(Law::KeptTagsStay)
+        }
+        Spoil::ForgetKept => {
+            bad.kept.swap_remove(at(plan.kept.len())?);
+            Some(Law::EveryVerdictHasAReason)
+        }
+        Spoil::RepeatKept => {
+            bad.kept.push(plan.kept[at(plan.kept.len())?].clone());
+            Some(Law::EveryVerdictHasAReason)
+        }
+        Spoil::ForgetDelete => {
+            let forgotten = bad.actions.remove(at(plan.actions.len())?);
+            let root = matches!(forgotten.reason, Reason::Expired(_));
+            root.then_some(Law::EveryVerdictHasAReason)
+        }
+        Spoil::Bytes => {
+            bad.actions[at(plan.actions.len())?].bytes += 1;
+            Some(Law::Facts)
+        }
+        Spoil::NoEvidence => {
+            let index = at(plan.actions.len())?;
+            let Reason::Expired(ruling) = &mut bad.actions[index].reason else {
+                return None;
+            };
+            ruling.conditions.clear();
+            Some(Law::EveryVerdictHasAReason)
+        }
+        Spoil::Reverse => {
+            bad.actions.reverse();
+            plan.actions
+                .iter()
+                .any(|action| {
+                    matches!(
+                        action.reason,
+                        Reason::Follows {
+                            relation: Relation::Child,
+                            ..
+                        }
+                    )
+                })
+                .then_some(())?;
+            None
+        }
+        Spoil::ForgetTag => {
+            bad.actions[at(plan.actions.len())?].tags.pop()?;
+            None
+        }
+        Spoil::Elsewhere => {
+            bad.actions[at(plan.actions.len())?].repository = "nowhere".parse().unwrap();
+            Some(Law::Facts)
+        }
+        Spoil::Refused => {
+            let index = at(plan.actions.len())?;
+            bad.actions[index].refused = !plan.actions[index].refused;
+            Some(Law::Limits)
+        }
+        Spoil::Id => {
+            bad.id = "0".repeat(64);
+            return Some((bad, Some(Law::Facts)));
+        }
+    };
+    bad.id = bad.compute_id();
+    Some((bad, law))
+}
+
+fn delete_entry(world: &World, kept: &Kept) -> Option<Action> {
+    let here = |it: &&Repository| it.registry == kept.registry && it.name == kept.repository;
+    let repository = world.inventory.repositories.iter().find(here)?;
+    let manifest = repository.manifests.iter().find(|it| it.digest == kept.digest)?;
+    Some(Action {
+        kind: kept.kind,
+        ..delete(repository, manifest)
+    })
+}
+
+/// An action that is right in all but its being there.
+fn delete(repository: &Repository, manifest: &Manifest) -> Action {
+    let tags: BTreeSet<_> = repository
+        .tags
+        .iter()
+        .filter(|tag| tag.digest == manifest.digest)
+        .map(|tag| tag.name.clone())
+        .collect();
+    Action {
+        action: ActionKind::Delete,
+        registry: repository.registry.clone(),
+        repository: repository.name.clone(),
+        digest: manifest.digest.clone(),
+        kind: if manifest.kind == Kind::Orphan {
+            Kind::Image
+        } else {
+            manifest.kind
+        },
+        tags: tags.into_iter().collect(),
+        bytes: manifest.size,
+        refused: false,
+        undo: repository.capabilities.undo,
+        time: None,
+        reason: Reason::Expired(jettison_core::reason::Ruling::default()),
+        entries: Vec::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_spoilt_plan_is_found_out(world in worlds(), spoil in prop::sample::select(SPOILS.to_vec()), index in any::<Index>()) {
+        let plan = planned(&world);
+        let Some((bad, law)) = spoilt(&world, &plan, spoil, index) else { return Ok(()) };
+        let violations = verify(&bad, &world.facts());
+        prop_assert!(!violations.is_empty(), "nothing is found: {:#?}", bad.actions);
+        if let Some(law) = law {
+            prop_assert!(violations.iter().any(|violation| violation.law == law), "{law:?}: {}", listed(&violations));
+        }
+    }
+}

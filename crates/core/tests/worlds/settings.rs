@@ -1,0 +1,259 @@
+//! Configurations, made as users make them: as text.
+
+use std::fmt::Write as _;
+
+use jettison_core::config::Config;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::{ALIAS, digest};
+
+/// A configuration file in parts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `policies`; none means that the file does not speak of them.
+    pub policies: Option<Vec<Policy>>,
+    /// `limits.max-deletions`.
+    pub max_deletions: Option<u64>,
+    /// `limits.keep-at-least`.
+    pub keep_at_least: u64,
+    /// `limits.max-share`.
+    pub max_share: &'static str,
+    /// `grace`.
+    pub grace: &'static str,
+    /// `protect`.
+    pub protect: Vec<String>,
+    /// `immutable`.
+    pub immutable: Vec<&'static str>,
+    /// Whether the first registry has its alias.
+    pub alias: bool,
+    /// `expects` of the first registry.
+    pub expects: &'static str,
+    /// `trust-created` of both registries.
+    pub trust_created: bool,
+}
+
+/// One policy.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    scope: &'static str,
+    untag: bool,
+    rules: Vec<Rule>,
+}
+
+/// One rule: what it speaks of, and what shall become of that.
+#[derive(Debug, Clone)]
+struct Rule {
+    matches: &'static str,
+    verb: &'static str,
+    group: &'static str,
+    unless: &'static str,
+}
+
+const MATCHES: [&str; 12] = [
+    "{ kinds: [image, build-cache, chart, artifact, orphan] }",
+    "{}",
+    "{ untagged: true }",
+    "{ kinds: [orphan] }",
+    "{ kinds: [build-cache, chart, artifact] }",
+    "{ tags: [\"main*\", \"dev-*\"] }",
+    "{ tags: [\"!prod-*\", \"!latest\"] }",
+    "{ tags-regex: [\"v.*\"] }",
+    "{ tags: [\"*\"], kinds: [image, artifact] }",
+    "{ labels: { team: \"a*\" } }",
+    "{ platforms: [\"linux/amd64\"] }",
+    "{ tags: [\"prod-*\"] }",
+];
+const VERBS: [&str; 16] = [
+    "expire: { older-than: 1d }",
+    "expire: { older-than: 0d }",
+    "expire: { older-than: 30d }",
+    "expire: { beyond-newest: 0 }",
+    "expire: { beyond-newest: 1 }",
+    "expire: { beyond-newest: 2, older-than: 7d }",
+    "expire: { beyond-newest: 3 }",
+    "expire: [ { beyond-newest: 2 }, { older-than: 30d } ]",
+    "expire: [ { not-pulled-for: 30d }, { beyond-newest: 3 } ]",
+    "expire: { not-pulled-for: 7d }",
+    "expire: { larger-than: 20B }",
+    "expire: { larger-than: 10B, older-than: 7d }",
+    "expire: { older-than: 90d }",
+    "expire: { older-than: 40d }",
+    "keep: always",
+    "keep: always",
+];
+
+/// Configurations with zero to three policies.
+pub fn settings() -> impl Strategy<Value = Settings> {
+    let policies = prop_oneof![1 => Just(None), 14 => vec(policy(), 1..3).prop_map(Some)];
+    let limits = (
+        option::weighted(0.3, 0..4_u64),
+        prop_oneof![4 => Just(0_u64), 2 => Just(1), 1 => Just(2)],
+        select(vec!["100%", "50%", "0%", "83%"]),
+    );
+    let digests = (0..4_u8).prop_map(|number| format!("**@{}", digest(number)));
+    let fixed = select(vec![
+        "r1.example/app:main-1",
+        "**/base",
+        "mirror.example/app:latest",
+        "other:v*",
+    ]);
+    let protect =
+        prop_oneof![6 => Just(Vec::new()), 1 => vec(prop_oneof![fixed.prop_map(str::to_owned), digests], 1..3)];
+    let lists = vec![
+        "{ repositories: [\"**\"], tags: [\"v*\"] }",
+        "{ repositories: [app], tags: [\"sha256-*\"] }",
+    ];
+    let immutable = prop_oneof![5 => Just(Vec::new()), 1 => subsequence(lists, 1..=2)];
+    let registries = (
+        prop::bool::weighted(0.6),
+        prop_oneof![12 => Just("none"), 1 => Just("[prod]"), 1 => Just("[prod, dev]")],
+        prop::bool::weighted(0.3),
+    );
+    (
+        policies,
+        limits,
+        select(vec!["24h", "24h", "1h", "0h", "9d"]),
+        protect,
+        immutable,
+        registries,
+    )
+        .prop_map(
+            |(policies, (max_deletions, keep_at_least, max_share), grace, protect, immutable, registries)| {
+                let (alias, expects, trust_created) = registries;
+                Settings {
+                    policies,
+                    max_deletions,
+                    keep_at_least,
+                    max_share,
+                    grace,
+                    protect,
+                    immutable,
+                    alias,
+                    expects,
+                    trust_created,
+                }
+            },
+        )
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let scopes = vec!["\"**\"", "\"**\"", "\"**\"", "app", "\"lib/*\", other"];
+    (select(scopes), any::<bool>(), vec(rule(), 1..4)).prop_map(|(scope, untag, rules)| Policy { scope, untag, rules })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let groups = vec![
+        "",
+        "",
+        "",
+        "group-by: branch",
+        "group-by: { regex: \"^(?<group>[a-z]+)\" }",
+        "group-by: { label: team }",
+        "order: semver",
+    ];
+    let unless = vec![
+        "",
+        "",
+        "",
+        "",
+        "{ newest-per: { day: 1 } }",
+        "{ newest-per: { week: 2, year: 1 } }",
+    ];
+    let matches = prop_oneof![3 => select(MATCHES[..2].to_vec()), 3 => select(MATCHES.to_vec())];
+    (matches, select(VERBS.to_vec()), select(groups), select(unless)).prop_map(|(matches, verb, group, unless)| {
+        let ranks = verb.contains("beyond-newest");
+        let (group, unless) = match verb {
+            "keep: always" => ("", ""),
+            _ if ranks => (group, unless),
+            _ if group == "order: semver" => ("", unless),
+            _ => (if unless.is_empty() { "" } else { group }, unless),
+        };
+        Rule {
+            matches,
+            verb,
+            group,
+            unless,
+        }
+    })
+}
+
+impl Settings {
+    /// The file.
+    pub fn text(&self) -> String {
+        let mut text = String::from("registries:\n");
+        let aliases = if self.alias { ALIAS } else { "" };
+        for (host, aliases, expects) in [("r1.example", aliases, self.expects), ("r2.example:5000", "", "none")] {
+            let trust = self.trust_created;
+            writeln!(
+                text,
+                "  - {{ host: \"{host}\", aliases: [{aliases}], expects: {expects}, trust-created: {trust} }}"
+            )
+            .unwrap();
+        }
+        writeln!(text, "grace: {}\nusage-memory: 14d", self.grace).unwrap();
+        writeln!(
+            text,
+            "limits:\n  keep-at-least: {}\n  max-share: {}",
+            self.keep_at_least, self.max_share
+        )
+        .unwrap();
+        if let Some(most) = self.max_deletions {
+            writeln!(text, "  max-deletions: {most}").unwrap();
+        }
+        if !self.protect.is_empty() {
+            let protect: Vec<String> = self.protect.iter().map(|pattern| format!("\"{pattern}\"")).collect();
+            writeln!(text, "protect: [{}]", protect.join(", ")).unwrap();
+        }
+        if !self.immutable.is_empty() {
+            writeln!(text, "immutable: [ {} ]", self.immutable.join(", ")).unwrap();
+        }
+        self.policies(&mut text);
+        text
+    }
+
+    fn policies(&self, text: &mut String) {
+        let Some(policies) = &self.policies else { return };
+        text.push_str("policies:\n");
+        for (number, policy) in policies.iter().enumerate() {
+            let Policy { scope, untag, rules } = policy;
+            writeln!(
+                text,
+                "  - name: policy-{number}\n    repositories: [{scope}]\n    untag: {untag}\n    rules:"
+            )
+            .unwrap();
+            for (
+                number,
+                Rule {
+                    matches,
+                    verb,
+                    group,
+                    unless,
+                },
+            ) in rules.iter().enumerate()
+            {
+                writeln!(
+                    text,
+                    "      - name: rule-{number}\n        match: {matches}\n        {verb}"
+                )
+                .unwrap();
+                if !group.is_empty() {
+                    writeln!(text, "        {group}").unwrap();
+                }
+                if !unless.is_empty() {
+                    writeln!(text, "        unless: {unless}").unwrap();
+                }
+            }
+        }
+    }
+
+    /// The file, read.
+    pub fn parse(&self) -> Config {
+        let text = self.text();
+        Config::parse("world.yaml", &text)
+            .unwrap_or_else(|error| panic!("{error}\n{text}"))
+            .0
+    }
+}

@@ -1,0 +1,154 @@
+//! Carries out a plan: journal first, ask again, remove, check, record (design, section 6).
+//!
+//! It makes no choice of its own. All it can do beyond the plan is to leave something alone, because facts
+//! have changed since. A failure stops what hangs together with it, and nothing else.
+
+mod check;
+mod removal;
+mod repository;
+mod report;
+mod unit;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jettison_core::config::{Config, Share};
+use jettison_core::model::{RegistryHost, RepositoryName, Usage};
+use jettison_core::plan::{Action, Plan};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::output::{Face, Progress};
+use crate::registry::Registry;
+use crate::store::{RunId, RunStart, RunStatus, Store, StoreError};
+use crate::usage::Collector;
+
+pub use check::Refusal;
+pub use report::{ActionReport, Happened, RunReport};
+
+use repository::RepositoryRun;
+
+/// How old an observation may be that a removal relies on.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// How long a registry may take to carry out a delete that it accepted.
+const GONE_WITHIN: Duration = Duration::from_secs(60);
+
+/// What an apply works with.
+#[derive(Debug)]
+pub struct Applier<'a> {
+    /// The journal, the cache and the ledger.
+    pub store: &'a Store,
+    /// The registries that the plan speaks of.
+    pub registries: &'a BTreeMap<RegistryHost, Arc<dyn Registry>>,
+    /// Whom to ask again who uses what.
+    pub usage: Collector<'a>,
+    /// The configuration.
+    pub config: &'a Config,
+    /// What somebody accepted, and how to report.
+    pub options: ApplyOptions,
+}
+
+/// What somebody accepted, and how to report.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// The command, for the journal.
+    pub command: String,
+    /// The largest share of a repository's roots that may go although the fuse is blown.
+    pub accept_share: Option<Share>,
+    /// Nobody is to be asked who uses what.
+    pub no_usage: bool,
+    /// How to report progress.
+    pub face: Face,
+}
+
+/// Why an apply did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The plan may not be applied, or not so.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store fails, or another run has it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Applier<'_> {
+    /// Applies a plan.
+    ///
+    /// # Errors
+    /// If the plan is refused as a whole, or the store fails. Whatever the registry refuses stands in the report.
+    pub async fn apply(&self, plan: &Plan) -> Result<RunReport, ApplyError> {
+        check::check(plan, self.config, &self.options, Timestamp::now())?;
+        let started_at = Timestamp::now();
+        let id = RunId::new(started_at, random());
+        let _lock = self.store.lock_for_run(&format!("run {id} ({})", self.options.command))?;
+        let start =
+            RunStart { id, plan_id: Some(plan.id.clone()), started_at, command: self.options.command.clone() };
+        let run = self.store.begin_run(&start).await?;
+        let mut report = RunReport::new(&run, plan, started_at);
+        let progress = Progress::start(self.options.face, "removing", plan.actions.len() as u64);
+        let mut asked = Asked { usage: None, applier: self };
+        for ((host, name), actions) in by_repository(plan) {
+            let repository = RepositoryRun { applier: self, plan, run: &run, host, name, progress: &progress };
+            report.actions.extend(repository.run(actions, &mut asked).await?);
+        }
+        progress.finish();
+        report.close(Timestamp::now());
+        let status = match (report.failed, report.refused + report.blocked) {
+            (0, 0) => RunStatus::Done,
+            (0, _) => RunStatus::Refused,
+            _ => RunStatus::PartlyFailed,
+        };
+        report.status = status;
+        self.store.end_run(&run, status, report.ended_at).await?;
+        Ok(report)
+    }
+
+    /// Whether somebody accepted what the fuse of a repository refuses.
+    fn accepts(&self, plan: &Plan, host: &RegistryHost, name: &RepositoryName) -> bool {
+        let refused = plan.limits.refused.iter().find(|refused| refused.registry == *host && refused.repository == *name);
+        match (refused, self.options.accept_share) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            // What is printed as 97 % is accepted as 97 %, though it may be a little less.
+            (Some(refused), Some(accepted)) => refused.share <= accepted.as_ratio() + 1e-9,
+        }
+    }
+}
+
+/// The answers of the usage sources, no older than [`FRESH`] when they are given.
+struct Asked<'a> {
+    usage: Option<(Instant, Option<Usage>)>,
+    applier: &'a Applier<'a>,
+}
+
+impl Asked<'_> {
+    async fn usage(&mut self) -> Result<Option<&Usage>, StoreError> {
+        let stale = self.usage.as_ref().is_none_or(|(at, _)| at.elapsed() >= FRESH);
+        if stale {
+            // The moment before asking: an answer is as old as the question.
+            let at = Instant::now();
+            self.usage = Some((at, self.applier.usage.collect(Timestamp::now()).await?));
+        }
+        Ok(self.usage.as_ref().and_then(|(_, usage)| usage.as_ref()))
+    }
+}
+
+/// The plan's actions with their places, repository by repository.
+fn by_repository(plan: &Plan) -> BTreeMap<(&RegistryHost, &RepositoryName), Vec<(u64, &Action)>> {
+    let mut repositories: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (sequence, action) in (0..).zip(&plan.actions) {
+        repositories.entry((&action.registry, &action.repository)).or_default().push((sequence, action));
+    }
+    repositories
+}
+
+/// Two bytes that keep apart the ids of runs of one second.
+fn random() -> [u8; 2] {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    let [.., high, low] = RandomState::new().build_hasher().finish().to_be_bytes();
+    [high, low]
+}

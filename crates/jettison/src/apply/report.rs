@@ -1,0 +1,143 @@
+//! What a run did, action by action.
+
+use jettison_core::model::{Digest, RegistryHost, RepositoryName, Schema, Tag};
+use jettison_core::plan::{Action, ActionKind, Plan};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::store::{Outcome, RunId, RunStatus};
+
+/// What a run did; the JSON of `apply` and `run`.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// The version of this form; always 1.
+    pub schema: Schema,
+    /// The run's id: what `history` and `undo` take.
+    pub run: RunId,
+    /// The plan that was applied.
+    pub plan: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Manifests that are gone now.
+    pub deleted: u64,
+    /// Images that lost tags and stayed.
+    pub untagged: u64,
+    /// Actions that failed, or were left because something changed since the plan.
+    pub failed: u64,
+    /// Actions that a blown fuse refuses.
+    pub refused: u64,
+    /// Actions that the registry does not offer.
+    pub blocked: u64,
+    /// The bytes that the deletions free, as the plan counted them.
+    pub bytes: u64,
+    /// Each action.
+    pub actions: Vec<ActionReport>,
+}
+
+/// One action and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ActionReport {
+    /// What was to be done.
+    pub action: ActionKind,
+    /// The registry.
+    pub registry: RegistryHost,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The manifest.
+    pub digest: Digest,
+    /// The tags that were to go.
+    pub tags: Vec<Tag>,
+    /// What happened.
+    pub outcome: Happened,
+    /// Why it was not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The bytes that it frees, if it was done.
+    pub bytes: u64,
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// It was done.
+    Done,
+    /// There was nothing left to do.
+    AlreadyGone,
+    /// It failed, or was left because something changed since the plan.
+    Failed,
+    /// It was left because what it hangs on stays.
+    Left,
+    /// The fuse of its repository is blown.
+    Refused,
+    /// The registry does not offer it.
+    Blocked,
+}
+
+impl ActionReport {
+    pub(super) fn new(action: &Action, outcome: Happened, why: Option<String>) -> Self {
+        let done = matches!(outcome, Happened::Done | Happened::AlreadyGone);
+        Self {
+            action: action.action,
+            registry: action.registry.clone(),
+            repository: action.repository.clone(),
+            digest: action.digest.clone(),
+            tags: action.tags.clone(),
+            outcome,
+            why,
+            bytes: if done { action.bytes } else { 0 },
+        }
+    }
+
+    /// What the journal keeps of it.
+    pub(super) fn recorded(&self) -> Outcome {
+        let why = || self.why.clone().unwrap_or_default();
+        match self.outcome {
+            Happened::Done => Outcome::Done,
+            Happened::AlreadyGone => Outcome::AlreadyGone,
+            Happened::Failed => Outcome::Failed { error: why() },
+            Happened::Left | Happened::Refused | Happened::Blocked => Outcome::Skipped { why: why() },
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.outcome, Happened::Done | Happened::AlreadyGone)
+    }
+}
+
+impl RunReport {
+    pub(super) fn new(run: &RunId, plan: &Plan, started_at: Timestamp) -> Self {
+        Self {
+            schema: Schema,
+            run: run.clone(),
+            plan: plan.id.clone(),
+            started_at,
+            ended_at: started_at,
+            status: RunStatus::Running,
+            deleted: 0,
+            untagged: 0,
+            failed: 0,
+            refused: 0,
+            blocked: 0,
+            bytes: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Counts what happened.
+    pub(super) fn close(&mut self, ended_at: Timestamp) {
+        let count = |fits: &dyn Fn(&ActionReport) -> bool| self.actions.iter().filter(|action| fits(action)).count() as u64;
+        let outcome = |happened| count(&|action| action.outcome == happened);
+        self.ended_at = ended_at;
+        self.deleted = count(&|action| action.action == ActionKind::Delete && action.is_done());
+        self.untagged = count(&|action| action.action == ActionKind::Untag && action.is_done());
+        self.failed = outcome(Happened::Failed);
+        self.refused = outcome(Happened::Refused);
+        self.blocked = outcome(Happened::Blocked);
+        self.bytes = self.actions.iter().fold(0, |sum, action| sum.saturating_add(action.bytes));
+    }
+}

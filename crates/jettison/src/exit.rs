@@ -1,0 +1,76 @@
+//! Exit codes: the one place that says what each outcome means to a script (design, section 8).
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Something that should not happen, or a store that another run has locked.
+    Unexpected,
+    /// Bad usage or configuration.
+    Usage,
+    /// Refused (fuse, violation, incomplete usage, stale plan), the rest having been done.
+    Refused,
+    /// Some actions failed.
+    Failed,
+    /// Done, but the facts were incomplete.
+    Incomplete,
+    /// `plan --detailed-exit-code`: something would be deleted or untagged.
+    Changes,
+}
+
+impl Exit {
+    /// The number a script sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Unexpected => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Failed => 4,
+            Self::Incomplete => 5,
+            Self::Changes => 10,
+        }
+    }
+
+    /// Of two ends the one to report: of 4, 3 and 5 the first that fits.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let weight = |exit: Self| match exit {
+            Self::Unexpected => 6,
+            Self::Usage => 5,
+            Self::Failed => 4,
+            Self::Refused => 3,
+            Self::Incomplete => 2,
+            Self::Changes => 1,
+            Self::Done => 0,
+        };
+        if weight(self) >= weight(other) { self } else { other }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_failed_refused_incomplete_is_reported() {
+        for (left, right, expected) in [
+            (Exit::Failed, Exit::Refused, 4),
+            (Exit::Refused, Exit::Incomplete, 3),
+            (Exit::Incomplete, Exit::Done, 5),
+            (Exit::Incomplete, Exit::Changes, 5),
+            (Exit::Done, Exit::Done, 0),
+        ] {
+            assert_eq!((left.and(right).code(), right.and(left).code()), (expected, expected));
+        }
+    }
+}

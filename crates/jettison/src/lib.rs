@@ -1,0 +1,11 @@
+//! jettison: everything that touches the world. What is decided, is decided in `jettison-core`.
+//!
+//! The flow is scan → evaluate → plan → verify → apply → journal; `docs/ARCHITECTURE.md` shows the rooms.
+
+pub mod apply;
+pub mod exit;
+pub mod output;
+pub mod registry;
+pub mod scan;
+pub mod store;
+pub mod usage;

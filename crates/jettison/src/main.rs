@@ -1,0 +1,2 @@
+//! jettison.
+fn main() {}

@@ -1,0 +1,6 @@
+//! What people see: words, figures, tables, progress. Decides nothing and computes nothing of its own.
+
+mod progress;
+pub mod text;
+
+pub use progress::{Face, Progress};

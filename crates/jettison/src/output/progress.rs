@@ -1,0 +1,77 @@
+//! Progress of long work: a bar on a terminal, a plain line every few seconds elsewhere, nothing when quiet.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::text::number;
+
+/// How often a log gets a line.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where progress goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// A bar that is redrawn: a terminal.
+    Bar,
+    /// A line now and then: a log.
+    Lines,
+    /// Nowhere.
+    Silent,
+}
+
+/// The progress of one piece of work.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    what: String,
+    lines: Option<Mutex<Instant>>,
+}
+
+impl Progress {
+    /// Begins to report on `what`, of which `total` parts are known so far.
+    pub fn start(face: Face, what: &str, total: u64) -> Self {
+        let target = match face {
+            Face::Bar => ProgressDrawTarget::stderr_with_hz(8),
+            Face::Lines | Face::Silent => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        let lines = (face == Face::Lines).then(|| Mutex::new(Instant::now()));
+        Self { bar, what: what.to_owned(), lines }
+    }
+
+    /// More work came to light.
+    pub fn expect(&self, more: u64) {
+        self.bar.inc_length(more);
+    }
+
+    /// One more part is done.
+    pub fn advance(&self) {
+        self.bar.inc(1);
+        let Some(lines) = &self.lines else { return };
+        let Ok(mut last) = lines.lock() else { return };
+        if last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            self.line();
+        }
+    }
+
+    fn line(&self) {
+        let total = self.bar.length().unwrap_or_default();
+        let rate = self.bar.per_sec();
+        let left = indicatif::HumanDuration(self.bar.eta());
+        let done = self.bar.position();
+        anstream::eprintln!("{}: {} of {}, {rate:.0}/s, {left:#} left", self.what, number(done), number(total));
+    }
+
+    /// Ends the report and clears the bar.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}

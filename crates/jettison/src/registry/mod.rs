@@ -1,0 +1,237 @@
+//! Registries: what jettison asks of one, whatever product it is.
+//!
+//! An adapter reports facts and carries out single removals. It decides nothing, never lists while it
+//! deletes, and concludes nothing from an answer that proves nothing: that is an error. Retries, the
+//! in-flight limit, time limits and size limits lie below this trait, in [`http`], [`retry`] and [`limiter`].
+
+mod auth;
+mod challenge;
+mod client;
+mod connection;
+mod credentials;
+mod error;
+mod http;
+mod limiter;
+mod oci;
+mod retry;
+#[cfg(test)]
+mod scripted;
+mod token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag};
+use jiff::Timestamp;
+
+pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
+pub use error::{ErrorKind, RegistryError};
+pub use oci::OciRegistry;
+
+/// Opens the registry behind a connection. Nothing is sent yet.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`]: certificates that cannot be read, or plain HTTP where it is refused.
+pub fn open(connection: &Connection) -> Result<Arc<dyn Registry>, RegistryError> {
+    Ok(Arc::new(OciRegistry::new(connection)?))
+}
+
+/// One registry.
+///
+/// Every call may fail with [`ErrorKind::Unauthenticated`], [`ErrorKind::Forbidden`],
+/// [`ErrorKind::RateLimited`], [`ErrorKind::Transient`], [`ErrorKind::Protocol`],
+/// [`ErrorKind::TooLarge`] or [`ErrorKind::Configuration`]; other kinds are named at each call.
+#[async_trait]
+pub trait Registry: fmt::Debug + Send + Sync {
+    /// The registry as it stands in image references.
+    fn host(&self) -> &RegistryHost;
+
+    /// What is known without asking. `delete` and `delete_tag` are `None` until [`Registry::probe_deletes`].
+    fn capabilities(&self) -> Capabilities;
+
+    /// When the bytes of what is deleted here are really freed, and how: a phrase for people.
+    fn bytes_freed(&self) -> &'static str;
+
+    /// Every repository, sorted: all pages of the catalog.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where there is no catalog.
+    async fn repositories(&self) -> Result<Vec<RepositoryName>, RegistryError>;
+
+    /// Every tag, sorted: all pages. A tag that is not legal is an error that names it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] where the registry does not know the repository.
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError>;
+
+    /// What the registry tells about a repository in ways of its own; nothing, on a plain one.
+    async fn facts(&self, _repository: &RepositoryName) -> Result<RepositoryFacts, RegistryError> {
+        Ok(RepositoryFacts::default())
+    }
+
+    /// The exact bytes of a manifest, checked against their digest; `None` where the registry said
+    /// twice that it does not have it.
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &ManifestReference,
+    ) -> Result<Option<FetchedManifest>, RegistryError>;
+
+    /// What a tag points to, without fetching it where that can be avoided; `None` where the registry
+    /// said twice that there is no such tag.
+    async fn resolve(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>, RegistryError>;
+
+    /// Whether a manifest is there; `false` only where the registry said twice that it is not.
+    async fn exists(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, RegistryError>;
+
+    /// A small blob, checked against its digest; `None` where the registry said twice that it does not have it.
+    async fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        max_bytes: u64,
+    ) -> Result<Option<Bytes>, RegistryError>;
+
+    /// The manifests whose subject is `digest`, by the referrers API.
+    async fn referrers(&self, repository: &RepositoryName, digest: &Digest) -> Result<Referrers, RegistryError>;
+
+    /// Deletes a manifest, and with it every tag that points to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where deletes are off, [`ErrorKind::Conflict`] where something still
+    /// refers to it, [`ErrorKind::Immutable`] where one of its tags is protected.
+    async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Removed, RegistryError>;
+
+    /// Removes one tag and nothing else. Never tried twice: the tag may have moved in between.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where single tags cannot be removed, [`ErrorKind::Immutable`] where it is protected.
+    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Removed, RegistryError>;
+
+    /// Puts a manifest, under its digest or a tag. By tag it is never tried twice.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Immutable`] where the tag is protected.
+    async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &ManifestReference,
+        manifest: &FetchedManifest,
+    ) -> Result<(), RegistryError>;
+
+    /// Finds out what can be removed, by a DELETE of a digest and of a tag that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Forbidden`] and [`ErrorKind::Unauthenticated`] where the account may not delete.
+    async fn probe_deletes(&self, repository: &RepositoryName) -> Result<DeleteSupport, RegistryError>;
+}
+
+/// How a manifest is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ManifestReference {
+    /// By what is tagged so now.
+    Tag(Tag),
+    /// By content.
+    Digest(Digest),
+}
+
+impl fmt::Display for ManifestReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl From<Tag> for ManifestReference {
+    fn from(tag: Tag) -> Self {
+        Self::Tag(tag)
+    }
+}
+
+impl From<Digest> for ManifestReference {
+    fn from(digest: Digest) -> Self {
+        Self::Digest(digest)
+    }
+}
+
+/// A manifest as the registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedManifest {
+    /// Its digest, computed from the bytes. Of a signed schema 1 manifest, from the signed part of
+    /// them: the only case in which `digest.fits(&bytes)` is false.
+    pub digest: Digest,
+    /// Its media type, from `Content-Type` without parameters, else from its own `mediaType`; empty if neither tells.
+    pub media_type: String,
+    /// Its exact bytes.
+    pub bytes: Bytes,
+}
+
+/// The answer of the referrers API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Referrers {
+    /// There is no such API: ask the fallback tag (`sha256-<hex>`).
+    Unsupported,
+    /// All of them, sorted.
+    Listed(Vec<Digest>),
+}
+
+/// How a removal went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// The registry accepted it. Some carry it out later, so that it may still be seen for a while.
+    Now,
+    /// It was gone before.
+    AlreadyGone,
+}
+
+/// What can be removed; `None` where the registry's answers do not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeleteSupport {
+    /// Manifests by digest.
+    pub delete: Option<bool>,
+    /// Single tags.
+    pub delete_tag: Option<bool>,
+}
+
+/// What vendors' own listings tell beyond the distribution spec.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RepositoryFacts {
+    /// Manifests without a tag.
+    pub untagged: Vec<Digest>,
+    /// By manifest.
+    pub manifests: BTreeMap<Digest, ManifestTimes>,
+    /// By tag.
+    pub tags: BTreeMap<Tag, TagFacts>,
+    /// Pulls since then are known.
+    pub pull_data_since: Option<Timestamp>,
+}
+
+/// When a manifest came, and was last used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ManifestTimes {
+    /// When it was pushed.
+    pub pushed_at: Option<Timestamp>,
+    /// When it was last pulled.
+    pub last_pulled_at: Option<Timestamp>,
+}
+
+/// What is known of a tag besides where it points.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TagFacts {
+    /// When it was last set.
+    pub updated_at: Option<Timestamp>,
+    /// The registry would refuse to remove or overwrite it.
+    pub immutable: bool,
+}

@@ -1,0 +1,199 @@
+//! Puts a listing together from its pages, and notices one that would never end or ends too early.
+//! Pure: it is told what a page held, and tells which to ask for next.
+
+use std::collections::{BTreeSet, HashSet};
+
+use http::HeaderMap;
+use url::Url;
+
+use super::link;
+use crate::registry::Limits;
+
+/// After so many pages in a row with nothing new, the listing is taken to turn in circles. Some are
+/// empty by right: a registry may filter them by what the account can see.
+const IDLE_PAGES: usize = 50;
+
+/// A listing under way.
+#[derive(Debug)]
+pub(super) struct Pager {
+    pub(super) items: BTreeSet<String>,
+    /// The URL without paging, and the page size that was asked for, if one was.
+    first: Url,
+    page_size: Option<usize>,
+    visited: HashSet<Url>,
+    idle: usize,
+    most_pages: usize,
+    most_items: usize,
+}
+
+impl Pager {
+    pub(super) fn new(first: Url, page_size: Option<usize>, limits: &Limits) -> Self {
+        Self {
+            items: BTreeSet::new(),
+            first,
+            page_size,
+            visited: HashSet::new(),
+            idle: 0,
+            most_pages: limits.pages,
+            most_items: limits.items,
+        }
+    }
+
+    /// Where the listing begins.
+    pub(super) fn start(&self) -> Url {
+        self.page_after(None)
+    }
+
+    /// Takes in one page; gives back where the next one is, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A listing that leaves its origin, turns in circles or grows beyond its limits: said in words.
+    pub(super) fn absorb(&mut self, page: Url, headers: &HeaderMap, items: Vec<String>) -> Result<Option<Url>, String> {
+        let (length, last) = (items.len(), items.last().cloned());
+        let before = self.items.len();
+        self.items.extend(items);
+        let new = self.items.len() - before;
+        let linked = link::next(headers, &page)?;
+        self.visited.insert(page);
+        let next = match linked {
+            Some(next) => Some(next),
+            // Nothing more is promised, but a full page is suspicious: some registries cut a listing at `n`
+            // without a word. Asking behind its end shows that nothing follows.
+            None if new > 0 && Some(length) == self.page_size => Some(self.page_after(last.as_deref())),
+            None => None,
+        };
+        let Some(next) = next else { return Ok(None) };
+        self.idle = if new == 0 { self.idle + 1 } else { 0 };
+        if self.visited.contains(&next) || self.idle > IDLE_PAGES {
+            return Err("its listing turns in circles".to_owned());
+        }
+        if self.visited.len() >= self.most_pages || self.items.len() > self.most_items {
+            return Err(format!(
+                "its listing goes beyond {} pages or {} items",
+                self.most_pages, self.most_items
+            ));
+        }
+        Ok(Some(next))
+    }
+
+    fn page_after(&self, last: Option<&str>) -> Url {
+        let mut url = self.first.clone();
+        if let Some(size) = self.page_size {
+            url.query_pairs_mut().append_pair("n", &size.to_string());
+        }
+        if let Some(last) = last {
+            url.query_pairs_mut().append_pair("last", last);
+        }
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pager(page_size: Option<usize>, limits: &Limits) -> Pager {
+        Pager::new(
+            Url::parse("https://r.example.com/v2/a/tags/list").unwrap(),
+            page_size,
+            limits,
+        )
+    }
+
+    fn linked(target: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::LINK, format!("<{target}>; rel=next").parse().unwrap());
+        headers
+    }
+
+    fn items(range: std::ops::Range<usize>) -> Vec<String> {
+        range.map(|number| format!("t{number}")).collect()
+    }
+
+    /// Feeds numbered pages, each linking to another URL, until the pager has enough.
+    fn endless(limits: &Limits, page: impl Fn(usize) -> Vec<String>) -> (usize, String) {
+        let mut pager = pager(None, limits);
+        let mut url = pager.start();
+        for number in 0..100_000 {
+            match pager.absorb(url, &linked(&format!("?page={number}")), page(number)) {
+                Ok(next) => url = next.unwrap(),
+                Err(why) => return (number, why),
+            }
+        }
+        panic!("never ends");
+    }
+
+    #[test]
+    fn a_listing_that_comes_back_to_a_page_is_noticed() {
+        let mut pager = pager(None, &Limits::default());
+        let first = pager.start();
+        let second = pager.absorb(first, &linked("?last=a"), items(0..1)).unwrap().unwrap();
+        assert!(pager.absorb(second.clone(), &linked("?last=a"), items(1..2)).is_err());
+    }
+
+    #[test]
+    fn a_listing_without_end_is_noticed() {
+        let (pages, why) = endless(&Limits::default(), |_| items(0..3));
+        assert!(pages <= IDLE_PAGES + 1 && why.contains("circles"), "{pages} {why}");
+        let (pages, why) = endless(
+            &Limits {
+                pages: 7,
+                ..Limits::default()
+            },
+            |number| items(number..number + 1),
+        );
+        assert!(pages == 6 && why.contains("beyond"), "{pages} {why}");
+        let (pages, why) = endless(
+            &Limits {
+                items: 7,
+                ..Limits::default()
+            },
+            |number| items(number..number + 1),
+        );
+        assert!(pages == 7 && why.contains("beyond"), "{pages} {why}");
+    }
+
+    #[test]
+    fn some_empty_pages_are_no_end() {
+        let mut pager = pager(None, &Limits::default());
+        let mut url = pager.start();
+        for number in 0..IDLE_PAGES {
+            url = pager
+                .absorb(url, &linked(&format!("?page={number}")), Vec::new())
+                .unwrap()
+                .unwrap();
+        }
+        assert_eq!(pager.absorb(url, &HeaderMap::new(), items(0..1)), Ok(None));
+        assert_eq!(pager.items.len(), 1);
+    }
+
+    #[test]
+    fn behind_a_full_page_without_a_link_more_is_asked_for() {
+        let mut pager = pager(Some(3), &Limits::default());
+        let first = pager.start();
+        assert_eq!(first.query(), Some("n=3"));
+        let second = pager.absorb(first, &HeaderMap::new(), items(0..3)).unwrap().unwrap();
+        assert_eq!(second.query(), Some("n=3&last=t2"));
+        let third = pager.absorb(second, &HeaderMap::new(), items(3..6)).unwrap().unwrap();
+        assert_eq!(pager.absorb(third, &HeaderMap::new(), Vec::new()), Ok(None));
+        assert_eq!(pager.items.len(), 6);
+    }
+
+    #[test]
+    fn a_registry_that_pays_no_heed_to_paging_is_asked_once_more_and_believed() {
+        let mut pager = pager(Some(3), &Limits::default());
+        let first = pager.start();
+        let second = pager.absorb(first, &HeaderMap::new(), items(0..3)).unwrap().unwrap();
+        assert_eq!(pager.absorb(second, &HeaderMap::new(), items(0..3)), Ok(None));
+        for length in [0, 2, 4] {
+            let mut pager = self::pager(Some(3), &Limits::default());
+            let first = pager.start();
+            assert_eq!(
+                pager.absorb(first, &HeaderMap::new(), items(0..length)),
+                Ok(None),
+                "{length}"
+            );
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Gathers the facts: registries in, an inventory out, with what could not be read in it.
+//!
+//! A scan never fails because of a registry, and never changes one. It asks what deletes are possible only
+//! when told to (`--probe`, `apply`).
+
+mod found;
+mod repository;
+mod target;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jettison_core::model::{
+    Capabilities, Gap, Inventory, Manifest, RegistryHost, Repository, RepositoryName, Schema, TagEntry,
+};
+use jettison_core::recognise::assemble;
+use jiff::Timestamp;
+
+use crate::output::{Face, Progress};
+use crate::registry::Registry;
+use crate::store::{Observation, RepositoryMemory, Store, StoreError};
+
+use found::Found;
+use repository::RepositoryReader;
+pub use target::{InvalidTarget, Selection, Target};
+
+/// Repositories that are read at once. Their calls share the registry's own limit.
+const REPOSITORIES: usize = 4;
+
+/// A registry and what to read of it.
+#[derive(Debug, Clone)]
+pub struct ScanTarget {
+    /// The registry.
+    pub registry: Arc<dyn Registry>,
+    /// Which of its repositories.
+    pub selection: Selection,
+}
+
+/// How to scan.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanOptions {
+    /// When the scan begins.
+    pub taken_at: Timestamp,
+    /// Ask each registry what can be deleted, with a DELETE of what nobody has.
+    pub probe: bool,
+    /// How to report progress.
+    pub face: Face,
+}
+
+/// Reads every target. What a registry does not give is a gap of the inventory.
+///
+/// # Errors
+/// Only if the store fails.
+pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -> Result<Inventory, StoreError> {
+    let mut inventory = Inventory {
+        schema: Schema,
+        taken_at: options.taken_at,
+        complete_registries: BTreeSet::new(),
+        repositories: Vec::new(),
+        gaps: Vec::new(),
+    };
+    for target in targets {
+        let (names, listed_all) = match target.selection.resolve(target.registry.as_ref()).await {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                inventory.gaps.push(Gap(error.to_string()));
+                continue;
+            }
+        };
+        let repositories = scan_registry(store, target.registry.as_ref(), names, options).await?;
+        if listed_all && repositories.iter().all(|repository| repository.gaps.is_empty()) {
+            inventory.complete_registries.insert(target.registry.host().clone());
+        }
+        inventory.repositories.extend(repositories);
+    }
+    inventory.repositories.sort_by(|left, right| (&left.registry, &left.name).cmp(&(&right.registry, &right.name)));
+    Ok(inventory)
+}
+
+async fn scan_registry(
+    store: &Store,
+    registry: &dyn Registry,
+    names: Vec<RepositoryName>,
+    options: ScanOptions,
+) -> Result<Vec<Repository>, StoreError> {
+    let progress = Progress::start(options.face, &format!("scanning {}", registry.host()), 0);
+    let no_referrers = AtomicBool::new(false);
+    let scan = RegistryScan { store, registry, options, progress: &progress, no_referrers: &no_referrers };
+    let scan = &scan;
+    let repositories = stream::iter(names).map(|name| async move { scan.repository(&name).await });
+    let repositories = repositories.buffer_unordered(REPOSITORIES).try_collect().await;
+    progress.finish();
+    repositories
+}
+
+struct RegistryScan<'a> {
+    store: &'a Store,
+    registry: &'a dyn Registry,
+    options: ScanOptions,
+    progress: &'a Progress,
+    no_referrers: &'a AtomicBool,
+}
+
+impl RegistryScan<'_> {
+    async fn repository(&self, name: &RepositoryName) -> Result<Repository, StoreError> {
+        let host = self.registry.host();
+        let memory = self.store.repository_memory(host, name).await?;
+        let reader = RepositoryReader {
+            registry: self.registry,
+            name,
+            store: self.store,
+            memory: &memory,
+            progress: self.progress,
+            no_referrers: self.no_referrers,
+            failures: AtomicUsize::new(0),
+        };
+        let found = reader.read().await?;
+        let observation = Observation {
+            registry: host.clone(),
+            repository: name.clone(),
+            taken_at: self.options.taken_at,
+            complete: found.is_complete(),
+            tags: found.tags.clone(),
+            manifests: found.manifests.keys().cloned().collect(),
+            gone: found.missing.clone(),
+            referrers: found.referrers.clone(),
+        };
+        let memory = self.store.observe(&observation).await?;
+        let capabilities = self.capabilities(name, &found).await;
+        Ok(describe(host, name, &found, &memory, capabilities))
+    }
+
+    /// What can be deleted is asked only when told to. An answer that tells nothing leaves it unknown.
+    async fn capabilities(&self, name: &RepositoryName, found: &Found) -> Capabilities {
+        let known = self.registry.capabilities();
+        if !self.options.probe || !found.is_complete() {
+            return known;
+        }
+        match self.registry.probe_deletes(name).await {
+            Ok(support) => Capabilities {
+                delete: support.delete.or(known.delete),
+                delete_tag: support.delete_tag.or(known.delete_tag),
+                ..known
+            },
+            Err(_) => known,
+        }
+    }
+}
+
+/// The facts of one repository: what was found, with the times that the registry and the ledger know.
+fn describe(
+    host: &RegistryHost,
+    name: &RepositoryName,
+    found: &Found,
+    memory: &RepositoryMemory,
+    capabilities: Capabilities,
+) -> Repository {
+    let tags = found.tags.iter().map(|(tag, digest)| {
+        let stated = found.facts.tags.get(tag).copied().unwrap_or_default();
+        let remembered = memory.tags.get(tag).and_then(|memory| memory.set_at);
+        let updated_at = stated.updated_at.or(remembered);
+        TagEntry { name: tag.clone(), digest: digest.clone(), updated_at, immutable: stated.immutable }
+    });
+    let manifests = assemble(&found.manifests, &found.tags);
+    Repository {
+        registry: host.clone(),
+        name: name.clone(),
+        capabilities,
+        pull_data_since: found.facts.pull_data_since,
+        scanned_since: memory.scanned_since,
+        missing: found.missing.clone(),
+        dangling: found.dangling.clone(),
+        gaps: found.gaps(),
+        tags: tags.collect(),
+        manifests: manifests.into_iter().map(|manifest| with_times(manifest, found, memory)).collect(),
+    }
+}
+
+fn with_times(mut manifest: Manifest, found: &Found, memory: &RepositoryMemory) -> Manifest {
+    let stated = found.facts.manifests.get(&manifest.digest).copied().unwrap_or_default();
+    manifest.pushed_at = stated.pushed_at;
+    manifest.last_pulled_at = stated.last_pulled_at;
+    if let Some(remembered) = memory.manifests.get(&manifest.digest) {
+        manifest.first_seen_at = Some(remembered.first_seen_at);
+        manifest.untagged_at = remembered.untagged_at;
+        manifest.restored_at = remembered.restored_at;
+        manifest.last_pulled_at = manifest.last_pulled_at.max(remembered.last_pulled_at);
+    }
+    manifest
+}

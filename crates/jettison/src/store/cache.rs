@@ -1,0 +1,347 @@
+//! Content by digest: manifests as their registry sent them, and facts taken from configs.
+//!
+//! A digest names its content for ever, so an entry never goes stale; what does not fit its digest is dropped.
+
+use std::collections::HashMap;
+
+use jettison_core::model::Digest;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::error::Problem;
+use super::row::{micros, parse, to_json};
+use super::{Store, StoreError};
+
+/// Digests asked for in one statement.
+const CHUNK: usize = 1000;
+/// The last use is kept to the day: a scan that only reads should not write a row for every manifest.
+const USE_PRECISION: SignedDuration = SignedDuration::from_hours(24);
+
+/// A manifest as its registry sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type that the registry gave with it.
+    pub media_type: String,
+    /// Its exact bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What is worth keeping of a config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedConfig {
+    /// The config's digest.
+    pub digest: Digest,
+    /// The facts taken from it, as JSON; only the scan knows their form.
+    pub facts: String,
+}
+
+impl Store {
+    /// Those of the manifests that the cache has.
+    ///
+    /// # Errors
+    /// If the database fails. A row that does not fit its digest is dropped, and not an error.
+    pub async fn manifests(&self, digests: &[Digest]) -> Result<HashMap<Digest, CachedManifest>, StoreError> {
+        let read = read_manifests(&self.readers, digests).await;
+        let (found, touched) = self.named(read)?;
+        self.touch(&touched, MANIFESTS).await?;
+        Ok(found)
+    }
+
+    /// Puts manifests into the cache.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_manifests(&self, manifests: &[CachedManifest]) -> Result<(), StoreError> {
+        for chunk in manifests.chunks(CHUNK) {
+            let mut transaction = self.begin().await?;
+            let written = write_manifests(&mut transaction, chunk).await;
+            self.finish(transaction, written).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of the configs that the cache has facts of.
+    ///
+    /// # Errors
+    /// If the database fails. A row that does not fit its seal is dropped, and not an error.
+    pub async fn configs(&self, digests: &[Digest]) -> Result<HashMap<Digest, CachedConfig>, StoreError> {
+        let read = read_configs(&self.readers, digests).await;
+        let (found, touched) = self.named(read)?;
+        self.touch(&touched, CONFIGS).await?;
+        Ok(found)
+    }
+
+    /// Puts facts of configs into the cache.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_configs(&self, configs: &[CachedConfig]) -> Result<(), StoreError> {
+        for chunk in configs.chunks(CHUNK) {
+            let mut transaction = self.begin().await?;
+            let written = write_configs(&mut transaction, chunk).await;
+            self.finish(transaction, written).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops what was last used before `before` (to the day), and says how many entries that were.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn prune_cache(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let dropped = drop_unused(&mut transaction, before).await;
+        self.finish(transaction, dropped).await
+    }
+
+    async fn touch(&self, touched: &Touched, table: Table) -> Result<(), StoreError> {
+        if touched.bad.is_empty() && touched.used.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let written = write_touched(&mut transaction, touched, table).await;
+        self.finish(transaction, written).await
+    }
+}
+
+/// What a read has to write afterwards.
+#[derive(Default)]
+struct Touched {
+    /// Rows whose content does not fit.
+    bad: Vec<String>,
+    /// Rows whose last use is long ago.
+    used: Vec<String>,
+}
+
+impl Touched {
+    /// Notes what a row needs, and says whether its content may be used.
+    fn note(&mut self, digest: &str, used_at: i64, fits: bool, day_ago: i64) -> bool {
+        match fits {
+            false => self.bad.push(digest.to_owned()),
+            true if used_at < day_ago => self.used.push(digest.to_owned()),
+            true => {}
+        }
+        fits
+    }
+}
+
+/// The statements that differ from table to table.
+#[derive(Clone, Copy)]
+struct Table {
+    drop: &'static str,
+    touch: &'static str,
+}
+
+const MANIFESTS: Table = Table {
+    drop: "DELETE FROM cached_manifest WHERE digest IN (SELECT value FROM json_each($1))",
+    touch: "UPDATE cached_manifest SET used_at = max(used_at, $2) WHERE digest IN (SELECT value FROM json_each($1))",
+};
+const CONFIGS: Table = Table {
+    drop: "DELETE FROM cached_config WHERE digest IN (SELECT value FROM json_each($1))",
+    touch: "UPDATE cached_config SET used_at = max(used_at, $2) WHERE digest IN (SELECT value FROM json_each($1))",
+};
+
+fn day_ago() -> i64 {
+    micros(Timestamp::now()).saturating_sub(i64::try_from(USE_PRECISION.as_micros()).unwrap_or(0))
+}
+
+async fn read_manifests(
+    readers: &SqlitePool,
+    digests: &[Digest],
+) -> Result<(HashMap<Digest, CachedManifest>, Touched), Problem> {
+    let (mut found, mut touched, day_ago) = (HashMap::with_capacity(digests.len()), Touched::default(), day_ago());
+    for chunk in digests.chunks(CHUNK) {
+        let rows: Vec<(String, String, i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT digest, media_type, used_at, bytes FROM cached_manifest
+             WHERE digest IN (SELECT value FROM json_each($1))",
+        )
+        .bind(to_json(chunk)?)
+        .fetch_all(readers)
+        .await?;
+        for (text, media_type, used_at, bytes) in rows {
+            let digest: Digest = parse(&text)?;
+            if touched.note(&text, used_at, digest.fits(&bytes), day_ago) {
+                found.insert(
+                    digest.clone(),
+                    CachedManifest {
+                        digest,
+                        media_type,
+                        bytes,
+                    },
+                );
+            }
+        }
+    }
+    Ok((found, touched))
+}
+
+async fn write_manifests(connection: &mut SqliteConnection, manifests: &[CachedManifest]) -> Result<(), Problem> {
+    let now = micros(Timestamp::now());
+    for CachedManifest {
+        digest,
+        media_type,
+        bytes,
+    } in manifests
+    {
+        sqlx::query(
+            "INSERT INTO cached_manifest (digest, media_type, used_at, bytes) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO UPDATE SET media_type = excluded.media_type, used_at = excluded.used_at,
+                                       bytes = excluded.bytes",
+        )
+        .bind(digest.to_string())
+        .bind(media_type)
+        .bind(now)
+        .bind(bytes.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn read_configs(
+    readers: &SqlitePool,
+    digests: &[Digest],
+) -> Result<(HashMap<Digest, CachedConfig>, Touched), Problem> {
+    let (mut found, mut touched, day_ago) = (HashMap::with_capacity(digests.len()), Touched::default(), day_ago());
+    for chunk in digests.chunks(CHUNK) {
+        let rows: Vec<(String, i64, String, String)> = sqlx::query_as(
+            "SELECT digest, used_at, seal, facts FROM cached_config
+             WHERE digest IN (SELECT value FROM json_each($1))",
+        )
+        .bind(to_json(chunk)?)
+        .fetch_all(readers)
+        .await?;
+        for (text, used_at, seal, facts) in rows {
+            let digest: Digest = parse(&text)?;
+            if touched.note(&text, used_at, seal_of(&text, &facts) == seal, day_ago) {
+                found.insert(digest.clone(), CachedConfig { digest, facts });
+            }
+        }
+    }
+    Ok((found, touched))
+}
+
+async fn write_configs(connection: &mut SqliteConnection, configs: &[CachedConfig]) -> Result<(), Problem> {
+    let now = micros(Timestamp::now());
+    for CachedConfig { digest, facts } in configs {
+        let digest = digest.to_string();
+        sqlx::query(
+            "INSERT INTO cached_config (digest, used_at, seal, facts) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO UPDATE SET used_at = excluded.used_at, seal = excluded.seal, facts = excluded.facts",
+        )
+        .bind(&digest)
+        .bind(now)
+        .bind(seal_of(&digest, facts))
+        .bind(facts)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+fn seal_of(digest: &str, facts: &str) -> String {
+    Digest::of(format!("{digest}\n{facts}").as_bytes()).to_string()
+}
+
+async fn write_touched(connection: &mut SqliteConnection, touched: &Touched, table: Table) -> Result<(), Problem> {
+    let Touched { bad, used } = touched;
+    sqlx::query(table.drop)
+        .bind(to_json(bad)?)
+        .execute(&mut *connection)
+        .await?;
+    let now = micros(Timestamp::now());
+    sqlx::query(table.touch)
+        .bind(to_json(used)?)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+async fn drop_unused(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, Problem> {
+    let mut dropped = 0;
+    for sql in [
+        "DELETE FROM cached_manifest WHERE used_at < $1",
+        "DELETE FROM cached_config WHERE used_at < $1",
+    ] {
+        dropped += sqlx::query(sql)
+            .bind(micros(before))
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+    }
+    Ok(dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{digest, hour, manifest, open_new};
+
+    fn config(name: &str) -> CachedConfig {
+        CachedConfig {
+            digest: digest(name),
+            facts: format!("{{\"name\":\"{name}\"}}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_cache_gives_back_what_fits_and_drops_what_does_not() {
+        let (_directory, store) = open_new().await;
+        store.put_manifests(&[manifest("a"), manifest("b")]).await.unwrap();
+        store.put_configs(&[config("a"), config("b")]).await.unwrap();
+        for sql in [
+            format!(
+                "UPDATE cached_manifest SET bytes = x'00' WHERE digest = '{}'",
+                digest("b")
+            ),
+            format!(
+                "UPDATE cached_config SET facts = '{{}}' WHERE digest = '{}'",
+                digest("b")
+            ),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .execute(&store.writer)
+                .await
+                .unwrap();
+        }
+        let asked = ["a", "b", "c"].map(digest);
+        let manifests = store.manifests(&asked).await.unwrap();
+        assert_eq!(
+            manifests.into_iter().collect::<Vec<_>>(),
+            [(digest("a"), manifest("a"))]
+        );
+        let configs = store.configs(&asked).await.unwrap();
+        assert_eq!(configs.into_iter().collect::<Vec<_>>(), [(digest("a"), config("a"))]);
+        for sql in [
+            "SELECT count(*) FROM cached_manifest",
+            "SELECT count(*) FROM cached_config",
+        ] {
+            let left: i64 = sqlx::query_scalar(sql).fetch_one(&store.readers).await.unwrap();
+            assert_eq!(left, 1, "{sql}");
+        }
+        store.put_manifests(&[manifest("b")]).await.unwrap();
+        assert_eq!(store.manifests(&asked).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_cache_drops_what_no_scan_has_read_for_long() {
+        let (_directory, store) = open_new().await;
+        store.put_manifests(&[manifest("a"), manifest("b")]).await.unwrap();
+        store.put_configs(&[config("a"), config("b")]).await.unwrap();
+        for sql in [
+            "UPDATE cached_manifest SET used_at = 1",
+            "UPDATE cached_config SET used_at = 1",
+        ] {
+            sqlx::query(sql).execute(&store.writer).await.unwrap();
+        }
+        store.manifests(&[digest("a")]).await.unwrap();
+        store.configs(&[digest("b")]).await.unwrap();
+        assert_eq!(store.prune_cache(hour(0)).await.unwrap(), 2);
+        let asked = ["a", "b"].map(digest);
+        assert!(store.manifests(&asked).await.unwrap().contains_key(&digest("a")));
+        assert!(store.configs(&asked).await.unwrap().contains_key(&digest("b")));
+    }
+}

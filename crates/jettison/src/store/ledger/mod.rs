@@ -1,0 +1,208 @@
+//! The ledger: what jettison remembers of repositories between scans.
+//!
+//! What an observation changes is decided by a pure function (`memory.rs`); this module reads and writes it, each
+//! observation in one transaction, so that two processes never mix theirs.
+
+mod history;
+mod memory;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jettison_core::model::{Digest, RegistryHost, RepositoryName};
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+pub use history::TagPeriod;
+pub use memory::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory, TagMemory};
+
+use super::error::Problem;
+use super::row::{as_stored, micros, optional_time};
+use super::{Store, StoreError};
+use tables::{read_manifests, read_referrers, read_tags, write_manifests, write_referrers, write_tags};
+
+/// The first public release of Docker, 2013-03-20: no image is older, and no clock that says so is right.
+const EARLIEST: Timestamp = Timestamp::constant(1_363_737_600, 0);
+
+impl Store {
+    /// What is remembered of a repository; nothing of one that was never scanned.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn repository_memory(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+    ) -> Result<RepositoryMemory, StoreError> {
+        // One transaction, so that all tables are read as they were at one moment.
+        let mut transaction = self.named(self.readers.begin().await.map_err(Problem::from))?;
+        let read = match find_repository(&mut transaction, registry, repository).await {
+            Ok(Some(id)) => read_memory(&mut transaction, id).await,
+            Ok(None) => Ok(RepositoryMemory::default()),
+            Err(problem) => Err(problem),
+        };
+        self.named(read)
+    }
+
+    /// Remembers what a scan saw of a repository, and returns all that is remembered of it then.
+    ///
+    /// # Errors
+    /// [`StoreError::ImplausibleTime`] if the observation is dated before containers existed, or if the database
+    /// fails.
+    pub async fn observe(&self, observation: &Observation) -> Result<RepositoryMemory, StoreError> {
+        if observation.taken_at < EARLIEST {
+            return Err(StoreError::ImplausibleTime {
+                at: observation.taken_at,
+            });
+        }
+        let mut transaction = self.begin().await?;
+        let written = write_observation(&mut transaction, observation).await;
+        self.finish(transaction, written).await
+    }
+
+    /// Marks manifests as put back by an undo at `at`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn mark_restored(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        digests: &[Digest],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let at = as_stored(at);
+        self.amend(registry, repository, digests, |_, memory| {
+            memory.get_or_insert(ManifestMemory::first_seen(at)).restored_at = Some(at);
+        })
+        .await
+    }
+
+    /// Takes the mark of [`Store::mark_restored`] away.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn release_restored(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<(), StoreError> {
+        self.amend(registry, repository, digests, |_, memory| {
+            if let Some(memory) = memory {
+                memory.restored_at = None;
+            }
+        })
+        .await
+    }
+
+    /// Remembers pulls. A manifest that no scan has seen is passed over, and an earlier pull changes nothing.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn record_pulls(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        pulls: &BTreeMap<Digest, Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.amend(registry, repository, pulls.keys(), |digest, memory| {
+            if let (Some(memory), Some(at)) = (memory, pulls.get(digest)) {
+                memory.last_pulled_at = memory.last_pulled_at.max(Some(as_stored(*at)));
+            }
+        })
+        .await
+    }
+
+    /// Changes what is remembered of single manifests.
+    async fn amend<'a>(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        digests: impl IntoIterator<Item = &'a Digest>,
+        change: impl Fn(&Digest, &mut Option<ManifestMemory>),
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let written = async {
+            let id = ensure_repository(&mut transaction, registry, repository).await?;
+            let known = read_manifests(&mut transaction, id).await?;
+            let mut changed = known.clone();
+            for digest in digests {
+                let mut memory = known.get(digest).cloned();
+                change(digest, &mut memory);
+                changed.extend(memory.map(|memory| (digest.clone(), memory)));
+            }
+            write_manifests(&mut transaction, id, &known, &changed).await
+        }
+        .await;
+        self.finish(transaction, written).await
+    }
+}
+
+async fn write_observation(
+    connection: &mut SqliteConnection,
+    observation: &Observation,
+) -> Result<RepositoryMemory, Problem> {
+    let id = ensure_repository(connection, &observation.registry, &observation.repository).await?;
+    let before = read_memory(connection, id).await?;
+    let after = before.after(observation);
+    sqlx::query("UPDATE repository SET scanned_since = $2, observed_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(after.scanned_since.map(micros))
+        .bind(after.observed_at.map(micros))
+        .execute(&mut *connection)
+        .await?;
+    write_manifests(connection, id, &before.manifests, &after.manifests).await?;
+    write_tags(connection, id, &before.tags, &after.tags).await?;
+    write_referrers(connection, id, &before.referrers, &after.referrers).await?;
+    if let Some(at) = after.observed_at {
+        history::write(connection, id, history::changes(&before.tags, &after.tags), at).await?;
+    }
+    Ok(after)
+}
+
+async fn find_repository(
+    connection: &mut SqliteConnection,
+    registry: &RegistryHost,
+    repository: &RepositoryName,
+) -> Result<Option<i64>, Problem> {
+    let id = sqlx::query_scalar("SELECT id FROM repository WHERE registry = $1 AND name = $2")
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(id)
+}
+
+async fn ensure_repository(
+    connection: &mut SqliteConnection,
+    registry: &RegistryHost,
+    repository: &RepositoryName,
+) -> Result<i64, Problem> {
+    if let Some(id) = find_repository(connection, registry, repository).await? {
+        return Ok(id);
+    }
+    let id = sqlx::query_scalar("INSERT INTO repository (registry, name) VALUES ($1, $2) RETURNING id")
+        .bind(registry.as_str())
+        .bind(repository.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(id)
+}
+
+async fn read_memory(connection: &mut SqliteConnection, id: i64) -> Result<RepositoryMemory, Problem> {
+    let (scanned_since, observed_at): (Option<i64>, Option<i64>) =
+        sqlx::query_as("SELECT scanned_since, observed_at FROM repository WHERE id = $1")
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?;
+    Ok(RepositoryMemory {
+        scanned_since: optional_time(scanned_since)?,
+        observed_at: optional_time(observed_at)?,
+        manifests: read_manifests(connection, id).await?,
+        tags: read_tags(connection, id).await?,
+        referrers: read_referrers(connection, id).await?,
+    })
+}

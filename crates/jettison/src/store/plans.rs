@@ -1,0 +1,125 @@
+//! Plans, as they were made. A plan is named by the hash of its content; whoever reads one checks that.
+
+use jiff::Timestamp;
+
+use super::error::Problem;
+use super::row::{micros, time};
+use super::{Store, StoreError};
+
+/// A plan as it was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedPlan {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its JSON form.
+    pub json: String,
+}
+
+impl Store {
+    /// Saves a plan. One of the same id stays as it is, and only counts as newer.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn save_plan(&self, id: &str, created_at: Timestamp, json: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let saved = sqlx::query(
+            "INSERT INTO plan (id, created_at, json) VALUES ($1, $2, $3)
+             ON CONFLICT DO UPDATE SET created_at = max(created_at, excluded.created_at)",
+        )
+        .bind(id)
+        .bind(micros(created_at))
+        .bind(json)
+        .execute(&mut *transaction)
+        .await;
+        self.finish(transaction, saved.map(drop).map_err(Problem::from)).await
+    }
+
+    /// The plan with this id, or the only one whose id begins so.
+    ///
+    /// # Errors
+    /// [`StoreError::Ambiguous`] if several do, or if the database fails.
+    pub async fn plan(&self, id: &str) -> Result<Option<SavedPlan>, StoreError> {
+        self.named(self.find_plan(id).await)
+    }
+
+    async fn find_plan(&self, prefix: &str) -> Result<Option<SavedPlan>, Problem> {
+        let ids = sqlx::query_scalar("SELECT id FROM plan WHERE substr(id, 1, length($1)) = $1 ORDER BY id LIMIT 2")
+            .bind(prefix)
+            .fetch_all(&self.readers)
+            .await?;
+        let Some(id) = the_one("plan", prefix, ids)? else {
+            return Ok(None);
+        };
+        let row: Option<(i64, String)> = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1")
+            .bind(&id)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|(created_at, json)| {
+            Ok(SavedPlan {
+                id,
+                created_at: time(created_at)?,
+                json,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// The id that `prefix` means, among the first two that begin with it, in order: a whole id comes first.
+pub(super) fn the_one(what: &'static str, prefix: &str, ids: Vec<String>) -> Result<Option<String>, StoreError> {
+    let mut ids = ids.into_iter();
+    match (ids.next(), ids.next()) {
+        (None, _) => Ok(None),
+        _ if prefix.is_empty() => Ok(None),
+        (Some(first), Some(_)) if first != prefix => Err(StoreError::Ambiguous {
+            what,
+            prefix: prefix.to_owned(),
+        }),
+        (first, _) => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{hour, open_new};
+
+    #[test]
+    fn a_prefix_means_one_id_or_none() {
+        let table = [
+            ("ab", vec![], Ok(None)),
+            ("ab", vec!["abc"], Ok(Some("abc"))),
+            ("ab", vec!["abc", "abd"], Err(())),
+            ("ab", vec!["ab", "abd"], Ok(Some("ab"))),
+            ("", vec!["abc"], Ok(None)),
+            ("", vec!["abc", "abd"], Ok(None)),
+        ];
+        for (prefix, ids, expected) in table {
+            let found = the_one("plan", prefix, ids.iter().map(ToString::to_string).collect());
+            assert_eq!(
+                found.map_err(drop),
+                expected.map(|id| id.map(str::to_owned)),
+                "{prefix:?} {ids:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn plans_stay_as_they_were_saved_first() {
+        let (_directory, store) = open_new().await;
+        store.save_plan("abc", hour(2), "{\"a\":1}").await.unwrap();
+        store.save_plan("abc", hour(1), "{}").await.unwrap();
+        store.save_plan("abd", hour(1), "{}").await.unwrap();
+        let plan = store.plan("abc").await.unwrap().unwrap();
+        assert_eq!((plan.created_at, plan.json.as_str()), (hour(2), "{\"a\":1}"));
+        assert_eq!(store.plan("abd").await.unwrap().unwrap().id, "abd");
+        assert!(matches!(
+            store.plan("ab").await,
+            Err(StoreError::Ambiguous { what: "plan", .. })
+        ));
+        assert_eq!(store.plan("").await.unwrap(), None);
+        assert_eq!(store.plan("b").await.unwrap(), None);
+    }
+}

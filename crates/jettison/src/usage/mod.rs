@@ -1,0 +1,144 @@
+//! Who uses what: asks every configured source, and adds what was in use lately.
+//!
+//! Fails closed: a source that cannot be read, or that suddenly names far less than before, is partial,
+//! and what it covers loses nothing. Remembered uses only ever protect.
+
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
+use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema, SourceReport, SourceStatus, Usage};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::store::{Store, StoreError};
+
+/// The name under which remembered uses are reported.
+pub const REMEMBERED: &str = "recently used";
+
+/// What to ask, and how.
+#[derive(Debug)]
+pub struct Collector<'a> {
+    /// The configuration, with its usage sources.
+    pub config: &'a Config,
+    /// The folder that relative paths in it start from.
+    pub base: &'a Path,
+    /// Where earlier uses are remembered.
+    pub store: &'a Store,
+    /// Registries that are managed: images of others do not count as use here.
+    pub managed: &'a BTreeSet<RegistryHost>,
+    /// Sources of which somebody accepted that they name fewer images now.
+    pub accepted: &'a [String],
+}
+
+impl Collector<'_> {
+    /// Asks every source. `None` if none is configured.
+    ///
+    /// # Errors
+    /// Only if the store fails: what a source does not give makes it partial.
+    pub async fn collect(&self, now: Timestamp) -> Result<Option<Usage>, StoreError> {
+        if self.config.usage.is_empty() {
+            return Ok(None);
+        }
+        let mut sources = Vec::new();
+        for source in &self.config.usage {
+            if self.accepted.contains(&source.name) {
+                self.store.accept_shrunk_usage(&source.name).await?;
+            }
+            let mut report = self.ask(source);
+            self.notice_shrinking(source, &mut report, now).await?;
+            self.store.remember_usage(&source.name, &report.references, now).await?;
+            sources.push(report);
+        }
+        sources.extend(self.remembered(&sources, now).await?);
+        Ok(Some(Usage { schema: Schema, taken_at: now, sources }))
+    }
+
+    fn ask(&self, source: &UsageSourceConfig) -> SourceReport {
+        let UsageKind::File { paths } = &source.kind;
+        let mut said = file::read(paths, self.base);
+        if source.allow_empty {
+            said.gaps.retain(|gap| !gap.0.ends_with("the list is empty"));
+        }
+        let status = if said.gaps.is_empty() { SourceStatus::Complete } else { SourceStatus::Partial };
+        SourceReport {
+            name: source.name.clone(),
+            kind: source.kind.as_str().to_owned(),
+            status,
+            covers: source.covers.patterns().to_vec(),
+            gaps: said.gaps,
+            references: said.references,
+        }
+    }
+
+    /// A source that names nothing of ours any more, or less than half of what it named, may be broken.
+    async fn notice_shrinking(
+        &self,
+        source: &UsageSourceConfig,
+        report: &mut SourceReport,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let most = self.store.most_images_named(&source.name, self.memory_begins(now)).await?.unwrap_or(0);
+        let named = distinct(report.references.iter());
+        let managed = report.references.iter().filter(|reference| self.is_managed(reference)).count();
+        let why = if most > 0 && managed == 0 {
+            Some(format!("it names no image of a managed registry any more; it named {most} images before"))
+        } else if named.saturating_mul(2) < most {
+            Some(format!("it names {named} images, and named {most} within the last {}", self.config.usage_memory))
+        } else {
+            None
+        };
+        if let Some(why) = why.filter(|_| !source.allow_empty) {
+            let accept = format!("if that is right, accept it with --accept-shrunk-usage {}", source.name);
+            report.gaps.push(Gap(format!("{why}; {accept}")));
+            report.status = SourceStatus::Partial;
+        }
+        Ok(())
+    }
+
+    fn is_managed(&self, reference: &Reference) -> bool {
+        match reference.image.parse::<ImageReference>() {
+            Ok(image) => self.managed.contains(&self.config.canonical_host(&image.registry)),
+            // A bare digest may be of any registry.
+            Err(_) => true,
+        }
+    }
+
+    fn memory_begins(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(SignedDuration::from_secs(self.config.usage_memory.seconds())).unwrap_or(Timestamp::MIN)
+    }
+
+    /// What was in use lately and is no longer: rollbacks, cron jobs, what is scaled to zero.
+    async fn remembered(&self, current: &[SourceReport], now: Timestamp) -> Result<Option<SourceReport>, StoreError> {
+        let current: BTreeSet<(&String, &Option<jettison_core::model::Digest>)> = current
+            .iter()
+            .flat_map(|source| &source.references)
+            .map(|reference| (&reference.image, &reference.digest))
+            .collect();
+        let recent = self.store.recent_usage(self.memory_begins(now)).await?;
+        let references: Vec<Reference> = recent
+            .into_iter()
+            .filter(|reference| !current.contains(&(&reference.image, &reference.digest)))
+            .map(|reference| Reference {
+                image: reference.image,
+                digest: reference.digest,
+                used_by: reference.used_by,
+                last_seen_at: Some(reference.last_seen_at),
+            })
+            .collect();
+        Ok((!references.is_empty()).then(|| SourceReport {
+            name: REMEMBERED.to_owned(),
+            kind: "memory".to_owned(),
+            status: SourceStatus::Complete,
+            covers: vec!["**".to_owned()],
+            gaps: Vec::new(),
+            references,
+        }))
+    }
+}
+
+/// Distinct images, as written in specifications.
+fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> u64 {
+    references.map(|reference| &reference.image).collect::<BTreeSet<_>>().len() as u64
+}

@@ -1,0 +1,202 @@
+//! Debian's `docker-registry`: Distribution 2.8, which removes no single tag, tells no push time, has no referrers
+//! API and does not page its tags.
+//!
+//! Each value is a server of its own with its own storage; both go when it is dropped.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::port::PortLease;
+use super::program;
+
+/// It is up in under a second; a busy machine may take its time.
+const LONGEST_START: Duration = Duration::from_secs(20);
+
+/// How the server is set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DistributionOptions {
+    /// Whether the server accepts DELETE (`storage.delete.enabled`).
+    pub(crate) delete: bool,
+}
+
+impl Default for DistributionOptions {
+    fn default() -> Self {
+        Self { delete: true }
+    }
+}
+
+/// A running registry.
+#[derive(Debug)]
+pub(crate) struct DistributionRegistry {
+    home: TempDir,
+    port: PortLease,
+    server: Option<Child>,
+}
+
+impl DistributionRegistry {
+    /// Starts an empty registry and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start: there is nothing to test on then.
+    pub(crate) fn start(options: DistributionOptions) -> Self {
+        let home = tempfile::tempdir().expect("a directory for the registry");
+        let port = PortLease::take();
+        let mut registry = Self {
+            home,
+            port,
+            server: None,
+        };
+        fs::write(registry.configuration(), registry.settings(options)).expect("the registry's configuration");
+        registry.restart();
+        registry
+    }
+
+    /// The host as it stands in image references, `127.0.0.1:PORT`.
+    pub(crate) fn host(&self) -> String {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number())).to_string()
+    }
+
+    /// The reference of an image here, such as `apps/web:main`.
+    pub(crate) fn image(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.host())
+    }
+
+    /// The server's process id, while it runs.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
+    /// Ends the server; what it stored stays.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            program::end(&mut server);
+        }
+    }
+
+    /// Starts the server again, at the same place and on the same storage.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.server = Some(self.spawn());
+        self.wait_until_up();
+    }
+
+    /// Runs the registry's own garbage collection the way its operator has to: with the server down. Returns what
+    /// it printed.
+    ///
+    /// # Panics
+    /// When the collection fails.
+    pub(crate) fn garbage_collect(&mut self, delete_untagged: bool) -> String {
+        self.stop();
+        let mut command = self.command("garbage-collect");
+        if delete_untagged {
+            command.arg("--delete-untagged");
+        }
+        let printed = program::run(command.arg(self.configuration())).expect("garbage collection");
+        self.restart();
+        printed
+    }
+
+    /// The bytes of all blobs in storage, manifests and configs included: what a garbage collection makes smaller.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        bytes_below(&self.home.path().join("storage/docker/registry/v2/blobs"))
+    }
+
+    fn settings(&self, options: DistributionOptions) -> String {
+        let mut text = String::from("version: 0.1\nlog: {level: info, accesslog: {disabled: true}}\nstorage:\n");
+        let storage = self.home.path().join("storage");
+        // No blob cache: with one, a running registry still answers for blobs that are gone.
+        writeln!(text, "  filesystem: {{rootdirectory: {}}}", storage.display()).expect("text grows");
+        writeln!(text, "  delete: {{enabled: {}}}", options.delete).expect("text grows");
+        text.push_str("  maintenance: {uploadpurging: {enabled: false}}\n");
+        writeln!(text, "http: {{addr: \"{}\"}}", self.host()).expect("text grows");
+        text
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.home.path().join("registry.yaml")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.path().join("registry.log")
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new("docker-registry");
+        // Its S3 driver panics at start when this variable is set, used or not.
+        command.arg(verb).env_remove("AWS_CA_BUNDLE");
+        command
+    }
+
+    fn spawn(&self) -> Child {
+        let log = File::create(self.log()).expect("the registry's log");
+        self.command("serve")
+            .arg(self.configuration())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("docker-registry starts")
+    }
+
+    fn wait_until_up(&mut self) {
+        let started = Instant::now();
+        while !self.answers() {
+            let ended = self.server.as_mut().and_then(|server| server.try_wait().ok().flatten());
+            let log = || fs::read_to_string(self.log()).unwrap_or_default();
+            assert!(ended.is_none(), "docker-registry ended at once: {}", log());
+            assert!(
+                started.elapsed() < LONGEST_START,
+                "docker-registry does not answer: {}",
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether `GET /v2/` is answered with 200. Asked by hand, so that waiting needs no runtime.
+    fn answers(&self) -> bool {
+        let ask = || -> std::io::Result<bool> {
+            let limit = Duration::from_secs(2);
+            let mut stream =
+                TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number())), limit)?;
+            stream.set_read_timeout(Some(limit))?;
+            write!(
+                stream,
+                "GET /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+                self.host()
+            )?;
+            let mut status = [0; 12];
+            stream.read_exact(&mut status)?;
+            Ok(&status == b"HTTP/1.1 200")
+        };
+        ask().unwrap_or(false)
+    }
+}
+
+impl Drop for DistributionRegistry {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn bytes_below(directory: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(directory) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}

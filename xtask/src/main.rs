@@ -1,0 +1,62 @@
+//! The project's chores, as `cargo xtask CHORE`.
+//!
+//! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects.
+//! - [`suite`]: every test, and a summary.
+//! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
+//! - [`tools`]: the tools of the gate, kept below `target/`.
+//! - [`process`]: how all of them run programs and speak.
+//!
+//! It must stay quick to build: no dependency that jettison itself does not have.
+
+mod gate;
+mod packages;
+mod process;
+mod suite;
+mod tidy;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use process::{Failure, say};
+
+const HELP: &str = "cargo xtask CHORE
+
+  test              install the Debian packages that are missing, then run every test, those on real registries included
+  install-packages  only the first half of it; with --dry-run, print the commands and run none
+  install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
+  ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => suite::install_and_run(&root()),
+        ["install-packages"] => packages::install().map(drop),
+        ["install-packages", "--dry-run"] => packages::show(),
+        ["install-tools"] => tools::cargo_deny(&root()).map(drop),
+        ["ci"] => gate::check(&root()),
+        ["help" | "--help" | "-h"] => {
+            say(HELP);
+            Ok(())
+        }
+        _ => Err(Failure::Usage),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage) => {
+            say(HELP);
+            ExitCode::from(2)
+        }
+        Err(failure) => {
+            say(&format!("xtask: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
