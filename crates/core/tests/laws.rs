@@ -4,7 +4,7 @@
 
 mod worlds;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::evaluate::evaluate;
 use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus};
@@ -13,6 +13,7 @@ use jettison_core::reason::{Reason, Relation};
 use jettison_core::verify::{Law, Violation, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree as _;
 
 use worlds::{World, deleted, protections, worlds, worlds_without_brake};
 
@@ -24,7 +25,7 @@ fn planned(world: &World) -> Plan {
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: 5_000,
         ..ProptestConfig::default()
     }
 }
@@ -224,7 +225,11 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             bad.kept.retain(|other| !same(other));
             bad.blocked.retain(|other| !same(other));
             bad.actions.push(delete_entry(world, &kept)?);
-            let judged = matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
+            // The planner lets holds and needs pass through what is missing as well; nothing is lost if it did not.
+            let here =
+                |it: &&Repository| it.registry == kept.registry && it.name == kept.repository && !it.missing.is_empty();
+            let whole = !world.inventory.repositories.iter().any(|it| here(&it));
+            let judged = whole && matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
             judged.then_some(Law::NothingNeededGoes)
         }
         Spoil::UntagKept => {
@@ -301,6 +306,11 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
     Some((bad, law))
 }
 
+fn contradicts_itself(world: &World) -> bool {
+    let repositories = &world.inventory.repositories;
+    repositories.iter().any(|it| it.manifests.iter().collect::<Vec<_>>().windows(2).any(|two| two[0].digest == two[1].digest && two[0] != two[1]))
+}
+
 fn delete_entry(world: &World, kept: &Kept) -> Option<Action> {
     let here = |it: &&Repository| it.registry == kept.registry && it.name == kept.repository;
     let repository = world.inventory.repositories.iter().find(here)?;
@@ -344,6 +354,10 @@ proptest! {
 
     #[test]
     fn a_spoilt_plan_is_found_out(world in worlds(), spoil in prop::sample::select(SPOILS.to_vec()), index in any::<Index>()) {
+        // What a record that contradicts itself holds is anybody's guess; it has no actions at all.
+        if contradicts_itself(&world) {
+            return Ok(());
+        }
         let plan = planned(&world);
         let Some((bad, law)) = spoilt(&world, &plan, spoil, index) else { return Ok(()) };
         let violations = verify(&bad, &world.facts());
@@ -352,4 +366,70 @@ proptest! {
             prop_assert!(violations.iter().any(|violation| violation.law == law), "{law:?}: {}", listed(&violations));
         }
     }
+}
+
+/// Laws that hold because nothing ever happens say nothing: the worlds must reach every reason, and often delete.
+#[test]
+fn the_worlds_reach_every_reason() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut codes: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for _ in 0..1_000 {
+        let world = worlds().new_tree(&mut runner).unwrap().current();
+        let plan = planned(&world);
+        let actions = plan.actions.iter().map(|action| match action.action {
+            ActionKind::Delete => action.reason.code(),
+            ActionKind::Untag => "untag",
+        });
+        let stays = plan.kept.iter().chain(&plan.blocked).map(|kept| match &kept.reason {
+            Reason::Hold { hold, .. } => hold.as_str(),
+            other => other.code(),
+        });
+        let orphans = plan
+            .actions
+            .iter()
+            .filter(|action| action.kind == Kind::Orphan)
+            .map(|_| "orphan");
+        let refused = plan.limits.refused.iter().map(|_| "refused");
+        for code in actions
+            .chain(stays)
+            .chain(orphans)
+            .chain(refused)
+            .collect::<BTreeSet<_>>()
+        {
+            *codes.entry(code).or_default() += 1;
+        }
+    }
+    let all = [
+        "expired",
+        "follows",
+        "untag",
+        "orphan",
+        "refused",
+        "keep-always",
+        "not-expired",
+        "unless",
+        "no-rule",
+        "needed",
+        "keep-at-least",
+        "shares-image",
+        "brake",
+        "cannot-untag",
+        "cannot-delete",
+        "in-use",
+        "recently-used",
+        "restored",
+        "grace",
+        "protected",
+        "immutable",
+        "usage-incomplete",
+        "incomplete",
+    ];
+    let rare: Vec<_> = all
+        .iter()
+        .filter(|code| codes.get(**code).is_none_or(|count| *count < 3))
+        .collect();
+    assert!(
+        rare.is_empty() && codes["expired"] > 250,
+        "too rare: {rare:?} of {codes:#?}"
+    );
 }

@@ -7,6 +7,9 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
+/// How many findings are noted. Whoever has more has another kind of file, and each costs a look at its line.
+const MOST_FINDINGS: usize = 1_000;
+
 /// How much of a long line is shown before and behind the place.
 const AROUND: usize = 160;
 
@@ -44,16 +47,20 @@ pub struct Diagnostic {
     excerpt: (String, Range<usize>),
 }
 
+/// A finding without its place.
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
 /// Findings in one file, in the order of their places.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostic {
-    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
-        Self { hint, ..self }
-    }
-
     /// The finding with its place underlined, as compilers print it.
     pub fn render(&self, color: bool) -> String {
         let level = match self.severity {
@@ -170,17 +177,35 @@ impl<'a> Source<'a> {
         u32::try_from(self.lines.partition_point(|start| *start <= at)).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn diagnostic(
-        &self,
-        severity: Severity,
-        code: &'static str,
-        span: &Range<usize>,
-        message: String,
-    ) -> Diagnostic {
+    /// Notes a finding. One too many is an error of its own, and none is noted behind it.
+    pub(crate) fn note(&self, found: &mut Vec<Diagnostic>, span: &Range<usize>, finding: Finding) {
+        if found.len() < MOST_FINDINGS {
+            found.push(self.diagnostic(span, finding));
+        } else if found.len() == MOST_FINDINGS {
+            let message = format!("there are more than {MOST_FINDINGS} findings, and the rest is not shown");
+            found.push(self.diagnostic(
+                span,
+                Finding {
+                    severity: Severity::Error,
+                    code: "too-many",
+                    message,
+                    hint: None,
+                },
+            ));
+        }
+    }
+
+    fn diagnostic(&self, span: &Range<usize>, finding: Finding) -> Diagnostic {
         let start = floor(self.text, span.start);
         let line = self.lines.partition_point(|begin| *begin <= start);
         let begin = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let column = self.text[begin..start].chars().count() + 1;
+        let Finding {
+            severity,
+            code,
+            message,
+            hint,
+        } = finding;
         Diagnostic {
             severity,
             code,
@@ -189,7 +214,7 @@ impl<'a> Source<'a> {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),
             span: start..floor(self.text, span.end.max(start)),
-            hint: None,
+            hint,
             excerpt: self.excerpt(begin, start, span.end),
         }
     }

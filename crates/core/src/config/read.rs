@@ -185,16 +185,11 @@ fn expects(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Expects> {
 
 fn usage(reader: &mut Reader<'_, '_>, node: &Node) -> Option<UsageSourceConfig> {
     // The keys of a source depend on its kind: of an unknown kind none can be judged.
-    if let Value::Map(entries) = &node.value {
-        if let Some(kind) = entries.iter().find(|entry| entry.key == "kind") {
-            let known = kind
-                .value
-                .scalar()
-                .is_some_and(|(_, text)| keys::USAGE_KINDS.contains(&text));
-            if !known {
-                unknown_usage_kind(reader, &kind.value);
-                return None;
-            }
+    if let Some(kind) = child(node, "kind") {
+        let is_known = kind.scalar().is_some_and(|(_, text)| keys::USAGE_KINDS.contains(&text));
+        if !is_known {
+            unknown_usage_kind(reader, kind);
+            return None;
         }
     }
     let fields = reader.fields(node, &keys::USAGE)?;

@@ -6,13 +6,13 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::diagnostic::{Diagnostic, Severity, Source, quoted};
+use super::diagnostic::{Diagnostic, Finding, Severity, Source, quoted};
 use super::keys::{Key, Object};
 use super::tree::{Entry, Node, Scalar, Value};
 use crate::policy::{InvalidGlob, NameGlobs};
 
 /// How many patterns a file may hold: each takes memory once compiled.
-const MOST_PATTERNS: usize = 2_000;
+const MOST_PATTERNS: usize = 1_000;
 
 /// Reads one file.
 #[derive(Debug)]
@@ -96,8 +96,13 @@ impl<'s, 'a> Reader<'s, 'a> {
         message: impl Display,
         hint: Option<String>,
     ) {
-        let diagnostic = self.source.diagnostic(severity, code, span, message.to_string());
-        self.found.push(diagnostic.with_hint(hint));
+        let finding = Finding {
+            severity,
+            code,
+            message: message.to_string(),
+            hint,
+        };
+        self.source.note(&mut self.found, span, finding);
     }
 
     fn wrong_type(&mut self, node: &Node, expected: &str, hint: Option<String>) {

@@ -417,6 +417,12 @@ fn rules_that_are_never_reached_are_told() {
             format!("{{ match: {{ tags: [a] }}, {expire} }}"),
             false,
         ),
+        // Of an orphan's tags, the first wants all to fit, the second any.
+        (
+            format!("{{ match: {{ kinds: [orphan], tags: [\"a*\"] }}, {expire} }}"),
+            format!("{{ match: {{ kinds: [orphan], tags: [\"a*\"] }}, {keep} }}"),
+            false,
+        ),
     ] {
         let found = found(&rule(&format!("{first}\n  - {second}")));
         assert_eq!(
@@ -500,6 +506,20 @@ fn costly_files_are_refused() {
             .iter()
             .any(|finding| finding.starts_with("too-complex"))
     );
+}
+
+#[test]
+fn a_flood_of_findings_ends_in_an_error() {
+    let flood = |item: &str| {
+        found(&format!(
+            "registries: [{{host: a, expects: [{}]}}]",
+            vec![item; 1_500].join(",")
+        ))
+    };
+    for findings in [flood("5"), flood("unknown")] {
+        assert_eq!(findings.len(), 1_001);
+        assert!(findings.iter().any(|finding| finding.starts_with("too-many ")));
+    }
 }
 
 #[test]

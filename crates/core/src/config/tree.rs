@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
-use super::diagnostic::{Diagnostic, Severity, Source, quoted};
+use super::diagnostic::{Diagnostic, Finding, Severity, Source, quoted};
 
 /// The largest file that is read, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -93,12 +93,17 @@ fn resolve(text: &str) -> Scalar {
 /// `found`.
 pub(crate) fn parse(source: &Source<'_>, found: &mut Vec<Diagnostic>) -> Option<Rc<Node>> {
     if source.text().len() > LARGEST {
-        found.push(source.diagnostic(
-            Severity::Error,
-            "too-large",
+        let message = format!("the file is larger than {} KiB", LARGEST >> 10);
+        source.note(
+            found,
             &(0..0),
-            format!("the file is larger than {} KiB", LARGEST >> 10),
-        ));
+            Finding {
+                severity: Severity::Error,
+                code: "too-large",
+                message,
+                hint: None,
+            },
+        );
         return None;
     }
     let options = granit_parser::options! {
@@ -219,8 +224,13 @@ impl Builder<'_, '_> {
     }
 
     fn error(&mut self, code: &'static str, span: &Range<usize>, message: &str, hint: Option<String>) {
-        let diagnostic = self.source.diagnostic(Severity::Error, code, span, message.to_owned());
-        self.found.push(diagnostic.with_hint(hint));
+        let finding = Finding {
+            severity: Severity::Error,
+            code,
+            message: message.to_owned(),
+            hint,
+        };
+        self.source.note(self.found, span, finding);
     }
 
     fn begin_document(&mut self, place: Range<usize>) -> Result<(), Stop> {
@@ -347,17 +357,7 @@ impl Builder<'_, '_> {
     fn finish_with(&mut self, mut node: Node, anchor: usize, block: bool) -> Result<(), Stop> {
         self.count(1, &node.span)?;
         if block || node.span.is_empty() {
-            if let Some(Frame {
-                content:
-                    Content::Map {
-                        key: Some(Some((_, span))),
-                        ..
-                    },
-                ..
-            }) = self.stack.last()
-            {
-                node.span = span.clone();
-            }
+            node.span = self.waiting_key().unwrap_or(node.span);
         }
         let node = Rc::new(node);
         if anchor != 0 {
@@ -365,6 +365,17 @@ impl Builder<'_, '_> {
         }
         self.attach(node);
         Ok(())
+    }
+
+    /// Where the key stands whose value comes next.
+    fn waiting_key(&self) -> Option<Range<usize>> {
+        match &self.stack.last()?.content {
+            Content::Map {
+                key: Some(Some((_, span))),
+                ..
+            } => Some(span.clone()),
+            _ => None,
+        }
     }
 
     /// Aliases multiply: a few lines can stand for billions of nodes.

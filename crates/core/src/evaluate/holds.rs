@@ -277,9 +277,10 @@ impl Direct<'_> {
         if noticed || !self.facts.config.trusts_created(&self.repository.registry) {
             return seen;
         }
-        built(self.graph, node, self.facts.now)
-            .map(|built| ("it was built", built))
-            .or(seen)
+        let built = |node| built(self.graph, node, self.facts.now);
+        // A signature or an attestation carries no date: it is as old as what it belongs to.
+        let belongs = || above(self.graph, node).into_iter().filter_map(built).max();
+        built(node).or_else(belongs).map(|built| ("it was built", built)).or(seen)
     }
 
     fn protected(&self, node: Node, manifest: &Manifest) -> Option<String> {

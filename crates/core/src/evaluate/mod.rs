@@ -28,7 +28,9 @@ use uses::Uses;
 pub struct Evaluation<'a> {
     /// One for each repository of the inventory, ordered by registry and name.
     pub repositories: Vec<RepositoryEvaluation<'a>>,
-    /// What a reader should know beyond the verdicts.
+    /// What could not be read: registries, repositories, sources.
+    pub gaps: Vec<String>,
+    /// What else a reader should know.
     pub warnings: Vec<String>,
 }
 
@@ -91,8 +93,13 @@ pub fn evaluate<'a>(facts: &'a Facts<'a>) -> Evaluation<'a> {
         .map(|repository| one(facts, &uses, &roots, repository))
         .collect();
     repositories.sort_by_key(|evaluation| (&evaluation.repository.registry, &evaluation.repository.name));
-    let warnings = warnings(&uses, &repositories);
-    Evaluation { repositories, warnings }
+    let gaps = gaps(facts, &uses, &repositories);
+    let warnings = missing_aliases(&uses, &repositories);
+    Evaluation {
+        repositories,
+        gaps,
+        warnings,
+    }
 }
 
 /// What usage alone holds: the question that an apply asks again before it deletes.
@@ -192,8 +199,27 @@ fn length(period: Period) -> i128 {
     i128::from(period.seconds()) * 1_000_000_000
 }
 
-fn warnings(uses: &Uses, repositories: &[RepositoryEvaluation<'_>]) -> Vec<String> {
-    let mut warnings: BTreeSet<String> = uses.partial_sources().collect();
+fn gaps(facts: &Facts<'_>, uses: &Uses, repositories: &[RepositoryEvaluation<'_>]) -> Vec<String> {
+    let mut gaps: BTreeSet<String> = facts.inventory.gaps.iter().map(ToString::to_string).collect();
+    gaps.extend(uses.gaps());
+    for evaluation in repositories {
+        let Repository {
+            registry,
+            name,
+            gaps: unread,
+            ..
+        } = evaluation.repository;
+        let unread = unread
+            .iter()
+            .map(ToString::to_string)
+            .chain(evaluation.graph.contradictions().iter().cloned());
+        gaps.extend(unread.map(|gap| format!("{registry}/{name}: {gap}")));
+    }
+    gaps.into_iter().collect()
+}
+
+fn missing_aliases(uses: &Uses, repositories: &[RepositoryEvaluation<'_>]) -> Vec<String> {
+    let mut warnings = BTreeSet::new();
     for evaluation in repositories {
         let repository = evaluation.repository;
         for tag in &repository.tags {

@@ -159,11 +159,13 @@ impl Uses {
         expected.chain(partial).collect()
     }
 
-    /// Every source that is partial, with the reason, for the plan's warnings.
-    pub(super) fn partial_sources(&self) -> impl Iterator<Item = String> {
-        self.partial
+    /// Every source that is partial or did not answer, with the reason.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = String> {
+        let partial = self
+            .partial
             .iter()
-            .map(|source| format!("usage source {} is partial: {}", source.name, source.why))
+            .map(|source| format!("usage source {} is partial: {}", source.name, source.why));
+        partial.chain(self.unanswered.values().flatten().cloned())
     }
 }
 

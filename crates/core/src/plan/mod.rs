@@ -34,6 +34,7 @@ pub fn plan(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Plan {
             waiting: limited.waiting,
         },
         violations: Vec::new(),
+        gaps: evaluation.gaps.clone(),
         warnings: evaluation.warnings.clone(),
     };
     for repository in &limited.repositories {

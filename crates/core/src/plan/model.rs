@@ -34,7 +34,9 @@ pub struct Plan {
     pub limits: LimitsReport,
     /// Laws that the plan would break. One that breaks any is never applied.
     pub violations: Vec<Violation>,
-    /// What a reader should know: partial sources, missing aliases.
+    /// What could not be read: registries, repositories, sources. Nothing is deleted there.
+    pub gaps: Vec<String>,
+    /// What else a reader should know: missing aliases, say.
     pub warnings: Vec<String>,
 }
 

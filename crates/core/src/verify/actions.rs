@@ -68,7 +68,7 @@ fn comes_after_its_cause(inspection: &mut Inspection<'_, '_>, number: usize, act
     let doings = inspection.doings;
     let late = |index: &&Digest| {
         let place = doings.deleted.get(*index);
-        place.is_some_and(|place| *place > number) && !is_below(inspection, index, &action.digest)
+        place.is_some_and(|place| *place > number) && !belongs_to(inspection, index, &action.digest)
     };
     if let Some(index) = node.indexes.iter().find(|index| late(index)) {
         let detail = format!("it is deleted before {index}, which lists it");
@@ -92,8 +92,8 @@ fn comes_after_its_cause(inspection: &mut Inspection<'_, '_>, number: usize, act
     }
 }
 
-/// Whether `digest` is reached from `top` over children: only in a loop of indexes can no order be right.
-fn is_below(inspection: &Inspection<'_, '_>, digest: &Digest, top: &Digest) -> bool {
+/// Whether `digest` belongs to `top`, directly or not: in a loop of relations no order is right.
+fn belongs_to(inspection: &Inspection<'_, '_>, digest: &Digest, top: &Digest) -> bool {
     let (mut open, mut seen) = (vec![top], HashSet::new());
     while let Some(next) = open.pop() {
         if next == digest {
@@ -101,6 +101,7 @@ fn is_below(inspection: &Inspection<'_, '_>, digest: &Digest, top: &Digest) -> b
         }
         if let Some(node) = inspection.contents.nodes.get(next).filter(|_| seen.insert(next)) {
             open.extend(&node.manifest.children);
+            open.extend(&node.referrers);
         }
     }
     false

@@ -13,6 +13,8 @@ use crate::reason::Reason;
 
 /// A fuse never blows for that few roots.
 const ALWAYS_ALLOWED: usize = 5;
+/// By how much the share that a plan names may exceed the exact one.
+const ROUNDED: f64 = 1.01e-4;
 
 /// The limits that hold per repository.
 pub(super) fn check(inspection: &mut Inspection<'_, '_>, plan: &Plan) {
@@ -79,15 +81,12 @@ fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
         }
     }
     for (kind, share) in &due {
-        if !listed
-            .iter()
-            .any(|it| it.kind == *kind && (it.share - share).abs() < 1e-9)
-        {
+        let named = listed.iter().find(|it| it.kind == *kind).map(|it| it.share);
+        // The plan rounds up, so that accepting the number that it names is enough.
+        if !named.is_some_and(|named| (-1e-9..ROUNDED).contains(&(named - share))) {
             let percent = share * 100.0;
-            inspection.report_all(
-                Law::Limits,
-                format!("{percent:.1} % of its roots of kind {kind} would go, and no fuse is blown"),
-            );
+            let detail = format!("{percent:.2} % of its roots of kind {kind} would go, and no fuse is blown for that");
+            inspection.report_all(Law::Limits, detail);
         }
     }
     for refused in listed.iter().filter(|it| !due.contains_key(&it.kind)) {

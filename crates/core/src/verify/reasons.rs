@@ -118,15 +118,15 @@ fn unruled(inspection: &Inspection<'_, '_>, reason: &Reason, ruling: &Ruling) ->
             "no rule `{rule}` of a policy `{policy}` governs the repository"
         ));
     }
-    let expires = !matches!(reason, Reason::KeepAlways(_) | Reason::NotExpired(_));
-    if expires && !some_alternative_holds(conditions) {
-        return Some(format!(
-            "it is expired by rule `{rule}`, of whose conditions none is shown to hold"
-        ));
-    }
-    let undecided = matches!(reason, Reason::NotExpired(_)) && conditions.is_empty();
-    (undecided || (matches!(reason, Reason::NotExpired(_)) && some_alternative_holds(conditions)))
-        .then(|| format!("rule `{rule}` is said not to expire it, against its findings"))
+    let problem = match reason {
+        Reason::KeepAlways(_) => return None,
+        Reason::Unless(_) if !conditions.is_empty() => return None,
+        Reason::NotExpired(_) if !conditions.is_empty() && !some_alternative_holds(conditions) => return None,
+        Reason::Unless(_) | Reason::NotExpired(_) => "keep it, without evidence or against it",
+        _ if some_alternative_holds(conditions) => return None,
+        _ => "expire it, and none of its alternatives is shown to hold",
+    };
+    Some(format!("rule `{rule}` is said to {problem}"))
 }
 
 /// Conditions of one alternative carry the same `#n`; all of them must hold.
@@ -143,6 +143,10 @@ fn some_alternative_holds(conditions: &BTreeMap<String, Finding>) -> bool {
 fn unneeded(inspection: &Inspection<'_, '_>, digest: &Digest, by: &Digest, relation: Relation) -> Option<String> {
     if inspection.doings.deletes(by) {
         return Some(format!("it is needed by {by}, which is deleted"));
+    }
+    // Tags may attach what is not here, and it may be listed; it stays for want of anything to delete.
+    if inspection.contents.is_missing(by) {
+        return None;
     }
     let nodes = &inspection.contents.nodes;
     let (node, needing) = (nodes.get(digest)?, nodes.get(by));

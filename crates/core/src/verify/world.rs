@@ -29,8 +29,6 @@ pub(super) struct Contents<'a> {
     /// The record says two things about one tag or manifest.
     pub(super) contradictory: bool,
     missing: HashSet<&'a Digest>,
-    /// The indexes that list a manifest which is not here.
-    listing_absent: HashMap<&'a Digest, Vec<&'a Digest>>,
 }
 
 /// One manifest with all that points to it.
@@ -159,8 +157,30 @@ impl<'a> Contents<'a> {
             record,
             nodes,
             incomplete,
+            contradictory,
             missing,
         })
+    }
+
+    /// Whether the registry answered 404 for it, and nothing here is that.
+    pub(super) fn is_missing(&self, digest: &Digest) -> bool {
+        self.missing.contains(digest) && !self.nodes.contains_key(digest)
+    }
+
+    /// What a hold on the manifest holds as well: the indexes that list it, and what it is attached to.
+    pub(super) fn above(&self, digest: &Digest) -> Vec<&'a Digest> {
+        let Some(node) = self.nodes.get(digest) else {
+            return Vec::new();
+        };
+        let subjects = node
+            .subjects
+            .iter()
+            .filter_map(|subject| self.nodes.get_key_value(subject));
+        node.indexes
+            .iter()
+            .copied()
+            .chain(subjects.map(|(&subject, _)| subject))
+            .collect()
     }
 }
 
@@ -202,24 +222,18 @@ fn attaches_to(tag: &TagEntry) -> Option<Digest> {
     tag.name.subject().filter(|subject| *subject != tag.digest)
 }
 
-/// Enters tags and relations, and returns the indexes that list what is not here.
-fn connect<'a>(
-    nodes: &mut HashMap<&'a Digest, Node<'a>>,
-    tags: impl Iterator<Item = &'a TagEntry>,
-) -> HashMap<&'a Digest, Vec<&'a Digest>> {
+fn connect<'a>(nodes: &mut HashMap<&'a Digest, Node<'a>>, tags: impl Iterator<Item = &'a TagEntry>) {
     for tag in tags {
         if let Some(node) = nodes.get_mut(&tag.digest) {
             node.subjects.extend(attaches_to(tag));
             node.tags.push(tag);
         }
     }
-    let mut listing_absent: HashMap<&'a Digest, Vec<&'a Digest>> = HashMap::new();
     let manifests: Vec<&'a Manifest> = nodes.values().map(|node| node.manifest).collect();
     for manifest in manifests {
         for child in manifest.children.iter().collect::<BTreeSet<_>>() {
-            match nodes.get_mut(child) {
-                Some(node) => node.indexes.push(&manifest.digest),
-                None => listing_absent.entry(child).or_default().push(&manifest.digest),
+            if let Some(node) = nodes.get_mut(child) {
+                node.indexes.push(&manifest.digest);
             }
         }
         let subjects = nodes
@@ -232,7 +246,6 @@ fn connect<'a>(
             }
         }
     }
-    listing_absent
 }
 
 /// Several records of one repository that disagree say nothing one could rely on.

@@ -52,7 +52,7 @@ struct Shelf {
 
 /// Inventories of one to three repositories.
 pub fn inventories() -> impl Strategy<Value = Inventory> {
-    let contents = prop_oneof![1 => contents(false), 3 => contents(true)];
+    let contents = prop_oneof![1 => contents(false), 2 => contents(true)];
     let places = subsequence(PLACES.to_vec(), 1..=3);
     let shelves = places.prop_flat_map(|places| places.into_iter().map(shelf).collect::<Vec<_>>());
     let complete = prop_oneof![
@@ -76,7 +76,7 @@ fn contents(woven: bool) -> BoxedStrategy<Vec<Content>> {
 }
 
 fn content(number: u8, woven: bool) -> BoxedStrategy<Content> {
-    let kinds = prop_oneof![7 => Just(Kind::Image), 2 => Just(Kind::Artifact), 1 => Just(Kind::BuildCache), 1 => Just(Kind::Chart)];
+    let kinds = prop_oneof![14 => Just(Kind::Image), 2 => Just(Kind::Artifact), 1 => Just(Kind::BuildCache), 1 => Just(Kind::Chart)];
     let (children, subject) = if woven {
         relations(number)
     } else {
@@ -84,14 +84,14 @@ fn content(number: u8, woven: bool) -> BoxedStrategy<Content> {
     };
     let labels = vec![("team", "ant"), ("team", "bee"), ("io.jettison.keep", "false")];
     let labels = prop_oneof![
-        20 => subsequence(labels, 0..=2).prop_map(|labels| labels.into_iter().collect()),
+        80 => subsequence(labels, 0..=2).prop_map(|labels| labels.into_iter().collect()),
         1 => Just(BTreeMap::from([("io.jettison.keep", "true")])),
     ];
     let created = "org.opencontainers.image.created";
     let annotations = prop_oneof![
-        12 => Just(BTreeMap::new()),
-        2 => Just(BTreeMap::from([(created, "2026-01-01T00:00:00Z")])),
-        1 => Just(BTreeMap::from([(created, "yesterday")])),
+        70 => Just(BTreeMap::new()),
+        8 => Just(BTreeMap::from([(created, "2026-01-01T00:00:00Z")])),
+        2 => Just(BTreeMap::from([(created, "yesterday")])),
         1 => Just(BTreeMap::from([("io.jettison.keep", "true")])),
     ];
     let config = prop_oneof![Just(None), (100..104_u8).prop_map(Some)];
@@ -126,15 +126,15 @@ fn content(number: u8, woven: bool) -> BoxedStrategy<Content> {
 /// Mostly trees: children have higher numbers, subjects lower ones. Sometimes anything, loops included.
 fn relations(number: u8) -> (BoxedStrategy<Vec<u8>>, BoxedStrategy<Option<u8>>) {
     let below = prop_oneof![
-        9 => Just(vec![]),
+        16 => Just(vec![]),
         6 => vec(number.saturating_add(1).min(MANIFESTS - 1)..MANIFESTS, 1..3),
         1 => vec(0..NAMES, 1..3),
     ];
     let above = prop_oneof![
-        10 => Just(None),
+        22 => Just(None),
         4 => (0..number.max(1)).prop_map(Some),
         2 => (0..NAMES).prop_map(Some),
-        1 => (MANIFESTS..NAMES).prop_map(Some),
+        2 => (MANIFESTS..NAMES).prop_map(Some),
     ];
     (below.boxed(), above.boxed())
 }
@@ -146,9 +146,9 @@ fn moment(none: u32, past: u32, edge: u32) -> BoxedStrategy<Option<Timestamp>> {
 
 fn presence() -> impl Strategy<Value = Presence> {
     let seen =
-        prop_oneof![24 => settled().prop_map(Some), 1 => Just(None), 1 => select(vec![ago(1), ago(24)]).prop_map(Some)];
-    let restored = prop_oneof![30 => Just(None), 2 => select(vec![ago(24), ago(30 * 24), ago(40 * 24)]).prop_map(Some)];
-    (moment(8, 16, 1), seen, moment(16, 8, 1), moment(3, 3, 1), restored).prop_map(
+        prop_oneof![80 => settled().prop_map(Some), 1 => Just(None), 1 => select(vec![ago(1), ago(24)]).prop_map(Some)];
+    let restored = prop_oneof![120 => Just(None), 2 => select(vec![ago(24), ago(30 * 24), ago(40 * 24)]).prop_map(Some)];
+    (moment(16, 40, 1), seen, moment(40, 20, 1), moment(3, 3, 1), restored).prop_map(
         |(pushed, seen, untagged, pulled, restored)| Presence {
             pushed,
             seen,
@@ -160,11 +160,11 @@ fn presence() -> impl Strategy<Value = Presence> {
 }
 
 fn shelf(place: (&'static str, &'static str)) -> BoxedStrategy<Shelf> {
-    let present = vec(option::weighted(0.8, presence()), usize::from(MANIFESTS));
-    let unasked = prop_oneof![9 => Just(BTreeSet::new()), 1 => btree_set(0..NAMES, 1..3), 1 => Just((MANIFESTS..NAMES).collect())];
+    let present = vec(option::weighted(0.85, presence()), usize::from(MANIFESTS));
+    let unasked = prop_oneof![16 => Just(BTreeSet::new()), 1 => btree_set(0..NAMES, 1..3), 1 => Just((MANIFESTS..NAMES).collect())];
     let facts = (
-        prop::bool::weighted(0.05),
-        option::weighted(0.06, any::<bool>()),
+        prop::bool::weighted(0.03),
+        option::weighted(0.04, any::<bool>()),
         capabilities(),
     );
     let since = (
@@ -192,9 +192,9 @@ fn tags() -> impl Strategy<Value = BTreeMap<String, (u8, Option<Timestamp>, bool
     let attaching = (0..NAMES, select(vec!["", ".sig", ".att", ".sbom"]))
         .prop_map(|(number, suffix)| format!("sha256-{}{suffix}", digest(number).hex()));
     let ordinary = select(TAGS.to_vec()).prop_map(str::to_owned);
-    let name = prop_oneof![5 => ordinary, 2 => attaching];
-    let target = prop_oneof![40 => 0..MANIFESTS, 1 => 0..NAMES];
-    let points = (target, moment(8, 5, 1), prop::bool::weighted(0.04));
+    let name = prop_oneof![7 => ordinary, 2 => attaching];
+    let target = prop_oneof![20 => 0..MANIFESTS, 20 => 0..3_u8, 1 => 0..NAMES];
+    let points = (target, moment(20, 14, 1), prop::bool::weighted(0.012));
     let own = option::weighted(0.1, 0..MANIFESTS);
     (btree_map(name, points, 0..11), own).prop_map(|(mut tags, own)| {
         if let Some(own) = own {

@@ -101,12 +101,12 @@ pub fn settings() -> impl Strategy<Value = Settings> {
         "other:v*",
     ]);
     let protect =
-        prop_oneof![6 => Just(Vec::new()), 1 => vec(prop_oneof![fixed.prop_map(str::to_owned), digests], 1..3)];
+        prop_oneof![9 => Just(Vec::new()), 1 => vec(prop_oneof![fixed.prop_map(str::to_owned), digests], 1..3)];
     let lists = vec![
         "{ repositories: [\"**\"], tags: [\"v*\"] }",
         "{ repositories: [app], tags: [\"sha256-*\"] }",
     ];
-    let immutable = prop_oneof![5 => Just(Vec::new()), 1 => subsequence(lists, 1..=2)];
+    let immutable = prop_oneof![9 => Just(Vec::new()), 1 => subsequence(lists, 1..=2)];
     let registries = (
         prop::bool::weighted(0.6),
         prop_oneof![12 => Just("none"), 1 => Just("[prod]"), 1 => Just("[prod, dev]")],
@@ -115,7 +115,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
     (
         policies,
         limits,
-        select(vec!["24h", "24h", "1h", "0h", "9d"]),
+        select(vec!["24h", "24h", "24h", "24h", "1h", "0h", "9d"]),
         protect,
         immutable,
         registries,
@@ -141,7 +141,19 @@ pub fn settings() -> impl Strategy<Value = Settings> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let scopes = vec!["\"**\"", "\"**\"", "\"**\"", "app", "\"lib/*\", other"];
-    (select(scopes), any::<bool>(), vec(rule(), 1..4)).prop_map(|(scope, untag, rules)| Policy { scope, untag, rules })
+    let rules = prop_oneof![3 => vec(rule(), 1..4), 2 => parting_rules()];
+    (select(scopes), any::<bool>(), rules).prop_map(|(scope, untag, rules)| Policy { scope, untag, rules })
+}
+
+/// Rules that take nearly everything, and often part the tags of one image.
+fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
+    let first = select(vec!["{ tags: [\"main*\", \"v*\"] }", "{ tags: [\"prod-*\", x] }", "{ labels: { team: \"b*\" } }"]);
+    (first, select(vec!["keep: always", "expire: { older-than: 90d }"]), select(VERBS[..4].to_vec())).prop_map(
+        |(matches, verb, sweep)| {
+            let everything = Rule { matches: MATCHES[0], verb: sweep, group: "", unless: "" };
+            vec![Rule { matches, verb, group: "", unless: "" }, everything]
+        },
+    )
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -162,7 +174,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         "{ newest-per: { day: 1 } }",
         "{ newest-per: { week: 2, year: 1 } }",
     ];
-    let matches = prop_oneof![3 => select(MATCHES[..2].to_vec()), 3 => select(MATCHES.to_vec())];
+    let matches = prop_oneof![5 => select(MATCHES[..2].to_vec()), 3 => select(MATCHES.to_vec())];
     (matches, select(VERBS.to_vec()), select(groups), select(unless)).prop_map(|(matches, verb, group, unless)| {
         let ranks = verb.contains("beyond-newest");
         let (group, unless) = match verb {

@@ -25,10 +25,10 @@ fn source() -> impl Strategy<Value = SourceReport> {
         3 => Just(vec!["**"]),
         1 => Just(vec!["r1.example/**"]),
         1 => Just(vec!["**/app"]),
-        1 => Just(vec!["mirror.example/*"]),
+        //1 => Just(vec!["mirror.example/*"]),
     ];
-    let status = prop_oneof![14 => Just(SourceStatus::Complete), 1 => Just(SourceStatus::Partial)];
-    let gap = prop::bool::weighted(0.04);
+    let status = prop_oneof![30 => Just(SourceStatus::Complete), 1 => Just(SourceStatus::Partial)];
+    let gap = prop::bool::weighted(0.02);
     (select(vec!["prod", "dev"]), covers, status, gap, vec(reference(), 0..3)).prop_map(
         |(name, covers, status, gap, references)| SourceReport {
             name: name.to_owned(),

@@ -76,12 +76,20 @@ pub enum ApplyError {
 }
 
 impl Applier<'_> {
+    /// Whether a plan may be applied at all, before anybody is asked to agree.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn check(&self, plan: &Plan) -> Result<(), ApplyError> {
+        Ok(check::check(plan, self.config, &self.options, Timestamp::now())?)
+    }
+
     /// Applies a plan.
     ///
     /// # Errors
     /// If the plan is refused as a whole, or the store fails. Whatever the registry refuses stands in the report.
     pub async fn apply(&self, plan: &Plan) -> Result<RunReport, ApplyError> {
-        check::check(plan, self.config, &self.options, Timestamp::now())?;
+        self.check(plan)?;
         let started_at = Timestamp::now();
         let id = RunId::new(started_at, random());
         let _lock = self.store.lock_for_run(&format!("run {id} ({})", self.options.command))?;

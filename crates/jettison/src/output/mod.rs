@@ -1,6 +1,14 @@
 //! What people see: words, figures, tables, progress. Decides nothing and computes nothing of its own.
 
+mod console;
+mod plan;
 mod progress;
+mod summary;
+mod table;
 pub mod text;
 
+pub use console::{Console, Format, style, styled};
+pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};
+pub use summary::{Group, RepositoryCount, Summary, image_name, staying_because};
+pub use table::{Column, table};

@@ -68,6 +68,9 @@ enum Scheme {
     Bearer { realm: Url, service: Option<String> },
 }
 
+/// Credentials that were looked for once.
+type Found = OnceCell<Result<Credentials, CredentialError>>;
+
 /// One registry's credentials and tokens.
 pub(crate) struct Authenticator {
     transport: Arc<Transport>,
@@ -76,7 +79,7 @@ pub(crate) struct Authenticator {
     store: CredentialStore,
     logins: OnceLock<Result<Logins, CredentialError>>,
     /// By repository where they differ, else under `None`.
-    credentials: Mutex<HashMap<Option<RepositoryName>, Arc<OnceCell<Result<Credentials, CredentialError>>>>>,
+    credentials: Mutex<HashMap<Option<RepositoryName>, Arc<Found>>>,
     scheme: Mutex<Option<Scheme>>,
     tokens: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<Slot>>>>,
 }

@@ -53,8 +53,8 @@ pub trait Registry: fmt::Debug + Send + Sync {
     /// What is known without asking. `delete` and `delete_tag` are `None` until [`Registry::probe_deletes`].
     fn capabilities(&self) -> Capabilities;
 
-    /// When the bytes of what is deleted here are really freed, and how: a phrase for people.
-    fn bytes_freed(&self) -> &'static str;
+    /// What becomes of what is deleted here.
+    fn aftermath(&self) -> Aftermath;
 
     /// Every repository, sorted: all pages of the catalog.
     ///
@@ -203,6 +203,15 @@ pub struct DeleteSupport {
     pub delete: Option<bool>,
     /// Single tags.
     pub delete_tag: Option<bool>,
+}
+
+/// What becomes of deleted images: phrases for people, to stand behind "can be undone" and "freed".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aftermath {
+    /// How far an undo can go.
+    pub undo: String,
+    /// When the bytes are really freed, and how.
+    pub bytes_freed: String,
 }
 
 /// What vendors' own listings tell beyond the distribution spec.

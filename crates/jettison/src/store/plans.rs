@@ -44,6 +44,30 @@ impl Store {
         self.named(self.find_plan(id).await)
     }
 
+    /// The ids of the saved plans, newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn plan_ids(&self) -> Result<Vec<String>, StoreError> {
+        let ids = sqlx::query_scalar("SELECT id FROM plan ORDER BY created_at DESC, id").fetch_all(&self.readers).await;
+        self.named(ids.map_err(Problem::from))
+    }
+
+    /// Forgets all but the newest `kept` plans. The journal keeps the reasons of what was done.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn keep_newest_plans(&self, kept: u32) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let deleted = sqlx::query(
+            "DELETE FROM plan WHERE id NOT IN (SELECT id FROM plan ORDER BY created_at DESC, id LIMIT $1)",
+        )
+        .bind(kept)
+        .execute(&mut *transaction)
+        .await;
+        self.finish(transaction, deleted.map(drop).map_err(Problem::from)).await
+    }
+
     async fn find_plan(&self, prefix: &str) -> Result<Option<SavedPlan>, Problem> {
         let ids = sqlx::query_scalar("SELECT id FROM plan WHERE substr(id, 1, length($1)) = $1 ORDER BY id LIMIT 2")
             .bind(prefix)

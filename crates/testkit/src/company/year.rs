@@ -240,3 +240,16 @@ fn rollback(pushes: &[Push], now: Timestamp) -> Option<InUse> {
         used_by: format!("Deployment {ROLLBACK} rolled back to revision 12"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seven hex digits collide within some ten thousand names.
+    #[test]
+    fn a_name_is_given_once() {
+        let mut diary = Diary::new(&APPLICATIONS[0], Timestamp::UNIX_EPOCH, 1);
+        let names: HashSet<String> = (0..100_000).map(|_| diary.name("main")).collect();
+        assert_eq!(names.len(), 100_000);
+    }
+}

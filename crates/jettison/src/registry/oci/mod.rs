@@ -15,7 +15,8 @@ use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, T
 
 use super::client::Client;
 use super::{
-    Connection, DeleteSupport, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError, Removed,
+    Aftermath, Connection, DeleteSupport, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError,
+    Removed,
 };
 
 /// A registry by the book.
@@ -54,9 +55,13 @@ impl Registry for OciRegistry {
         }
     }
 
-    fn bytes_freed(&self) -> &'static str {
-        "when the registry's garbage collection runs; on CNCF Distribution: stop pushes, run \
-         `registry garbage-collect CONFIG`, start it anew"
+    fn aftermath(&self) -> Aftermath {
+        Aftermath {
+            undo: "until the registry's garbage collection".to_owned(),
+            bytes_freed: "when the registry's garbage collection runs; on CNCF Distribution: stop pushes, run \
+                          `registry garbage-collect CONFIG`, start it anew"
+                .to_owned(),
+        }
     }
 
     async fn repositories(&self) -> Result<Vec<RepositoryName>, RegistryError> {

@@ -62,10 +62,10 @@ impl Store {
         self.finish(transaction, written).await
     }
 
-    /// Marks manifests as put back by an undo at `at`.
+    /// Marks manifests as put back by an undo at `at`, or at the latest time of any scan if the clock went back since.
     ///
     /// # Errors
-    /// If the database fails.
+    /// [`StoreError::ImplausibleTime`] as for [`Store::observe`], or if the database fails.
     pub async fn mark_restored(
         &self,
         registry: &RegistryHost,
@@ -73,8 +73,9 @@ impl Store {
         digests: &[Digest],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let at = as_stored(at);
-        self.amend(registry, repository, digests, |_, memory| {
+        check_clock(at)?;
+        self.amend(registry, repository, digests, |_, memory, latest| {
+            let at = latest.map_or(as_stored(at), |latest| latest.max(as_stored(at)));
             memory.get_or_insert(ManifestMemory::first_seen(at)).restored_at = Some(at);
         })
         .await
@@ -90,7 +91,7 @@ impl Store {
         repository: &RepositoryName,
         digests: &[Digest],
     ) -> Result<(), StoreError> {
-        self.amend(registry, repository, digests, |_, memory| {
+        self.amend(registry, repository, digests, |_, memory, _| {
             if let Some(memory) = memory {
                 memory.restored_at = None;
             }
@@ -108,7 +109,7 @@ impl Store {
         repository: &RepositoryName,
         pulls: &BTreeMap<Digest, Timestamp>,
     ) -> Result<(), StoreError> {
-        self.amend(registry, repository, pulls.keys(), |digest, memory| {
+        self.amend(registry, repository, pulls.keys(), |digest, memory, _| {
             if let (Some(memory), Some(at)) = (memory, pulls.get(digest)) {
                 memory.last_pulled_at = memory.last_pulled_at.max(Some(as_stored(*at)));
             }
@@ -116,22 +117,23 @@ impl Store {
         .await
     }
 
-    /// Changes what is remembered of single manifests.
+    /// Changes what is remembered of single manifests; `change` is also told the latest time of any scan.
     async fn amend<'a>(
         &self,
         registry: &RegistryHost,
         repository: &RepositoryName,
         digests: impl IntoIterator<Item = &'a Digest>,
-        change: impl Fn(&Digest, &mut Option<ManifestMemory>),
+        change: impl Fn(&Digest, &mut Option<ManifestMemory>, Option<Timestamp>),
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let written = async {
             let id = ensure_repository(&mut transaction, registry, repository).await?;
+            let (_, latest) = read_times(&mut transaction, id).await?;
             let known = read_manifests(&mut transaction, id).await?;
             let mut changed = known.clone();
             for digest in digests {
                 let mut memory = known.get(digest).cloned();
-                change(digest, &mut memory);
+                change(digest, &mut memory, latest);
                 changed.extend(memory.map(|memory| (digest.clone(), memory)));
             }
             write_manifests(&mut transaction, id, &known, &changed).await
@@ -193,16 +195,33 @@ async fn ensure_repository(
 }
 
 async fn read_memory(connection: &mut SqliteConnection, id: i64) -> Result<RepositoryMemory, Problem> {
-    let (scanned_since, observed_at): (Option<i64>, Option<i64>) =
-        sqlx::query_as("SELECT scanned_since, observed_at FROM repository WHERE id = $1")
-            .bind(id)
-            .fetch_one(&mut *connection)
-            .await?;
+    let (scanned_since, observed_at) = read_times(connection, id).await?;
     Ok(RepositoryMemory {
-        scanned_since: optional_time(scanned_since)?,
-        observed_at: optional_time(observed_at)?,
+        scanned_since,
+        observed_at,
         manifests: read_manifests(connection, id).await?,
         tags: read_tags(connection, id).await?,
         referrers: read_referrers(connection, id).await?,
     })
+}
+
+/// When a repository was first read whole, and when it was last seen at all.
+async fn read_times(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let (scanned_since, observed_at) =
+        sqlx::query_as("SELECT scanned_since, observed_at FROM repository WHERE id = $1")
+            .bind(id)
+            .fetch_one(connection)
+            .await?;
+    Ok((optional_time(scanned_since)?, optional_time(observed_at)?))
+}
+
+fn check_clock(at: Timestamp) -> Result<(), StoreError> {
+    if at < EARLIEST {
+        Err(StoreError::ImplausibleTime { at })
+    } else {
+        Ok(())
+    }
 }

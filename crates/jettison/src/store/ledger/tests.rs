@@ -210,6 +210,18 @@ fn what_was_put_back_during_a_scan_is_not_forgotten_by_it() {
 }
 
 #[test]
+fn a_scan_that_began_before_an_undo_does_not_take_its_sight_back() {
+    let mut memory = RepositoryMemory::default();
+    memory
+        .manifests
+        .insert(digest("a"), ManifestMemory::first_seen(hour(4)));
+    assert_eq!(
+        memory.after(&complete(3, "", "a", "")).manifests[&digest("a")].last_seen_at,
+        hour(4)
+    );
+}
+
+#[test]
 fn referrers_are_replaced_by_a_complete_scan_and_added_to_by_another() {
     let answer = |scan: Observation, referrers: &str| Observation {
         referrers: BTreeMap::from([(digest("a"), referrers.split_whitespace().map(digest).collect())]),
@@ -316,14 +328,33 @@ async fn restored_and_pulled_manifests_are_marked() {
         "a pull alone does not make a manifest known"
     );
 
+    store.observe(&complete(9, "x=a", "", "")).await.unwrap();
     store
-        .release_restored(&host, &name, &[digest("a"), digest("d")])
+        .mark_restored(&host, &name, &[digest("d")], hour(2))
+        .await
+        .unwrap();
+    let back = &store.repository_memory(&host, &name).await.unwrap().manifests[&digest("d")];
+    assert_eq!(
+        (back.first_seen_at, back.restored_at),
+        (hour(9), Some(hour(9))),
+        "the clock went back"
+    );
+    let early = store
+        .mark_restored(&host, &name, &[digest("d")], Timestamp::UNIX_EPOCH)
+        .await;
+    assert!(matches!(early, Err(StoreError::ImplausibleTime { .. })));
+
+    store
+        .release_restored(&host, &name, &[digest("a"), digest("c")])
         .await
         .unwrap();
     let memory = store.repository_memory(&host, &name).await.unwrap().manifests;
     assert_eq!(memory[&digest("a")].restored_at, None);
     assert_eq!(memory[&digest("b")].restored_at, Some(hour(5)));
-    assert!(!memory.contains_key(&digest("d")));
+    assert!(
+        !memory.contains_key(&digest("c")),
+        "a release does not make a manifest known"
+    );
 }
 
 #[tokio::test]

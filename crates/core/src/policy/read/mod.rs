@@ -1,18 +1,19 @@
 //! From the tree of a file to policies.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod group;
+mod matching;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::matching::LabelPattern;
-use super::pattern::Anchored;
-use super::{
-    BranchPatterns, ByteSize, Conditions, GroupBy, GroupRegex, InvalidGroupRegex, Match, NewestPer, Order, Period,
-    Policy, Rule, TagPatterns, Verb,
-};
+pub(crate) use matching::{kind, only_true, tags, texts_by_key};
+
+use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, Verb};
 use crate::config::keys;
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{Node, Scalar, Value};
-use crate::model::{Kind, Tag};
+use group::{group_by, order, unless};
+use matching::matches;
 
 /// Reads the list behind `policies`.
 pub(crate) fn policies(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Policy>> {
@@ -300,84 +301,6 @@ pub(crate) fn size(reader: &mut Reader<'_, '_>, node: &Node) -> Option<ByteSize>
     })
 }
 
-fn matches(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Match> {
-    let fields = reader.fields(node, &keys::MATCH)?;
-    let kinds = optional(fields.get("kinds"), |node| kinds(reader, node));
-    let tags = optional(fields.get("tags"), |node| tags(reader, node));
-    let tags_regex = optional(fields.get("tags-regex"), |node| tags_regex(reader, node));
-    let untagged = fields
-        .get("untagged")
-        .map_or(Some(false), |node| only_true(reader, node, "untagged"));
-    let labels = fields
-        .get("labels")
-        .map_or_else(|| Some(BTreeMap::new()), |node| labels(reader, node));
-    let platforms = optional(fields.get("platforms"), |node| reader.names(Some(node)));
-    for key in ["tags", "tags-regex"]
-        .into_iter()
-        .filter(|key| fields.get("untagged").is_some() && fields.get(key).is_some())
-    {
-        let message = format!("`{key}` fits tagged images only, `untagged` those without a tag");
-        reader.error_with("tags-with-untagged", &fields.key_span(key), message, "write two rules");
-    }
-    Some(Match {
-        kinds: kinds?,
-        tags: tags?,
-        tags_regex: tags_regex?,
-        untagged: untagged?,
-        labels: labels?,
-        platforms: platforms?,
-    })
-}
-
-/// A key that is either `true` or not there: `false` could mean "only the others" as well as "no matter".
-pub(crate) fn only_true(reader: &mut Reader<'_, '_>, node: &Node, key: &str) -> Option<bool> {
-    let flag = reader.flag(node)?;
-    if !flag {
-        reader.error_with(
-            "false-is-no-value",
-            &node.span,
-            format!("`{key}: false` says nothing"),
-            "leave it out",
-        );
-    }
-    flag.then_some(true)
-}
-
-pub(crate) fn tags(reader: &mut Reader<'_, '_>, node: &Node) -> Option<TagPatterns> {
-    let globs = reader.globs(node, |texts| TagPatterns::new(texts))?;
-    let impossible = |text: &str| text.contains(['/', ':', ' ', '@']);
-    for (text, span) in reader.texts(node)?.iter().filter(|(text, _)| impossible(text)) {
-        let message = format!("no tag fits `{text}`: tags hold letters, digits and `. _ -` only");
-        reader.warn(
-            "never-fits",
-            span,
-            message,
-            "repositories stand under `repositories`, not in front of the tag",
-        );
-    }
-    Some(globs)
-}
-
-fn tags_regex(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Anchored> {
-    let texts = match &node.value {
-        Value::List(_) => reader.texts(node)?,
-        _ => vec![(reader.text(node)?, node.span.clone())],
-    };
-    let fine = reader.room_for(texts.len(), &node.span);
-    let patterns: Vec<Anchored> = texts
-        .iter()
-        .filter_map(|(text, span)| anchored(reader, text, span))
-        .collect();
-    let all: Vec<String> = texts.iter().map(|(text, _)| (*text).to_owned()).collect();
-    (fine && patterns.len() == texts.len()).then(|| Anchored::new(&all).ok())?
-}
-
-fn anchored(reader: &mut Reader<'_, '_>, text: &str, span: &Range<usize>) -> Option<Anchored> {
-    let read = Anchored::new(&[text.to_owned()]);
-    read.map_err(|(_, problem)| bad_regex(reader, text, &problem, span))
-        .ok()
-}
-
 fn bad_regex(reader: &mut Reader<'_, '_>, text: &str, problem: &str, span: &Range<usize>) {
     let text = crate::config::quoted(text);
     reader.error(
@@ -385,186 +308,4 @@ fn bad_regex(reader: &mut Reader<'_, '_>, text: &str, problem: &str, span: &Rang
         span,
         format!("{text} is not a regular expression: {problem}"),
     );
-}
-
-fn kinds(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BTreeSet<Kind>> {
-    let items = reader.items(node)?;
-    let read: Vec<Kind> = items.iter().filter_map(|item| kind(reader, item)).collect();
-    (read.len() == items.len()).then(|| read.into_iter().collect())
-}
-
-pub(crate) fn kind(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Kind> {
-    let word = reader.choice(node, keys::KINDS)?;
-    Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
-}
-
-fn labels(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BTreeMap<String, LabelPattern>> {
-    let entries = texts_by_key(reader, node)?;
-    let mut fine = reader.room_for(entries.len(), &node.span);
-    let mut labels = BTreeMap::new();
-    for (key, text, span) in entries {
-        if text.starts_with('!') {
-            let hint = "a label cannot be excluded; write `[!]…` if its value begins with `!`";
-            reader.error_with("bad-glob", &span, "`!` has no meaning in front of a label's glob", hint);
-            fine = false;
-            continue;
-        }
-        match LabelPattern::new(&text) {
-            Ok(pattern) => _ = labels.insert(key, pattern),
-            Err(problem) => {
-                reader.bad_glob(&text, &problem, &span);
-                fine = false;
-            }
-        }
-    }
-    fine.then_some(labels)
-}
-
-/// A mapping of texts with free keys that must hold one.
-pub(crate) fn texts_by_key(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<(String, String, Range<usize>)>> {
-    let Value::Map(entries) = &node.value else {
-        reader.error(
-            "wrong-type",
-            &node.span,
-            format!("expected a mapping of texts, found {}", node.describe()),
-        );
-        return None;
-    };
-    if entries.is_empty() {
-        reader.error_with(
-            "empty-mapping",
-            &node.span,
-            "an empty mapping",
-            "name a label, or leave the key out",
-        );
-        return None;
-    }
-    let read: Vec<_> = entries
-        .iter()
-        .filter_map(|entry| {
-            Some((
-                entry.key.clone(),
-                reader.text(&entry.value)?.to_owned(),
-                entry.value.span.clone(),
-            ))
-        })
-        .collect();
-    (read.len() == entries.len()).then_some(read)
-}
-
-fn group_by(reader: &mut Reader<'_, '_>, node: &Node) -> Option<GroupBy> {
-    if !matches!(node.value, Value::Map(_)) {
-        return match reader.choice(node, &["repository", "branch"])? {
-            "branch" => Some(GroupBy::Branch(BranchPatterns::default())),
-            _ => Some(GroupBy::Repository),
-        };
-    }
-    let fields = reader.fields(node, &keys::GROUP)?;
-    let regex = optional(fields.get("regex"), |node| group_regex(reader, node));
-    let label = optional(fields.get("label"), |node| {
-        reader.name(node).map(|name| GroupBy::Label(name.to_owned()))
-    });
-    let branch = optional(fields.get("branch"), |node| branch_patterns(reader, node));
-    let given: Vec<GroupBy> = [regex?, label?, branch?].into_iter().flatten().collect();
-    match <[GroupBy; 1]>::try_from(given) {
-        Ok([group_by]) => Some(group_by),
-        Err(given) => {
-            let problem = if given.is_empty() {
-                "this names nothing to group by"
-            } else {
-                "a rule groups by one thing"
-            };
-            reader.error_with(
-                "bad-group-by",
-                &node.span,
-                problem,
-                "write one of `regex`, `label` and `branch`",
-            );
-            None
-        }
-    }
-}
-
-fn group_regex(reader: &mut Reader<'_, '_>, node: &Node) -> Option<GroupBy> {
-    let text = reader.text(node)?;
-    if !reader.room_for(1, &node.span) {
-        return None;
-    }
-    match GroupRegex::new(text) {
-        Ok(regex) => Some(GroupBy::Regex(regex)),
-        Err(InvalidGroupRegex::Regex(problem)) => {
-            bad_regex(reader, text, &problem, &node.span);
-            None
-        }
-        Err(error @ InvalidGroupRegex::NoGroup) => {
-            reader.error_with(
-                "no-group",
-                &node.span,
-                error,
-                "name the part that tells groups apart: `^(?<group>.+)-[0-9]+$`",
-            );
-            None
-        }
-    }
-}
-
-fn branch_patterns(reader: &mut Reader<'_, '_>, node: &Node) -> Option<GroupBy> {
-    let fields = reader.fields(node, &keys::BRANCH)?;
-    let suffixes = optional(fields.get("suffixes"), |node| reader.texts(node));
-    let trunks = optional(fields.get("trunks"), |node| trunks(reader, node));
-    let suffixes = suffixes?;
-    let patterns: Option<Vec<String>> = suffixes
-        .as_ref()
-        .map(|list| list.iter().map(|(text, _)| (*text).to_owned()).collect());
-    let mut fine = reader.room_for(patterns.as_ref().map_or(0, Vec::len), &node.span);
-    for (text, span) in suffixes.iter().flatten() {
-        if let Err((_, problem)) = BranchPatterns::new(Some(&[(*text).to_owned()]), None) {
-            bad_regex(reader, text, &problem, span);
-            fine = false;
-        }
-    }
-    let trunks = trunks?;
-    fine.then(|| BranchPatterns::new(patterns.as_deref(), trunks.as_deref()).ok())?
-        .map(GroupBy::Branch)
-}
-
-/// Names of branches, as they stand in tags.
-fn trunks(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<String>> {
-    let items = reader.items(node)?;
-    let read: Vec<String> = items
-        .iter()
-        .filter_map(|item| reader.parsed::<Tag>(item, "bad-tag").map(String::from))
-        .collect();
-    (read.len() == items.len()).then_some(read)
-}
-
-fn order(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Order> {
-    Some(match reader.choice(node, &["time", "semver"])? {
-        "semver" => Order::Semver,
-        _ => Order::Time,
-    })
-}
-
-fn unless(reader: &mut Reader<'_, '_>, node: &Node) -> Option<NewestPer> {
-    let fields = reader.fields(node, &keys::UNLESS)?;
-    let node = fields.get("newest-per")?;
-    let fields = reader.fields(node, &keys::NEWEST_PER)?;
-    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
-        let hint = "write for example `{ day: 7, week: 4, month: 12 }`";
-        reader.error_with(
-            "empty-newest-per",
-            &node.span,
-            "an empty `newest-per` keeps nothing",
-            hint,
-        );
-        return None;
-    }
-    let mut count = |key| fields.get(key).map_or(Some(0), |node| reader.count(node, 1));
-    let (day, week, month, year) = (count("day"), count("week"), count("month"), count("year"));
-    Some(NewestPer {
-        day: day?,
-        week: week?,
-        month: month?,
-        year: year?,
-    })
 }

@@ -1,0 +1,178 @@
+//! `jettison apply`: carries out a plan that was made before.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jettison_core::config::Share;
+use jettison_core::plan::Plan;
+
+use super::context::{Context, Registries, confirm, read_json};
+use super::facts::completeness;
+use super::failure::Failure;
+use super::Access;
+use crate::apply::{Applier, ApplyOptions, Happened, RunReport};
+use crate::exit::Exit;
+use crate::output::text::{bytes, count};
+use crate::output::{Console, Remarks, Summary, draw, percent, style, styled};
+use crate::store::Store;
+use crate::usage::Collector;
+
+/// Failures that are told one by one.
+const TOLD_FAILURES: usize = 20;
+
+/// Carry out a plan.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  jettison apply plan.json
+  jettison apply 3f2a9c1b --yes                         by the beginning of its id
+  jettison apply plan.json --accept-share 97%           although 97% of a repository would go
+  jettison apply plan.json --no-usage                   nobody runs anything from this registry")]
+pub(crate) struct Apply {
+    /// A plan's file, or its id
+    #[arg(value_name = "PLAN")]
+    plan: String,
+    /// A file that tells what is in use, the same as for the plan
+    #[arg(long, value_name = "FILE")]
+    usage: Vec<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// What somebody agrees to beforehand.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Consent {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Nobody has to be asked what is in use
+    #[arg(long)]
+    pub(crate) no_usage: bool,
+    /// Let up to this share of a repository go, such as 97%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) accept_share: Option<Share>,
+}
+
+impl Apply {
+    pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
+        context.add_usage_files(&self.usage)?;
+        let store = context.store().await?;
+        let plan = find(&store, &self.plan).await?;
+        let hosts: Vec<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
+        let open = context.open(hosts.iter(), &self.access)?;
+        let registries = Registries { targets: Vec::new(), open };
+        let console = context.console;
+        let summary = Summary::of(&plan, None);
+        if !self.consent.yes && !console.quiet {
+            let freed = registries.open.values().map(|registry| registry.aftermath().bytes_freed).collect();
+            console.say(draw(&plan, &summary, &Remarks { freed, ..Remarks::default() }, &console));
+        }
+        let work = Work { context: &context, store: &store, registries: &registries, consent: &self.consent, accepted: &[] };
+        let exit = work.apply(&plan, &summary, "apply").await;
+        store.close().await;
+        exit
+    }
+}
+
+/// A file, else the id of a plan in the store.
+async fn find(store: &Store, plan: &str) -> Result<Plan, Failure> {
+    let file = Path::new(plan);
+    if file.exists() {
+        return read_json(file, "a plan (schema 1)");
+    }
+    let Some(saved) = store.plan(plan).await? else {
+        return Err(Failure::usage(format!("there is no file `{plan}`, and no plan with that id in {}", store.directory().display())));
+    };
+    serde_json::from_str(&saved.json).map_err(|error| Failure::new(Exit::Refused, format!("the saved plan {plan} cannot be read: {error}")))
+}
+
+/// An apply with everything it needs.
+pub(crate) struct Work<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) store: &'a Store,
+    pub(crate) registries: &'a Registries,
+    pub(crate) consent: &'a Consent,
+    /// Usage sources of which somebody accepted that they shrank.
+    pub(crate) accepted: &'a [String],
+}
+
+impl Work<'_> {
+    /// Asks, applies, and prints what was done.
+    pub(crate) async fn apply(&self, plan: &Plan, summary: &Summary, command: &str) -> Result<Exit, Failure> {
+        let managed = self.registries.hosts();
+        let applier = Applier {
+            store: self.store,
+            registries: &self.registries.open,
+            usage: Collector {
+                config: &self.context.config,
+                base: &self.context.base,
+                store: self.store,
+                managed: &managed,
+                accepted: self.accepted,
+            },
+            config: &self.context.config,
+            options: ApplyOptions {
+                command: command.to_owned(),
+                accept_share: self.consent.accept_share,
+                no_usage: self.consent.no_usage,
+                face: self.context.console.face(),
+            },
+        };
+        applier.check(plan)?;
+        if !plan.actions.is_empty() {
+            let tags = if summary.untagged > 0 { format!(" and take tags off {}", summary.untagged) } else { String::new() };
+            let question = format!("Delete {}{tags}?", count(summary.go, "image"));
+            if !confirm(&question, self.consent.yes)? {
+                self.context.console.say("nothing was done");
+                return Ok(Exit::Done);
+            }
+        }
+        let report = applier.apply(plan).await?;
+        self.context.console.json(&report)?;
+        self.context.console.say(told(&report, plan, &self.context.console));
+        Ok(ended(&report).and(completeness(plan)))
+    }
+}
+
+/// The exit code of a run.
+fn ended(report: &RunReport) -> Exit {
+    match (report.failed, report.refused + report.blocked) {
+        (1.., _) => Exit::Failed,
+        (0, 1..) => Exit::Refused,
+        (0, 0) => Exit::Done,
+    }
+}
+
+/// What a run did, for people.
+fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
+    let mut lines = Vec::new();
+    let failures = report.actions.iter().filter(|action| matches!(action.outcome, Happened::Failed | Happened::Blocked));
+    let told = if console.verbose { usize::MAX } else { TOLD_FAILURES };
+    for action in failures.clone().take(told) {
+        let why = action.why.as_deref().unwrap_or_default();
+        let what = styled(style::NOTE, "left:");
+        lines.push(format!("{what} {}/{}@{}: {why}", action.registry, action.repository, action.digest.short()));
+    }
+    let untold = failures.count().saturating_sub(told);
+    if untold > 0 {
+        lines.push(format!("and {untold} more: jettison history {}", report.run));
+    }
+    for refused in &plan.limits.refused {
+        let share = percent(refused.share);
+        if report.refused > 0 {
+            lines.push(format!("{} {}/{} was left: {share} of it would go; accept it with --accept-share {share}", styled(style::NOTE, "fuse:"), refused.registry, refused.repository));
+        }
+    }
+    let mut done = format!("{} {} deleted", styled(style::HEADING, format!("Run {}:", report.run)), count(report.deleted, "manifest"));
+    if report.untagged > 0 {
+        done.push_str(&format!(", {} untagged", count(report.untagged, "image")));
+    }
+    if report.failed > 0 {
+        done.push_str(&format!(", {} left because something failed or changed", report.failed));
+    }
+    lines.push(format!("{done}; {} to be freed", bytes(report.bytes)));
+    lines.push(format!("All of it: jettison history {}", report.run));
+    lines.join("\n")
+}

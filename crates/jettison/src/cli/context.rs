@@ -1,0 +1,228 @@
+//! What commands start from: the configuration, the store, the registries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
+use jettison_core::model::RegistryHost;
+use jettison_core::policy::NameGlobs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::failure::Failure;
+use super::{Access, Globals, Sources};
+use crate::exit::Exit;
+use crate::output::Console;
+use crate::registry::{Connection, Registry, Secret, open};
+use crate::scan::{ScanTarget, Selection};
+use crate::store::{Store, default_directory};
+
+/// Where the configuration is looked for when nobody says.
+const DEFAULT_CONFIG: &str = "jettison.yaml";
+
+/// A larger file is none that people write.
+const MAX_INPUT_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// The longest password that is read from standard input.
+const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
+
+/// What commands start from.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) globals: Globals,
+    pub(crate) console: Console,
+    pub(crate) config: Config,
+    /// The folder that relative paths in the configuration start from.
+    pub(crate) base: PathBuf,
+}
+
+/// Open registries with what to read of each.
+pub(crate) struct Registries {
+    pub(crate) targets: Vec<ScanTarget>,
+    pub(crate) open: BTreeMap<RegistryHost, Arc<dyn Registry>>,
+}
+
+impl Registries {
+    pub(crate) fn hosts(&self) -> BTreeSet<RegistryHost> {
+        self.open.keys().cloned().collect()
+    }
+}
+
+impl Context {
+    /// Reads the configuration.
+    pub(crate) fn load(globals: Globals, console: Console) -> Result<Self, Failure> {
+        let default = PathBuf::from(DEFAULT_CONFIG);
+        let file = globals.config.clone().or_else(|| default.exists().then_some(default));
+        let mut config = match &file {
+            Some(file) => read_config(file, &console)?,
+            None => Config::default(),
+        };
+        if let Some(policy) = &globals.policy {
+            config = config.overridden_by(read_config(policy, &console)?);
+        }
+        let base = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        let base = base.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        Ok(Self { globals, console, config, base })
+    }
+
+    /// Opens the store, and says so when nothing is remembered yet.
+    pub(crate) async fn store(&self) -> Result<Store, Failure> {
+        let directory = match &self.globals.state {
+            Some(directory) => directory.clone(),
+            None => default_directory()?,
+        };
+        let store = Store::open(&directory).await?;
+        if store.is_new() {
+            self.console.note(format!(
+                "{} is new: nothing is remembered of earlier scans, so that images without a push time count as just arrived; keep this folder between runs (--state)",
+                directory.display()
+            ));
+        }
+        Ok(store)
+    }
+
+    /// Adds usage files of the command line to the configured sources.
+    pub(crate) fn add_usage_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
+        for file in files {
+            let absolute = std::path::absolute(file).map_err(|error| cannot_read(file, &error))?;
+            let path = absolute.to_string_lossy();
+            self.config.usage.push(UsageSourceConfig {
+                name: file.display().to_string(),
+                kind: UsageKind::File { paths: vec![glob::Pattern::escape(&path)] },
+                covers: NameGlobs::all(),
+                allow_empty: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// The registries to work on: the targets', else the configured ones.
+    pub(crate) fn registries(&self, sources: &Sources) -> Result<Registries, Failure> {
+        let mut patterns: BTreeMap<RegistryHost, Vec<String>> = BTreeMap::new();
+        for target in &sources.targets {
+            let host = self.config.canonical_host(&target.host);
+            patterns.entry(host).or_default().push(target.pattern.clone());
+        }
+        if sources.targets.is_empty() {
+            for registry in &self.config.registries {
+                patterns.insert(registry.host.clone(), registry.repositories.patterns().to_vec());
+            }
+        }
+        if patterns.is_empty() {
+            return Err(Failure::usage(format!(
+                "no registry to work on: give a target such as registry.example.com/apps/web, or list `registries` in {DEFAULT_CONFIG}"
+            )));
+        }
+        let open = self.open(patterns.keys(), &sources.access)?;
+        let targets = patterns.into_iter().zip(open.values()).map(|((_, patterns), registry)| {
+            let globs = NameGlobs::new(&patterns).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+            Ok(ScanTarget { registry: Arc::clone(registry), selection: Selection::new(globs) })
+        });
+        Ok(Registries { targets: targets.collect::<Result<_, Failure>>()?, open })
+    }
+
+    /// Opens registries by name; nothing is sent yet.
+    pub(crate) fn open<'h>(
+        &self,
+        hosts: impl Iterator<Item = &'h RegistryHost>,
+        access: &Access,
+    ) -> Result<BTreeMap<RegistryHost, Arc<dyn Registry>>, Failure> {
+        let hosts: Vec<&RegistryHost> = hosts.collect();
+        if access.username.is_some() && hosts.len() > 1 {
+            return Err(Failure::usage("--username logs in to one registry, and there are several; use `docker login` for each"));
+        }
+        let password = if access.password_stdin { Some(password()?) } else { None };
+        let login = access.username.clone().zip(password);
+        let mut open_registries = BTreeMap::new();
+        for host in hosts {
+            let connection = self.connection(host, access, login.clone());
+            open_registries.insert(host.clone(), open(&connection)?);
+        }
+        Ok(open_registries)
+    }
+
+    fn connection(&self, host: &RegistryHost, access: &Access, login: Option<(String, Secret)>) -> Connection {
+        let configured = self.config.registry(host);
+        let path = |text: Option<&String>| text.map(|text| self.base.join(text));
+        Connection {
+            plain_http: configured.filter(|registry| registry.plain_http).map(|_| true),
+            ca_file: access.ca_file.clone().or_else(|| path(configured?.ca_file.as_ref())),
+            client_certificate: access.client_certificate.clone().or_else(|| path(configured?.client_certificate.as_ref())),
+            client_key: access.client_key.clone().or_else(|| path(configured?.client_key.as_ref())),
+            login,
+            ..Connection::new(host.clone())
+        }
+    }
+}
+
+fn password() -> Result<Secret, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(MAX_PASSWORD_BYTES).read_to_string(&mut text);
+    read.map_err(|error| Failure::usage(format!("the password could not be read from standard input: {error}")))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// Reads a configuration file; its warnings are printed, its mistakes are the failure.
+pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Failure> {
+    let text = read_text(file)?;
+    match Config::parse(&file.display().to_string(), &text) {
+        Ok((config, warnings)) => {
+            for warning in &warnings {
+                if !console.quiet {
+                    anstream::eprintln!("{}", warning.render(true));
+                }
+            }
+            Ok(config)
+        }
+        Err(diagnostics) => Err(Failure::diagnostics(diagnostics.render(true))),
+    }
+}
+
+/// Reads a text file whole, within reason.
+pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
+    let open = std::fs::File::open(file).map_err(|error| cannot_read(file, &error))?;
+    let mut text = String::new();
+    let read = open.take(MAX_INPUT_BYTES).read_to_string(&mut text).map_err(|error| cannot_read(file, &error))?;
+    if read as u64 == MAX_INPUT_BYTES {
+        return Err(Failure::usage(format!("{} is larger than {MAX_INPUT_BYTES} bytes", file.display())));
+    }
+    Ok(text)
+}
+
+/// Reads one of the documented JSON forms.
+pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
+    let text = read_text(file)?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{} is not {what}: {error}", file.display())))
+}
+
+/// Writes one of the documented JSON forms, whole or not at all.
+pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let cannot = |error: std::io::Error| Failure::new(Exit::Unexpected, format!("{} could not be written: {error}", file.display()));
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
+    serde_json::to_writer_pretty(&mut temporary, value)?;
+    temporary.write_all(b"\n").map_err(cannot)?;
+    temporary.persist(file).map_err(|error| cannot(error.error))?;
+    Ok(())
+}
+
+fn cannot_read(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("{} could not be read: {error}", file.display()))
+}
+
+/// Asks on a terminal; without one, and without `--yes`, that is bad usage.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask on; say --yes to go ahead"));
+    }
+    anstream::eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

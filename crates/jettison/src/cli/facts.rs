@@ -1,0 +1,139 @@
+//! Gathers the facts for one decision, and lets the core decide.
+
+use jettison_core::config::Config;
+use jettison_core::evaluate::evaluate;
+use jettison_core::facts::{Facts, Origin};
+use jettison_core::model::{Inventory, RegistryHost, Usage};
+use jettison_core::plan::{Plan, plan};
+use jettison_core::reason::{Hold, Reason};
+use jiff::Timestamp;
+
+use super::context::{Context, Registries};
+use super::failure::Failure;
+use super::Sources;
+use crate::exit::Exit;
+use crate::output::{Remarks, Summary};
+use crate::output::text::count;
+use crate::scan::{ScanOptions, scan};
+use crate::store::Store;
+use crate::usage::Collector;
+
+/// Plans that the store keeps to look at; the journal keeps the reasons of what was really done.
+const KEPT_PLANS: u32 = 20;
+
+/// The facts for one decision.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) inventory: Inventory,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) now: Timestamp,
+    pub(crate) origin: Origin,
+}
+
+/// Scans the registries and asks the usage sources.
+pub(crate) async fn gather(
+    context: &Context,
+    store: &Store,
+    registries: &Registries,
+    sources: &Sources,
+    probe: bool,
+) -> Result<Gathered, Failure> {
+    let now = Timestamp::now();
+    let managed = registries.hosts();
+    let collector = Collector {
+        config: &context.config,
+        base: &context.base,
+        store,
+        managed: &managed,
+        accepted: &sources.accept_shrunk_usage,
+    };
+    let usage = collector.collect(now).await?;
+    let options = ScanOptions { taken_at: now, probe, face: context.console.face() };
+    let inventory = scan(store, &registries.targets, options).await?;
+    Ok(Gathered { inventory, usage, now, origin: Origin::Registries })
+}
+
+impl Gathered {
+    /// Decides.
+    pub(crate) fn plan(&self, config: &Config) -> Plan {
+        let facts = Facts {
+            inventory: &self.inventory,
+            usage: self.usage.as_ref(),
+            config,
+            now: self.now,
+            origin: self.origin,
+        };
+        plan(&facts, &evaluate(&facts))
+    }
+
+    /// The registries of the inventory.
+    pub(crate) fn hosts(&self) -> Vec<RegistryHost> {
+        self.inventory.repositories.iter().map(|repository| repository.registry.clone()).collect()
+    }
+
+    /// What is worth saying about a plan beyond it.
+    pub(crate) fn remarks(&self, plan: &Plan, config: &Config, registries: Option<&Registries>) -> Remarks {
+        let mut remarks = Remarks::default();
+        let aftermath = registries.into_iter().flat_map(|registries| registries.open.values());
+        remarks.freed = aftermath.map(|registry| registry.aftermath().bytes_freed).collect();
+        remarks.freed.dedup();
+        if registries.is_none() {
+            remarks.freed.push("after the registry's garbage collection".to_owned());
+        }
+        remarks.unknown = self.unknown();
+        if self.usage.is_none() {
+            remarks.notes.push("nobody was asked what is in use: configure `usage`, or give --usage FILE".to_owned());
+        }
+        remarks.notes.extend(self.first_look(plan, config));
+        remarks
+    }
+
+    /// What the bytes cannot account for.
+    fn unknown(&self) -> Vec<String> {
+        let repositories = || self.inventory.repositories.iter();
+        let complete = repositories().all(|repository| self.inventory.complete_registries.contains(&repository.registry));
+        let listed = repositories().all(|repository| repository.capabilities.list_untagged == Some(true));
+        let mut unknown = Vec::new();
+        if !complete {
+            unknown.push("repositories that were not scanned may share layers, which then stay: the figure is the most that is freed".to_owned());
+        }
+        if !listed {
+            unknown.push("the registry does not list manifests without a tag: those that were never seen are not counted".to_owned());
+        }
+        unknown
+    }
+
+    /// A registry without push times shows everything for the first time on the first scan.
+    fn first_look(&self, plan: &Plan, config: &Config) -> Option<String> {
+        let first_seen = plan.kept.iter().filter(|kept| {
+            matches!(&kept.reason, Reason::Hold { hold: Hold::Grace, because, .. } if because.contains("first seen"))
+        });
+        let held = first_seen.count() as u64;
+        if held == 0 {
+            return None;
+        }
+        let mut trusting = config.clone();
+        trusting.trust_created_of(&self.hosts());
+        let would_go = Summary::of(&self.plan(&trusting), None).go;
+        let already = Summary::of(plan, None).go;
+        Some(format!(
+            "this registry tells no push times, and {} seen for the first time less than {} ago, so they stay for now; {} more would go then. \
+             --trust-created takes their build date instead, and would not notice an old image that was pushed today",
+            if held == 1 { "1 entry was".to_owned() } else { format!("{} were", count(held, "entry")) },
+            config.grace,
+            crate::output::text::number(would_go.saturating_sub(already)),
+        ))
+    }
+}
+
+/// Keeps a plan to look at, to explain, and to apply by its id.
+pub(crate) async fn remember(store: &Store, plan: &Plan) -> Result<(), Failure> {
+    store.save_plan(&plan.id, Timestamp::now(), &serde_json::to_string(plan)?).await?;
+    store.keep_newest_plans(KEPT_PLANS).await?;
+    Ok(())
+}
+
+/// Done, or done with facts that were incomplete.
+pub(crate) fn completeness(plan: &Plan) -> Exit {
+    if plan.gaps.is_empty() { Exit::Done } else { Exit::Incomplete }
+}

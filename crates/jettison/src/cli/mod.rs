@@ -1,0 +1,161 @@
+//! The command line: one file a command. Each gathers, lets the core decide, and prints.
+
+mod apply;
+mod context;
+mod demo;
+mod explain;
+mod failure;
+mod facts;
+mod history;
+mod plan;
+mod policy;
+mod run;
+mod scan;
+mod usage;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::output::{Console, Format};
+use crate::scan::Target;
+
+use context::Context;
+use failure::Failure;
+
+/// Keeps container registries free of images nobody needs, and never deletes one that somebody does.
+#[derive(Debug, Parser)]
+#[command(name = "jettison", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  jettison demo                                    see all of it on a registry made up for you
+  jettison plan registry.example.com/apps/web      what can go, and why; changes nothing
+  jettison plan 'registry.example.com/apps/**' --out plan.json
+  jettison apply plan.json                         make it go; asks first
+  jettison explain registry.example.com/apps/web:v1.2.3
+  jettison run --yes                               scan, plan and apply what jettison.yaml configures
+
+Exit codes: 0 done; 1 unexpected; 2 bad usage or configuration; 3 refused; 4 some actions failed;
+5 done, but facts were incomplete.";
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Globals {
+    /// Configuration file [default: ./jettison.yaml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Another file of the same form: replaces what it names, adds to what is protected
+    #[arg(long, global = true, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Where jettison remembers [default: $XDG_STATE_HOME/jettison or ~/.local/state/jettison]
+    #[arg(long, global = true, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// For people or for programs
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    output: Format,
+    /// Results only: no progress, no notes
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// List every item, and log what is done
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+/// How to log in and connect, for the registries of this call.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Access {
+    /// User name [default: what `docker login` stored]
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    username: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, requires = "username")]
+    password_stdin: bool,
+    /// PEM file of certificate authorities to trust besides the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// PEM file of the client certificate
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
+    /// PEM file of its key, unless the certificate's file holds it
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
+}
+
+/// Which repositories, and whom to ask who uses them.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Sources {
+    /// HOST[:PORT]/REPOSITORY-GLOB [default: the configured registries]
+    #[arg(value_name = "TARGET")]
+    targets: Vec<Target>,
+    /// A file that tells what is in use: one image a line, or the usage form
+    #[arg(long, value_name = "FILE")]
+    usage: Vec<PathBuf>,
+    /// Accept that this usage source names far fewer images than before
+    #[arg(long, value_name = "NAME")]
+    accept_shrunk_usage: Vec<String>,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read registries and write down what is there; changes nothing
+    Scan(scan::Scan),
+    /// Ask the usage sources who uses what
+    Usage(usage::UsageCommand),
+    /// Say what can go, and why; changes nothing
+    Plan(plan::PlanCommand),
+    /// Carry out a plan
+    Apply(apply::Apply),
+    /// Scan, plan and apply in one
+    Run(run::Run),
+    /// List runs, or show one action by action
+    History(history::History),
+    /// Say which rule or hold decided on an image, and what would have to change
+    Explain(explain::Explain),
+    /// Check, show and test policies
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Show all of it on a registry made up for you
+    Demo(demo::Demo),
+}
+
+impl Cli {
+    /// Runs the command and says how it ended.
+    pub async fn run(self) -> Exit {
+        let console = Console { format: self.globals.output, quiet: self.globals.quiet, verbose: self.globals.verbose };
+        let ended = match self.command {
+            Command::Policy(command) => command.run(&self.globals, &console),
+            Command::Demo(command) => command.run(&self.globals, &console).await,
+            command => with_context(command, self.globals, console).await,
+        };
+        ended.unwrap_or_else(|failure| failure.report())
+    }
+
+    /// Whether to log what is done.
+    pub fn is_verbose(&self) -> bool {
+        self.globals.verbose
+    }
+}
+
+async fn with_context(command: Command, globals: Globals, console: Console) -> Result<Exit, Failure> {
+    let context = Context::load(globals, console)?;
+    match command {
+        Command::Scan(command) => command.run(context).await,
+        Command::Usage(command) => command.run(context).await,
+        Command::Plan(command) => command.run(context).await,
+        Command::Apply(command) => command.run(context).await,
+        Command::Run(command) => command.run(context).await,
+        Command::History(command) => command.run(&context).await,
+        Command::Explain(command) => command.run(&context).await,
+        Command::Policy(_) | Command::Demo(_) => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,231 @@
+//! `jettison policy`: check, show and test policies. Asks no registry.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jettison_core::config::{Config, schema};
+use jettison_core::evaluate::{Decision, evaluate};
+use jettison_core::facts::{Facts, Origin};
+use jettison_core::model::{Digest, Tag};
+use jettison_core::plan::plan;
+use jettison_core::policy::cases::{Cases, ExpectedVerdict, Expectation};
+use jettison_core::policy::STANDARD_YAML;
+use jettison_core::reason::Reason;
+use serde_json::json;
+
+use super::Globals;
+use super::context::{read_config, read_text};
+use super::failure::Failure;
+use crate::exit::Exit;
+use crate::output::text::count;
+use crate::output::{Console, staying_because, style, styled};
+
+/// Check, show and test policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Report every mistake in a configuration at once
+    Check(Check),
+    /// Print the built-in policy, to start from
+    Show(Show),
+    /// Print the JSON Schema of jettison.yaml, for editors
+    Schema,
+    /// Hold a policy against images and the verdicts they should get
+    #[command(after_help = TEST_HELP)]
+    Test(Test),
+}
+
+const TEST_HELP: &str = "\
+Example of a FILE:
+  now: 2026-11-21T00:00:00Z
+  repository: registry.example.com/apps/web
+  images:
+    - { tags: [main-1a2b3c4], pushed: 40d ago, expect: expire, by: branches }
+    - { tags: [v1.2.3], pushed: 400d ago, expect: keep }
+
+Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be read.";
+
+/// Report every mistake in a configuration at once.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The file [default: --config, else ./jettison.yaml]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// Print the built-in policy.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Which one
+    #[arg(value_name = "NAME", value_parser = ["standard"])]
+    name: String,
+}
+
+/// Hold a policy against images and the verdicts they should get.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Images and expected verdicts, in YAML
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl PolicyCommand {
+    pub(crate) fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+        match self {
+            Self::Check(check) => check.run(globals, console),
+            Self::Show(_) => {
+                console.raw(STANDARD_YAML);
+                Ok(Exit::Done)
+            }
+            Self::Schema => {
+                console.raw(format!("{}\n", serde_json::to_string_pretty(&schema())?));
+                Ok(Exit::Done)
+            }
+            Self::Test(test) => test.run(globals, console),
+        }
+    }
+}
+
+impl Check {
+    fn run(&self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+        let named = [&self.file, &globals.policy, &globals.config];
+        let default = PathBuf::from("jettison.yaml");
+        let file = named.into_iter().flatten().next().unwrap_or(&default);
+        let config = read_config(file, console)?;
+        let policies = config.policies();
+        let rules = policies.iter().map(|policy| policy.rules.len() as u64).sum();
+        console.json(&json!({"schema": 1, "file": file.display().to_string(), "policies": policies.len(), "rules": rules}))?;
+        let built_in = if config.policies.is_none() { " (the built-in one applies)" } else { "" };
+        let found = format!("{} with {}{built_in}", count(policies.len() as u64, "policy"), count(rules, "rule"));
+        console.say(format!("{} {}: {found}", styled(style::STAYS, "ok"), file.display()));
+        Ok(Exit::Done)
+    }
+}
+
+impl Test {
+    fn run(&self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        let mut results = Vec::new();
+        for file in &self.files {
+            let cases = read_cases(file)?;
+            let config = config_for(&cases, file, globals, console)?;
+            let outcomes = outcomes(&cases, &config);
+            let wrong: Vec<&Checked<'_>> = outcomes.iter().filter(|checked| !checked.fits).collect();
+            for checked in &wrong {
+                console.say(format!("{} {}:{}: {}", styled(style::GOES, "fail"), file.display(), checked.expectation.line, checked.text()));
+            }
+            let total = count(outcomes.len() as u64, "verdict");
+            match wrong.len() {
+                0 => console.say(format!("{} {}: {total} as expected", styled(style::STAYS, "ok"), file.display())),
+                failed => {
+                    console.say(format!("{}: {failed} of {total} not as expected", file.display()));
+                    exit = Exit::Failed;
+                }
+            }
+            results.extend(outcomes.iter().map(|checked| checked.json(file)));
+        }
+        console.json(&json!({"schema": 1, "results": results}))?;
+        Ok(exit)
+    }
+}
+
+fn read_cases(file: &Path) -> Result<Cases, Failure> {
+    let text = read_text(file)?;
+    Cases::parse(&file.display().to_string(), &text).map_err(|wrong| Failure::diagnostics(wrong.render(true)))
+}
+
+/// The policy under test: the one the file names, else --policy, else --config, else ./jettison.yaml, else the built-in.
+fn config_for(cases: &Cases, file: &Path, globals: &Globals, console: &Console) -> Result<Config, Failure> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let default = PathBuf::from("jettison.yaml");
+    let named = cases.policy.as_ref().map(|policy| folder.join(policy));
+    let config = named.or_else(|| globals.policy.clone()).or_else(|| globals.config.clone());
+    match config.or_else(|| default.exists().then_some(default)) {
+        Some(config) => read_config(&config, console),
+        None => Ok(Config::default()),
+    }
+}
+
+/// An expectation and what came out.
+struct Checked<'a> {
+    expectation: &'a Expectation,
+    fits: bool,
+    verdict: &'static str,
+    by: Vec<String>,
+    reason: String,
+}
+
+/// What the policy decides, held against what the file expects. The grace period and the limits play no part
+/// unless the file is about them: a plan is made, and what it deletes or keeps is the verdict.
+fn outcomes<'a>(cases: &'a Cases, config: &Config) -> Vec<Checked<'a>> {
+    let facts = Facts {
+        inventory: &cases.inventory,
+        usage: Some(&cases.usage),
+        config,
+        now: cases.now,
+        origin: Origin::SavedFacts,
+    };
+    let evaluation = evaluate(&facts);
+    let plan = plan(&facts, &evaluation);
+    let decided = |digest: &Digest, tag: &Option<Tag>| {
+        evaluation.repositories.iter().find_map(|repository| {
+            let node = repository.graph.node(digest)?;
+            let root = repository.roots.iter().find(|root| root.node == node)?;
+            root.entries.iter().find(|entry| entry.tag == *tag).map(|entry| entry.decision.clone())
+        })
+    };
+    cases
+        .expectations
+        .iter()
+        .map(|expectation| {
+            let kept = plan.kept.iter().chain(&plan.blocked).find(|kept| kept.digest == expectation.digest && kept.tag == expectation.tag);
+            let expired = match decided(&expectation.digest, &expectation.tag) {
+                Some(Decision::Expire(ruling)) => Some(Reason::Expired(ruling)),
+                _ => None,
+            };
+            let reason = kept.map(|kept| kept.reason.clone()).or(expired);
+            check(expectation, kept.is_some(), reason.as_ref())
+        })
+        .collect()
+}
+
+fn check<'a>(expectation: &'a Expectation, stays: bool, reason: Option<&Reason>) -> Checked<'a> {
+    let verdict = if stays { "keep" } else { "expire" };
+    let mut by = Vec::new();
+    if let Some(reason) = reason {
+        by.push(reason.code().to_owned());
+        by.extend(reason.ruling().map(|ruling| ruling.rule.clone()));
+        if let Reason::Hold { hold, .. } = reason {
+            by.push(hold.to_string());
+        }
+    }
+    let wanted = match expectation.verdict {
+        ExpectedVerdict::Keep => "keep",
+        ExpectedVerdict::Expire => "expire",
+    };
+    let named = expectation.by.as_ref().is_none_or(|name| by.contains(name));
+    let words = match reason {
+        Some(Reason::Expired(ruling)) => format!("rule `{}` expires it", ruling.rule),
+        Some(reason) => staying_because(reason),
+        None => "it is no entry of its own".to_owned(),
+    };
+    Checked { expectation, fits: wanted == verdict && named, verdict, by, reason: words }
+}
+
+impl Checked<'_> {
+    fn text(&self) -> String {
+        let tag = self.expectation.tag.as_ref().map_or_else(|| self.expectation.digest.short(), ToString::to_string);
+        let by = self.expectation.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let wanted = match self.expectation.verdict {
+            ExpectedVerdict::Keep => "keep",
+            ExpectedVerdict::Expire => "expire",
+        };
+        format!("{tag}: expected {wanted}{by}, got {}: {}", self.verdict, self.reason)
+    }
+
+    fn json(&self, file: &Path) -> serde_json::Value {
+        json!({
+            "file": file.display().to_string(), "line": self.expectation.line, "tag": self.expectation.tag,
+            "digest": self.expectation.digest, "ok": self.fits, "verdict": self.verdict, "by": self.by, "reason": self.reason,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! `jettison run`: scan, plan and apply in one.
+
+use clap::Args;
+
+use super::apply::{Consent, Work};
+use super::context::Context;
+use super::facts::{completeness, gather, remember};
+use super::failure::Failure;
+use super::Sources;
+use crate::exit::Exit;
+use crate::output::{Summary, draw};
+
+/// Scan, plan and apply in one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  jettison run --yes                                        what jettison.yaml configures
+  jettison run registry.example.com/apps/web --usage in-use.txt
+  jettison run --dry-run                                    stop after the plan")]
+pub(crate) struct Run {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    consent: Consent,
+    /// Stop after the plan
+    #[arg(long)]
+    dry_run: bool,
+    /// Take a plausible build date for the arrival of images without a push time
+    #[arg(long)]
+    trust_created: bool,
+}
+
+impl Run {
+    pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
+        context.add_usage_files(&self.sources.usage)?;
+        let registries = context.registries(&self.sources)?;
+        if self.trust_created {
+            context.config.trust_created_of(&registries.hosts());
+        }
+        let store = context.store().await?;
+        let gathered = gather(&context, &store, &registries, &self.sources, !self.dry_run).await?;
+        let plan = gathered.plan(&context.config);
+        remember(&store, &plan).await?;
+        let console = context.console;
+        let summary = Summary::of(&plan, Some(&gathered.inventory));
+        let remarks = gathered.remarks(&plan, &context.config, Some(&registries));
+        console.say(draw(&plan, &summary, &remarks, &console));
+        let exit = if self.dry_run {
+            console.json(&plan)?;
+            Ok(completeness(&plan))
+        } else {
+            let work = Work {
+                context: &context,
+                store: &store,
+                registries: &registries,
+                consent: &self.consent,
+                accepted: &self.sources.accept_shrunk_usage,
+            };
+            work.apply(&plan, &summary, "run").await
+        };
+        store.close().await;
+        exit
+    }
+}

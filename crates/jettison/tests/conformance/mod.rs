@@ -1,0 +1,223 @@
+//! What every adapter must do on a registry of its kind. One suite for all; its cases are chosen by what the
+//! adapter declares and by what its probe finds out.
+//!
+//! [`World::push`] fills the registry over HTTP, not by the adapter: a mistake there would hide itself.
+
+use std::collections::BTreeSet;
+
+use jettison::registry::{ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError, Removed};
+use jettison_core::model::{Digest, RepositoryName, Tag};
+use jettison_testkit::images::{Image, Index, Manifest, sigstore_bundle};
+use jettison_testkit::push::Pusher;
+
+/// What is in the registry when the suite begins: an index under two tags, a signature of it, an image under many.
+pub(crate) struct World {
+    repository: RepositoryName,
+    index: Manifest,
+    image: Manifest,
+    signature: Manifest,
+    tags: BTreeSet<Tag>,
+}
+
+/// Enough tags for several pages, where a page holds ten.
+const IMAGE_TAGS: usize = 25;
+
+impl World {
+    pub(crate) async fn push(pusher: &Pusher) -> Self {
+        let amd64 = Image::new(1).platform("linux/amd64").layers(&[1000]).build();
+        let arm64 = Image::new(2).platform("linux/arm64").layers(&[1000]).build();
+        let index = Index::new().children([amd64, arm64]).build();
+        let image = Image::new(3).layers(&[500, 600]).build();
+        let signature = sigstore_bundle(&index, "2026-01-01T00:00:00Z");
+        let many: Vec<String> = (0..IMAGE_TAGS).map(|number| format!("main-{number:04}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        pusher.push("apps/web", &["latest", "v1.0"], &index).await.unwrap();
+        pusher.push("apps/web", &many, &image).await.unwrap();
+        pusher.push_referrer("apps/web", &signature).await.unwrap();
+        let tags = many
+            .iter()
+            .chain(&["latest", "v1.0"])
+            .map(|tag| tag.parse().unwrap())
+            .collect();
+        Self {
+            repository: "apps/web".parse().unwrap(),
+            index,
+            image,
+            signature,
+            tags,
+        }
+    }
+}
+
+/// Runs every case that fits the registry.
+pub(crate) async fn run(registry: &dyn Registry, world: &World) {
+    lists_repositories_and_tags(registry, world).await;
+    reads_exact_bytes(registry, world).await;
+    tells_what_is_not_there(registry, world).await;
+    finds_referrers(registry, world).await;
+    let support = registry.probe_deletes(&world.repository).await.unwrap();
+    lists_repositories_and_tags(registry, world).await;
+    reads_exact_bytes(registry, world).await;
+    removes_single_tags(registry, world, support.delete_tag.unwrap()).await;
+    deletes_and_puts_back(registry, world, support.delete.unwrap()).await;
+}
+
+/// What a scan reads first: the tags, and one manifest.
+///
+/// # Errors
+/// The first that the adapter gives.
+pub(crate) async fn reads(registry: &dyn Registry, world: &World) -> Result<(), RegistryError> {
+    registry.tags(&world.repository).await?;
+    let latest: Tag = "latest".parse().unwrap();
+    registry.manifest(&world.repository, &latest.into()).await?;
+    Ok(())
+}
+
+async fn lists_repositories_and_tags(registry: &dyn Registry, world: &World) {
+    match registry.repositories().await {
+        Ok(repositories) => assert!(repositories.contains(&world.repository), "{repositories:?}"),
+        Err(error) => assert_eq!(error.kind, ErrorKind::Unsupported, "{error}"),
+    }
+    assert_eq!(ordinary_tags(registry, world).await, world.tags);
+}
+
+async fn reads_exact_bytes(registry: &dyn Registry, world: &World) {
+    for (tag, manifest) in [("latest", &world.index), ("main-0007", &world.image)] {
+        let (tag, digest): (Tag, Digest) = (tag.parse().unwrap(), digest(manifest));
+        for reference in [ManifestReference::from(tag.clone()), digest.clone().into()] {
+            let fetched = registry.manifest(&world.repository, &reference).await.unwrap().unwrap();
+            assert_eq!(
+                (&fetched.bytes, &fetched.media_type),
+                (&manifest.bytes, &manifest.media_type),
+                "{reference}"
+            );
+            assert_eq!(fetched.digest, digest, "{reference}");
+        }
+        assert_eq!(
+            registry.resolve(&world.repository, &tag).await.unwrap(),
+            Some(digest.clone())
+        );
+        assert!(registry.exists(&world.repository, &digest).await.unwrap());
+    }
+    for blob in &world.image.blobs {
+        let digest: Digest = blob.digest().parse().unwrap();
+        let fetched = registry.blob(&world.repository, &digest, 100_000).await.unwrap();
+        assert_eq!(fetched.as_ref(), Some(blob.bytes()));
+        let too_little = registry.blob(&world.repository, &digest, 1).await.unwrap_err();
+        assert_eq!(too_little.kind, ErrorKind::TooLarge);
+    }
+}
+
+async fn tells_what_is_not_there(registry: &dyn Registry, world: &World) {
+    let nothing = Digest::of(b"nothing");
+    let nobody: Tag = "nobody".parse().unwrap();
+    assert_eq!(
+        registry
+            .manifest(&world.repository, &nothing.clone().into())
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        registry
+            .manifest(&world.repository, &nobody.clone().into())
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(registry.resolve(&world.repository, &nobody).await.unwrap(), None);
+    assert!(!registry.exists(&world.repository, &nothing).await.unwrap());
+    assert_eq!(registry.blob(&world.repository, &nothing, 100).await.unwrap(), None);
+    let nowhere = registry.tags(&"no/where".parse().unwrap()).await;
+    assert_eq!(nowhere.unwrap_err().kind, ErrorKind::NotFound);
+}
+
+async fn finds_referrers(registry: &dyn Registry, world: &World) {
+    let (subject, lonely) = (digest(&world.index), digest(&world.image));
+    match registry.referrers(&world.repository, &subject).await.unwrap() {
+        Referrers::Listed(referrers) => {
+            assert_eq!(referrers, [digest(&world.signature)]);
+            let none = registry.referrers(&world.repository, &lonely).await.unwrap();
+            assert_eq!(none, Referrers::Listed(Vec::new()));
+        }
+        Referrers::Unsupported => {
+            let fallback: Tag = format!("sha256-{}", subject.hex()).parse().unwrap();
+            assert!(registry.resolve(&world.repository, &fallback).await.unwrap().is_some());
+        }
+    }
+}
+
+async fn removes_single_tags(registry: &dyn Registry, world: &World, supported: bool) {
+    let [gone, stays]: [Tag; 2] = ["main-0001", "main-0002"].map(|tag| tag.parse().unwrap());
+    let removed = registry.delete_tag(&world.repository, &gone).await;
+    if !supported {
+        assert_eq!(removed.unwrap_err().kind, ErrorKind::Unsupported);
+        assert_eq!(ordinary_tags(registry, world).await, world.tags, "nothing has changed");
+        return;
+    }
+    assert_eq!(removed.unwrap(), Removed::Now);
+    assert_eq!(
+        registry.delete_tag(&world.repository, &gone).await.unwrap(),
+        Removed::AlreadyGone
+    );
+    assert_eq!(registry.resolve(&world.repository, &gone).await.unwrap(), None);
+    assert_eq!(
+        registry.resolve(&world.repository, &stays).await.unwrap(),
+        Some(digest(&world.image))
+    );
+    put(registry, world, &gone.into(), &world.image).await;
+    assert_eq!(ordinary_tags(registry, world).await, world.tags);
+}
+
+async fn deletes_and_puts_back(registry: &dyn Registry, world: &World, supported: bool) {
+    let target = digest(&world.index);
+    let removed = registry.delete_manifest(&world.repository, &target).await;
+    if !supported {
+        assert_eq!(removed.unwrap_err().kind, ErrorKind::Unsupported);
+        assert_eq!(ordinary_tags(registry, world).await, world.tags, "nothing has changed");
+        return;
+    }
+    assert_eq!(removed.unwrap(), Removed::Now);
+    assert!(!registry.exists(&world.repository, &target).await.unwrap());
+    assert_eq!(
+        registry.delete_manifest(&world.repository, &target).await.unwrap(),
+        Removed::AlreadyGone
+    );
+    let left = ordinary_tags(registry, world).await;
+    assert_eq!(left.len(), world.tags.len() - 2, "its tags have gone along");
+    for child in &world.index.children {
+        assert!(
+            registry.exists(&world.repository, &digest(child)).await.unwrap(),
+            "children stay"
+        );
+    }
+    let tags: [Tag; 2] = ["latest", "v1.0"].map(|tag| tag.parse().unwrap());
+    put(registry, world, &target.clone().into(), &world.index).await;
+    for tag in &tags {
+        put(registry, world, &tag.clone().into(), &world.index).await;
+    }
+    assert_eq!(ordinary_tags(registry, world).await, world.tags);
+    reads_exact_bytes(registry, world).await;
+}
+
+async fn put(registry: &dyn Registry, world: &World, reference: &ManifestReference, manifest: &Manifest) {
+    let fetched = FetchedManifest {
+        digest: digest(manifest),
+        media_type: manifest.media_type.clone(),
+        bytes: manifest.bytes.clone(),
+    };
+    registry
+        .put_manifest(&world.repository, reference, &fetched)
+        .await
+        .unwrap();
+}
+
+/// All tags but those that attach something.
+async fn ordinary_tags(registry: &dyn Registry, world: &World) -> BTreeSet<Tag> {
+    let tags = registry.tags(&world.repository).await.unwrap();
+    tags.into_iter().filter(|tag| tag.subject().is_none()).collect()
+}
+
+fn digest(manifest: &Manifest) -> Digest {
+    manifest.digest.parse().unwrap()
+}

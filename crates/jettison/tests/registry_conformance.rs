@@ -1,0 +1,163 @@
+//! The conformance suite on every registry there is: the variants of the in-process one, and a real one.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+#[expect(dead_code, reason = "only the registry is needed here, not the clients")]
+mod support;
+
+use std::time::Duration;
+
+use conformance::World;
+use jettison::registry::{Connection, ErrorKind, Secret, open};
+use jettison_testkit::push::Pusher;
+use jettison_testkit::registry::{Auth, Effect, Fault, Options, TestRegistry};
+use support::distribution::{DistributionOptions, DistributionRegistry};
+
+const USER: &str = "robot";
+const PASSWORD: &str = "hunter2";
+
+/// A connection that knows no credentials of the person who runs the tests.
+fn connection(host: &str) -> Connection {
+    Connection {
+        docker_config: Some("/nonexistent".into()),
+        ..Connection::new(host.parse().unwrap())
+    }
+}
+
+async fn conforms(options: Options) {
+    let logs_in = !matches!(options.auth, Auth::None);
+    let server = TestRegistry::start(options).await.unwrap();
+    let mut connection = connection(&server.host());
+    let pusher = match logs_in {
+        true => {
+            connection.login = Some((USER.to_owned(), Secret::new(PASSWORD)));
+            Pusher::with_credentials(&server.url(), USER, PASSWORD).unwrap()
+        }
+        false => Pusher::new(&server.url()).unwrap(),
+    };
+    let world = World::push(&pusher).await;
+    conformance::run(&*open(&connection).unwrap(), &world).await;
+}
+
+#[tokio::test]
+async fn as_distribution_2_8() {
+    conforms(Options::default()).await;
+}
+
+#[tokio::test]
+async fn with_deletes_off() {
+    conforms(Options {
+        delete: false,
+        ..Options::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_tag_removal_referrers_and_pages() {
+    conforms(Options {
+        delete_tag: true,
+        referrers: true,
+        page_size: Some(10),
+        ..Options::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_strict_accept_headers() {
+    conforms(Options {
+        check_accept: true,
+        ..Options::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_basic_authentication() {
+    let auth = Auth::Basic {
+        user: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+    };
+    conforms(Options {
+        auth,
+        ..Options::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_tokens_that_expire() {
+    for seconds in [1, 300] {
+        let auth = Auth::Token {
+            user: USER.to_owned(),
+            password: PASSWORD.to_owned(),
+            expires_in: Duration::from_secs(seconds),
+            anonymous_pull: false,
+        };
+        conforms(Options {
+            auth,
+            delete_tag: true,
+            ..Options::default()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn on_debians_docker_registry() {
+    if !support::real_parts_ready() {
+        return;
+    }
+    for delete in [true, false] {
+        let server = DistributionRegistry::start(DistributionOptions { delete });
+        let pusher = Pusher::new(&format!("http://{}", server.host())).unwrap();
+        let world = World::push(&pusher).await;
+        conformance::run(&*open(&connection(&server.host())).unwrap(), &world).await;
+    }
+}
+
+/// What a spoiled answer must not be taken for: each of these is an error, and none is "nothing there".
+#[tokio::test]
+async fn spoiled_answers_are_errors() {
+    let tags = "/v2/apps/web/tags/list";
+    for fault in [
+        Fault::status(403).path(tags).skip(1),
+        Fault::status(404).path(tags).skip(1),
+        Fault::new(Effect::EndlessPages).path(tags),
+        Fault::new(Effect::InvalidJson).path(tags).skip(1),
+        Fault::new(Effect::OversizedBody { size: 20 << 20 }).path(tags),
+        Fault::new(Effect::TruncateBody { keep: 20 }).path(tags),
+        Fault::new(Effect::Reset).path(tags),
+        Fault::status(404).path("/v2/apps/web/manifests/latest"),
+        Fault::new(Effect::WrongBody).path("/v2/apps/web/manifests/latest"),
+        Fault::new(Effect::WrongDigest).path("/v2/apps/web/manifests/latest"),
+        Fault::new(Effect::OversizedBody { size: 9 << 20 }).path("/v2/apps/web/manifests/latest"),
+        Fault::new(Effect::Redirect("http://storage.example.com/x".to_owned())).path("/v2/apps/web/manifests/latest"),
+    ] {
+        let server = TestRegistry::start(Options {
+            page_size: Some(10),
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
+        let registry = open(&connection(&server.host())).unwrap();
+        assert!(conformance::reads(&*registry, &world).await.is_ok());
+        let shown = format!("{fault:?}");
+        server.fail(fault);
+        let t = std::time::Instant::now();
+        let error = conformance::reads(&*registry, &world).await.unwrap_err();
+        eprintln!("{:?} {shown}", t.elapsed());
+        assert_ne!(error.kind, ErrorKind::NotFound, "{shown}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_is_not_told_is_computed() {
+    let server = TestRegistry::start(Options::default()).await.unwrap();
+    let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
+    server.fail(Fault::new(Effect::NoDigest));
+    conformance::run(&*open(&connection(&server.host())).unwrap(), &world).await;
+}
