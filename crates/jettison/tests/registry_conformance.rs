@@ -143,13 +143,13 @@ async fn spoiled_answers_are_errors() {
         .await
         .unwrap();
         let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
-        let registry = open(&connection(&server.host())).unwrap();
+        let mut connection = connection(&server.host());
+        connection.limits.pages = 200;
+        let registry = open(&connection).unwrap();
         assert!(conformance::reads(&*registry, &world).await.is_ok());
         let shown = format!("{fault:?}");
         server.fail(fault);
-        let t = std::time::Instant::now();
         let error = conformance::reads(&*registry, &world).await.unwrap_err();
-        eprintln!("{:?} {shown}", t.elapsed());
         assert_ne!(error.kind, ErrorKind::NotFound, "{shown}: {error}");
     }
 }

@@ -146,14 +146,27 @@ pub(super) fn seen_to_arrive(repository: &Repository, manifest: &Manifest) -> Op
 
 /// The plausible build date of an image; of an index its own, else the newest among its children.
 pub(super) fn built(graph: &Graph<'_>, node: Node, now: Timestamp) -> Option<Timestamp> {
-    let own = |node: Node| plausible_build_date(graph.manifest(node)?, now);
-    own(node).or_else(|| {
-        graph
-            .reach(node, |graph, node| graph.children(node))
-            .into_iter()
-            .filter_map(own)
-            .max()
-    })
+    Builds { graph, now, asked: BTreeSet::new() }.of(node, 0)
+}
+
+/// Looks for build dates below an index: at each manifest once, and not deeper than any builder nests.
+struct Builds<'g> {
+    graph: &'g Graph<'g>,
+    now: Timestamp,
+    asked: BTreeSet<Node>,
+}
+
+impl Builds<'_> {
+    fn of(&mut self, node: Node, depth: u8) -> Option<Timestamp> {
+        const DEEPEST: u8 = 64;
+        if depth >= DEEPEST || !self.asked.insert(node) {
+            return None;
+        }
+        plausible_build_date(self.graph.manifest(node)?, self.now).or_else(|| {
+            let graph = self.graph;
+            graph.children(node).iter().filter_map(|child| self.of(*child, depth + 1)).max()
+        })
+    }
 }
 
 const CREATED: &str = "org.opencontainers.image.created";

@@ -144,11 +144,10 @@ fn unneeded(inspection: &Inspection<'_, '_>, digest: &Digest, by: &Digest, relat
     if inspection.doings.deletes(by) {
         return Some(format!("it is needed by {by}, which is deleted"));
     }
-    // Tags may attach what is not here, and it may be listed; it stays for want of anything to delete.
-    if inspection.contents.is_missing(by) {
+    let nodes = &inspection.contents.nodes;
+    if !nodes.contains_key(by) {
         return None;
     }
-    let nodes = &inspection.contents.nodes;
     let (node, needing) = (nodes.get(digest)?, nodes.get(by));
     let lists = |index: &Digest, child: &Digest| nodes.get(child).is_some_and(|node| node.indexes.contains(&index));
     let related = match relation {

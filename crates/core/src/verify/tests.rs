@@ -187,6 +187,7 @@ impl World {
             blocked: Vec::new(),
             limits: LimitsReport::default(),
             violations: Vec::new(),
+            gaps: Vec::new(),
             warnings: Vec::new(),
         })
     }

@@ -1,14 +1,18 @@
 //! Dates: which of them mean anything, and what they say (design, sections 4 and 5).
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Contents, Node, Standing};
-use crate::model::Manifest;
+use crate::model::{Digest, Manifest};
 use crate::policy::Period;
 
 /// 2013-03-20, the day Docker was first shown. No image is older.
 const FIRST_IMAGE: i64 = 1_363_737_600;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Indexes nested deeper than this are not looked into for dates.
+const DEEPEST: u8 = 64;
 const CREATED: &str = "org.opencontainers.image.created";
 
 /// A period as a length of time.
@@ -28,8 +32,37 @@ pub(super) fn plausible(date: Option<Timestamp>) -> Option<Timestamp> {
 
 /// When the image was built: its own word, else the newest among its children.
 pub(super) fn created(contents: &Contents<'_>, manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
-    let children = manifest.children.iter().filter_map(|child| contents.nodes.get(child));
-    own_created(manifest, now).or_else(|| children.filter_map(|child| own_created(child.manifest, now)).max())
+    created_within(contents, manifest, now, (DEEPEST, &mut BTreeSet::new()))
+}
+
+/// A child that is an index again is asked for its own children; each once, and not too deep.
+fn created_within<'a>(
+    contents: &Contents<'a>,
+    manifest: &'a Manifest,
+    now: Timestamp,
+    (depth, asked): (u8, &mut BTreeSet<&'a Digest>),
+) -> Option<Timestamp> {
+    let deeper = depth.checked_sub(1)?;
+    if !asked.insert(&manifest.digest) {
+        return None;
+    }
+    own_created(manifest, now).or_else(|| {
+        let children = manifest.children.iter().filter_map(|child| contents.nodes.get(child));
+        children.filter_map(|child| created_within(contents, child.manifest, now, (deeper, &mut *asked))).max()
+    })
+}
+
+/// What carries no date of its own, a signature say, is as old as what it belongs to.
+fn created_of_what_it_belongs_to(contents: &Contents<'_>, manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
+    let mut reached = BTreeSet::new();
+    let mut open = contents.above(&manifest.digest);
+    while let Some(digest) = open.pop() {
+        if reached.insert(digest) {
+            open.extend(contents.above(digest));
+        }
+    }
+    let above = reached.into_iter().filter_map(|digest| contents.nodes.get(digest));
+    above.filter_map(|node| created(contents, node.manifest, now)).max()
 }
 
 fn own_created(manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
@@ -72,7 +105,7 @@ pub(super) fn grace_from(
 ) -> Option<Timestamp> {
     let manifest = node.manifest;
     let built = if trust_created && !is_newly_seen(contents, manifest) {
-        created(contents, manifest, now)
+        created(contents, manifest, now).or_else(|| created_of_what_it_belongs_to(contents, manifest, now))
     } else {
         None
     };

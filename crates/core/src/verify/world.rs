@@ -162,11 +162,6 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Whether the registry answered 404 for it, and nothing here is that.
-    pub(super) fn is_missing(&self, digest: &Digest) -> bool {
-        self.missing.contains(digest) && !self.nodes.contains_key(digest)
-    }
-
     /// What a hold on the manifest holds as well: the indexes that list it, and what it is attached to.
     pub(super) fn above(&self, digest: &Digest) -> Vec<&'a Digest> {
         let Some(node) = self.nodes.get(digest) else {
