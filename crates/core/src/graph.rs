@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::model::{Digest, Manifest, Repository, Tag, TagEntry};
 
 /// The position of a digest in a [`Graph`]. Nodes are numbered in the order of their digests.
@@ -20,13 +22,13 @@ pub struct Graph<'a> {
     parents: Vec<Vec<Node>>,
     subjects: Vec<Vec<Node>>,
     referrers: Vec<Vec<Node>>,
-    contradictions: Vec<String>,
+    contradictions: BTreeSet<String>,
 }
 
 impl<'a> Graph<'a> {
     /// Reads the relations out of a repository's facts. The order of the facts does not matter.
     pub fn of(repository: &'a Repository) -> Self {
-        let mut contradictions = Vec::new();
+        let mut contradictions = BTreeSet::new();
         let manifests = distinct_manifests(repository, &mut contradictions);
         let tags = distinct_tags(repository, &mut contradictions);
         let digests = mentioned(&manifests, &tags);
@@ -87,11 +89,11 @@ impl<'a> Graph<'a> {
             }
             if let Some(entry) = self.tags[node].first() {
                 self.contradictions
-                    .push(format!("tag {} points to {digest}, which was not read", entry.name));
+                    .insert(format!("tag {} points to {digest}, which was not read", entry.name));
             } else if let Some(parent) = self.parents[node].first() {
                 let parent = &self.digests[*parent];
                 self.contradictions
-                    .push(format!("{parent} lists {digest}, which was not read"));
+                    .insert(format!("{parent} lists {digest}, which was not read"));
             }
         }
     }
@@ -158,7 +160,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Why the facts cannot be the whole truth of this repository, if they cannot.
-    pub fn contradictions(&self) -> &[String] {
+    pub fn contradictions(&self) -> &BTreeSet<String> {
         &self.contradictions
     }
 
@@ -192,32 +194,46 @@ fn mentioned(manifests: &BTreeMap<&Digest, &Manifest>, tags: &BTreeMap<&Tag, &Ta
 
 fn distinct_manifests<'a>(
     repository: &'a Repository,
-    contradictions: &mut Vec<String>,
+    contradictions: &mut BTreeSet<String>,
 ) -> BTreeMap<&'a Digest, &'a Manifest> {
-    let mut manifests: BTreeMap<&Digest, &Manifest> = BTreeMap::new();
-    for manifest in &repository.manifests {
-        match manifests.get(&manifest.digest) {
-            Some(other) if *other != manifest => {
-                contradictions.push(format!("{} is described twice, differently", manifest.digest));
-            }
-            _ => drop(manifests.insert(&manifest.digest, manifest)),
-        }
-        if repository.missing.contains(&manifest.digest) {
-            contradictions.push(format!("{} was read and yet is listed as missing", manifest.digest));
-        }
-    }
+    let twice = |manifest: &Manifest| format!("{} is described twice, differently", manifest.digest);
+    let manifests = distinct(
+        &repository.manifests,
+        |manifest| &manifest.digest,
+        twice,
+        contradictions,
+    );
+    let missing = manifests.keys().filter(|digest| repository.missing.contains(digest));
+    contradictions.extend(missing.map(|digest| format!("{digest} was read and yet is listed as missing")));
     manifests
 }
 
-fn distinct_tags<'a>(repository: &'a Repository, contradictions: &mut Vec<String>) -> BTreeMap<&'a Tag, &'a TagEntry> {
-    let mut tags: BTreeMap<&Tag, &TagEntry> = BTreeMap::new();
-    for entry in &repository.tags {
-        match tags.get(&entry.name) {
-            Some(other) if *other != entry => {
-                contradictions.push(format!("tag {} is listed twice, differently", entry.name));
+fn distinct_tags<'a>(
+    repository: &'a Repository,
+    contradictions: &mut BTreeSet<String>,
+) -> BTreeMap<&'a Tag, &'a TagEntry> {
+    let twice = |entry: &TagEntry| format!("tag {} is listed twice, differently", entry.name);
+    distinct(&repository.tags, |entry| &entry.name, twice, contradictions)
+}
+
+/// Each fact once. Of two that contradict each other the one whose JSON comes first stands for both, so that
+/// the order of the facts does not matter.
+fn distinct<'a, K: Ord, T: PartialEq + Serialize>(
+    facts: &'a [T],
+    key: impl Fn(&'a T) -> &'a K,
+    twice: impl Fn(&T) -> String,
+    contradictions: &mut BTreeSet<String>,
+) -> BTreeMap<&'a K, &'a T> {
+    let json = |fact: &T| serde_json::to_string(fact).unwrap_or_default();
+    let mut distinct: BTreeMap<&K, &T> = BTreeMap::new();
+    for fact in facts {
+        let known = distinct.entry(key(fact)).or_insert(fact);
+        if *known != fact {
+            contradictions.insert(twice(fact));
+            if json(fact) < json(known) {
+                *known = fact;
             }
-            _ => drop(tags.insert(&entry.name, entry)),
         }
     }
-    tags
+    distinct
 }

@@ -308,7 +308,13 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
 
 fn contradicts_itself(world: &World) -> bool {
     let repositories = &world.inventory.repositories;
-    repositories.iter().any(|it| it.manifests.iter().collect::<Vec<_>>().windows(2).any(|two| two[0].digest == two[1].digest && two[0] != two[1]))
+    repositories.iter().any(|it| {
+        it.manifests
+            .iter()
+            .collect::<Vec<_>>()
+            .windows(2)
+            .any(|two| two[0].digest == two[1].digest && two[0] != two[1])
+    })
 }
 
 fn delete_entry(world: &World, kept: &Kept) -> Option<Action> {

@@ -246,3 +246,23 @@ fn a_program_that_hangs_is_ended_and_one_that_fails_tells_why() {
 fn a_program_that_is_not_installed_is_named() {
     assert_eq!(support::missing_of(&["sh", "no-such-program"]), ["no-such-program"]);
 }
+
+#[test]
+fn images_and_caches_by_plain_http_are_what_they_say_and_the_registry_tells_what_it_was_asked() {
+    if !real_parts_ready() {
+        return;
+    }
+    let registry = DistributionRegistry::start(DistributionOptions::default());
+    let (clients, wire) = (Clients::new(), Wire::new(&registry.host(), "apps/web"));
+    let first = wire.push_image("first", "2024-01-01T00:00:00Z", "first");
+    assert_ne!(first, wire.push_image("second", "2024-01-01T00:00:00Z", "second"));
+    wire.push_build_cache("cache");
+    assert_eq!(wire.tags(), ["cache", "first", "second"]);
+    assert_eq!(clients.digest_of(&registry.image("apps/web:first")).unwrap(), first);
+    clients.pull_whole(&registry.image("apps/web:first")).unwrap();
+    let asked = registry.requests();
+    assert!(
+        asked.contains(&"PUT /v2/apps/web/manifests/first".to_owned()),
+        "{asked:?}"
+    );
+}

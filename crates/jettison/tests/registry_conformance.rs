@@ -8,37 +8,11 @@ mod support;
 
 use std::time::Duration;
 
-use conformance::World;
-use jettison::registry::{Connection, ErrorKind, Secret, open};
+use conformance::{PASSWORD, USER, World, conforms, connection};
+use jettison::registry::{ErrorKind, open};
 use jettison_testkit::push::Pusher;
 use jettison_testkit::registry::{Auth, Effect, Fault, Options, TestRegistry};
 use support::distribution::{DistributionOptions, DistributionRegistry};
-
-const USER: &str = "robot";
-const PASSWORD: &str = "hunter2";
-
-/// A connection that knows no credentials of the person who runs the tests.
-fn connection(host: &str) -> Connection {
-    Connection {
-        docker_config: Some("/nonexistent".into()),
-        ..Connection::new(host.parse().unwrap())
-    }
-}
-
-async fn conforms(options: Options) {
-    let logs_in = !matches!(options.auth, Auth::None);
-    let server = TestRegistry::start(options).await.unwrap();
-    let mut connection = connection(&server.host());
-    let pusher = match logs_in {
-        true => {
-            connection.login = Some((USER.to_owned(), Secret::new(PASSWORD)));
-            Pusher::with_credentials(&server.url(), USER, PASSWORD).unwrap()
-        }
-        false => Pusher::new(&server.url()).unwrap(),
-    };
-    let world = World::push(&pusher).await;
-    conformance::run(&*open(&connection).unwrap(), &world).await;
-}
 
 #[tokio::test]
 async fn as_distribution_2_8() {
@@ -143,9 +117,9 @@ async fn spoiled_answers_are_errors() {
         .await
         .unwrap();
         let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
-        let mut connection = connection(&server.host());
-        connection.limits.pages = 200;
-        let registry = open(&connection).unwrap();
+        let mut given = connection(&server.host());
+        given.limits.pages = 200;
+        let registry = open(&given).unwrap();
         assert!(conformance::reads(&*registry, &world).await.is_ok());
         let shown = format!("{fault:?}");
         server.fail(fault);

@@ -146,7 +146,12 @@ pub(super) fn seen_to_arrive(repository: &Repository, manifest: &Manifest) -> Op
 
 /// The plausible build date of an image; of an index its own, else the newest among its children.
 pub(super) fn built(graph: &Graph<'_>, node: Node, now: Timestamp) -> Option<Timestamp> {
-    Builds { graph, now, asked: BTreeSet::new() }.of(node, 0)
+    Builds {
+        graph,
+        now,
+        asked: BTreeSet::new(),
+    }
+    .of(node, 0)
 }
 
 /// Looks for build dates below an index: at each manifest once, and not deeper than any builder nests.
@@ -164,7 +169,11 @@ impl Builds<'_> {
         }
         plausible_build_date(self.graph.manifest(node)?, self.now).or_else(|| {
             let graph = self.graph;
-            graph.children(node).iter().filter_map(|child| self.of(*child, depth + 1)).max()
+            graph
+                .children(node)
+                .iter()
+                .filter_map(|child| self.of(*child, depth + 1))
+                .max()
         })
     }
 }

@@ -280,7 +280,10 @@ impl Direct<'_> {
         let built = |node| built(self.graph, node, self.facts.now);
         // A signature or an attestation carries no date: it is as old as what it belongs to.
         let belongs = || above(self.graph, node).into_iter().filter_map(built).max();
-        built(node).or_else(belongs).map(|built| ("it was built", built)).or(seen)
+        built(node)
+            .or_else(belongs)
+            .map(|built| ("it was built", built))
+            .or(seen)
     }
 
     fn protected(&self, node: Node, manifest: &Manifest) -> Option<String> {

@@ -26,6 +26,18 @@ pub struct Inventory {
     pub gaps: Vec<Gap>,
 }
 
+impl Inventory {
+    /// A repository that is listed more than once, if one is: nobody could tell which of them is true.
+    pub fn repeated(&self) -> Option<(&RegistryHost, &RepositoryName)> {
+        let mut seen = BTreeSet::new();
+        let names = self
+            .repositories
+            .iter()
+            .map(|repository| (&repository.registry, &repository.name));
+        names.into_iter().find(|name| !seen.insert(*name))
+    }
+}
+
 /// One repository: its tags and manifests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repository {

@@ -111,7 +111,7 @@ fn repository(text: &str) -> Option<String> {
 fn is_path_component(component: &str) -> bool {
     let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = component.as_bytes();
-    if !bytes.first().is_some_and(|byte| alphanumeric(byte)) || !bytes.last().is_some_and(|byte| alphanumeric(byte)) {
+    if !bytes.first().is_some_and(&alphanumeric) || !bytes.last().is_some_and(&alphanumeric) {
         return false;
     }
     bytes

@@ -67,11 +67,6 @@ impl<'w, 'a> Holds<'w, 'a> {
         }
         spread(&mut held, |digest| contents.above(digest));
         spread(&mut used, |digest| below(contents, digest));
-        for (&origin, node) in &contents.nodes {
-            if let Some((hold, because)) = self.unproven(contents, node) {
-                held.entry(origin).or_insert(Held { hold, origin, because });
-            }
-        }
         for (digest, why) in used {
             held.entry(digest).or_insert(why);
         }
@@ -96,6 +91,7 @@ impl<'w, 'a> Holds<'w, 'a> {
             .or_else(|| self.restored(node.manifest))
             .or_else(|| self.protected(place, node))
             .or_else(|| self.grace(place, contents, node))
+            .or_else(|| self.unproven(contents, node))
     }
 
     fn unproven(&self, contents: &Contents<'a>, node: &Node<'a>) -> Option<(Hold, String)> {

@@ -146,7 +146,7 @@ fn unneeded(inspection: &Inspection<'_, '_>, digest: &Digest, by: &Digest, relat
     }
     let nodes = &inspection.contents.nodes;
     if !nodes.contains_key(by) {
-        return None;
+        return Some(format!("it is said to be needed by {by}, which is not there"));
     }
     let (node, needing) = (nodes.get(digest)?, nodes.get(by));
     let lists = |index: &Digest, child: &Digest| nodes.get(child).is_some_and(|node| node.indexes.contains(&index));

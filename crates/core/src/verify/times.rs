@@ -48,7 +48,9 @@ fn created_within<'a>(
     }
     own_created(manifest, now).or_else(|| {
         let children = manifest.children.iter().filter_map(|child| contents.nodes.get(child));
-        children.filter_map(|child| created_within(contents, child.manifest, now, (deeper, &mut *asked))).max()
+        children
+            .filter_map(|child| created_within(contents, child.manifest, now, (deeper, &mut *asked)))
+            .max()
     })
 }
 

@@ -147,7 +147,8 @@ fn moment(none: u32, past: u32, edge: u32) -> BoxedStrategy<Option<Timestamp>> {
 fn presence() -> impl Strategy<Value = Presence> {
     let seen =
         prop_oneof![80 => settled().prop_map(Some), 1 => Just(None), 1 => select(vec![ago(1), ago(24)]).prop_map(Some)];
-    let restored = prop_oneof![120 => Just(None), 2 => select(vec![ago(24), ago(30 * 24), ago(40 * 24)]).prop_map(Some)];
+    let restored =
+        prop_oneof![120 => Just(None), 2 => select(vec![ago(24), ago(30 * 24), ago(40 * 24)]).prop_map(Some)];
     (moment(16, 40, 1), seen, moment(40, 20, 1), moment(3, 3, 1), restored).prop_map(
         |(pushed, seen, untagged, pulled, restored)| Presence {
             pushed,

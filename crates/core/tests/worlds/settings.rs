@@ -147,13 +147,33 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 /// Rules that take nearly everything, and often part the tags of one image.
 fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
-    let first = select(vec!["{ tags: [\"main*\", \"v*\"] }", "{ tags: [\"prod-*\", x] }", "{ labels: { team: \"b*\" } }"]);
-    (first, select(vec!["keep: always", "expire: { older-than: 90d }"]), select(VERBS[..4].to_vec())).prop_map(
-        |(matches, verb, sweep)| {
-            let everything = Rule { matches: MATCHES[0], verb: sweep, group: "", unless: "" };
-            vec![Rule { matches, verb, group: "", unless: "" }, everything]
-        },
+    let first = select(vec![
+        "{ tags: [\"main*\", \"v*\"] }",
+        "{ tags: [\"prod-*\", x] }",
+        "{ labels: { team: \"b*\" } }",
+    ]);
+    (
+        first,
+        select(vec!["keep: always", "expire: { older-than: 90d }"]),
+        select(VERBS[..4].to_vec()),
     )
+        .prop_map(|(matches, verb, sweep)| {
+            let everything = Rule {
+                matches: MATCHES[0],
+                verb: sweep,
+                group: "",
+                unless: "",
+            };
+            vec![
+                Rule {
+                    matches,
+                    verb,
+                    group: "",
+                    unless: "",
+                },
+                everything,
+            ]
+        })
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

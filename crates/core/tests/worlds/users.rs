@@ -25,7 +25,7 @@ fn source() -> impl Strategy<Value = SourceReport> {
         3 => Just(vec!["**"]),
         1 => Just(vec!["r1.example/**"]),
         1 => Just(vec!["**/app"]),
-        //1 => Just(vec!["mirror.example/*"]),
+        1 => Just(vec!["mirror.example/*"]),
     ];
     let status = prop_oneof![30 => Just(SourceStatus::Complete), 1 => Just(SourceStatus::Partial)];
     let gap = prop::bool::weighted(0.02);

@@ -24,7 +24,9 @@ pub enum Refusal {
     #[error("the plan would break {0} of its own laws and is never applied; see `violations` in it, and report this")]
     Violations(usize),
     /// It was not made from what registries and sources say now.
-    #[error("the plan was made from saved facts or with a given --now, to look at; make one from the registry to apply")]
+    #[error(
+        "the plan was made from saved facts or with a given --now, to look at; make one from the registry to apply"
+    )]
     SavedFacts,
     /// It is stale.
     #[error("the plan is of {0}, more than 24 hours ago; make a new one with `jettison plan`")]

@@ -5,8 +5,8 @@
 
 mod check;
 mod removal;
-mod repository;
 mod report;
+mod repository;
 mod unit;
 mod watch;
 
@@ -92,15 +92,31 @@ impl Applier<'_> {
         self.check(plan)?;
         let started_at = Timestamp::now();
         let id = RunId::new(started_at, random());
-        let _lock = self.store.lock_for_run(&format!("run {id} ({})", self.options.command))?;
-        let start =
-            RunStart { id, plan_id: Some(plan.id.clone()), started_at, command: self.options.command.clone() };
+        let _lock = self
+            .store
+            .lock_for_run(&format!("run {id} ({})", self.options.command))?;
+        let start = RunStart {
+            id,
+            plan_id: Some(plan.id.clone()),
+            started_at,
+            command: self.options.command.clone(),
+        };
         let run = self.store.begin_run(&start).await?;
         let mut report = RunReport::new(&run, plan, started_at);
         let progress = Progress::start(self.options.face, "removing", plan.actions.len() as u64);
-        let mut asked = Asked { usage: None, applier: self };
+        let mut asked = Asked {
+            usage: None,
+            applier: self,
+        };
         for ((host, name), actions) in by_repository(plan) {
-            let repository = RepositoryRun { applier: self, plan, run: &run, host, name, progress: &progress };
+            let repository = RepositoryRun {
+                applier: self,
+                plan,
+                run: &run,
+                host,
+                name,
+                progress: &progress,
+            };
             report.actions.extend(repository.run(actions, &mut asked).await?);
         }
         progress.finish();
@@ -117,7 +133,11 @@ impl Applier<'_> {
 
     /// Whether somebody accepted what the fuse of a repository refuses.
     fn accepts(&self, plan: &Plan, host: &RegistryHost, name: &RepositoryName) -> bool {
-        let refused = plan.limits.refused.iter().find(|refused| refused.registry == *host && refused.repository == *name);
+        let refused = plan
+            .limits
+            .refused
+            .iter()
+            .find(|refused| refused.registry == *host && refused.repository == *name);
         match (refused, self.options.accept_share) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -149,7 +169,10 @@ impl Asked<'_> {
 fn by_repository(plan: &Plan) -> BTreeMap<(&RegistryHost, &RepositoryName), Vec<(u64, &Action)>> {
     let mut repositories: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (sequence, action) in (0..).zip(&plan.actions) {
-        repositories.entry((&action.registry, &action.repository)).or_default().push((sequence, action));
+        repositories
+            .entry((&action.registry, &action.repository))
+            .or_default()
+            .push((sequence, action));
     }
     repositories
 }

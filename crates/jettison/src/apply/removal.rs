@@ -12,7 +12,11 @@ use crate::registry::{ErrorKind, Registry, RegistryError, Removed};
 
 /// Carries out one action, if its tags are still where the plan saw them.
 pub(super) async fn remove(registry: &dyn Registry, action: &Action) -> ActionReport {
-    let removal = Removal { registry, name: &action.repository, action };
+    let removal = Removal {
+        registry,
+        name: &action.repository,
+        action,
+    };
     match removal.run().await {
         Ok(outcome) => ActionReport::new(action, outcome, None),
         Err(NotRemoved { outcome, why }) => ActionReport::new(action, outcome, Some(why)),
@@ -32,14 +36,24 @@ struct NotRemoved {
 
 impl NotRemoved {
     fn failed(why: impl ToString) -> Self {
-        Self { outcome: Happened::Failed, why: why.to_string() }
+        Self {
+            outcome: Happened::Failed,
+            why: why.to_string(),
+        }
     }
 }
 
 impl From<RegistryError> for NotRemoved {
     fn from(error: RegistryError) -> Self {
-        let outcome = if error.kind == ErrorKind::Unsupported { Happened::Blocked } else { Happened::Failed };
-        Self { outcome, why: error.to_string() }
+        let outcome = if error.kind == ErrorKind::Unsupported {
+            Happened::Blocked
+        } else {
+            Happened::Failed
+        };
+        Self {
+            outcome,
+            why: error.to_string(),
+        }
     }
 }
 
@@ -50,7 +64,9 @@ impl Removal<'_> {
             match self.registry.resolve(self.name, tag).await? {
                 Some(digest) if digest == self.action.digest => present.push(tag),
                 Some(digest) => {
-                    return Err(NotRemoved::failed(format!("tag {tag} was moved to {digest} since the plan")));
+                    return Err(NotRemoved::failed(format!(
+                        "tag {tag} was moved to {digest} since the plan"
+                    )));
                 }
                 // Somebody else removed it; that is what was wanted.
                 None => {}
@@ -81,7 +97,9 @@ impl Removal<'_> {
         if self.registry.exists(self.name, &self.action.digest).await? {
             Ok(Happened::Done)
         } else {
-            Err(NotRemoved::failed("the tag is gone, and so is the image, which was to stay; `jettison history` has its bytes"))
+            Err(NotRemoved::failed(
+                "the tag is gone, and so is the image, which was to stay; `jettison history` has its bytes",
+            ))
         }
     }
 
@@ -100,7 +118,9 @@ impl Removal<'_> {
             }
             if Instant::now() + pause > deadline {
                 let seconds = GONE_WITHIN.as_secs();
-                return Err(NotRemoved::failed(format!("the registry accepted the delete, and {seconds} s later it is still there")));
+                return Err(NotRemoved::failed(format!(
+                    "the registry accepted the delete, and {seconds} s later it is still there"
+                )));
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));

@@ -130,7 +130,8 @@ impl RunReport {
 
     /// Counts what happened.
     pub(super) fn close(&mut self, ended_at: Timestamp) {
-        let count = |fits: &dyn Fn(&ActionReport) -> bool| self.actions.iter().filter(|action| fits(action)).count() as u64;
+        let count =
+            |fits: &dyn Fn(&ActionReport) -> bool| self.actions.iter().filter(|action| fits(action)).count() as u64;
         let outcome = |happened| count(&|action| action.outcome == happened);
         self.ended_at = ended_at;
         self.deleted = count(&|action| action.action == ActionKind::Delete && action.is_done());
@@ -138,6 +139,9 @@ impl RunReport {
         self.failed = outcome(Happened::Failed);
         self.refused = outcome(Happened::Refused);
         self.blocked = outcome(Happened::Blocked);
-        self.bytes = self.actions.iter().fold(0, |sum, action| sum.saturating_add(action.bytes));
+        self.bytes = self
+            .actions
+            .iter()
+            .fold(0, |sum, action| sum.saturating_add(action.bytes));
     }
 }

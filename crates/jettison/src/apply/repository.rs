@@ -57,7 +57,10 @@ impl<'a> RepositoryRun<'a> {
             actions.iter().map(report).collect()
         };
         if !self.applier.accepts(self.plan, self.host, self.name) {
-            return Ok(all(Happened::Refused, "the fuse of this repository is blown; see --accept-share"));
+            return Ok(all(
+                Happened::Refused,
+                "the fuse of this repository is blown; see --accept-share",
+            ));
         }
         let Some(registry) = self.applier.registries.get(self.host) else {
             return Ok(all(Happened::Failed, "the registry is not known here"));
@@ -81,7 +84,13 @@ impl<'a> RepositoryRun<'a> {
         for (position, unit) in units.into_iter().enumerate() {
             batch.push(unit);
             if batch.iter().map(Vec::len).sum::<usize>() >= BATCH || position + 1 == last {
-                let work = Batch { run: self, registry, condemned: &condemned, relations: &relations, support };
+                let work = Batch {
+                    run: self,
+                    registry,
+                    condemned: &condemned,
+                    relations: &relations,
+                    support,
+                };
                 let done = work.apply(std::mem::take(&mut batch), &mut watch, asked, &gone).await?;
                 gone.extend(settled(&done));
                 reports.extend(done);
@@ -93,10 +102,22 @@ impl<'a> RepositoryRun<'a> {
     fn watch(&self, registry: &'a Arc<dyn Registry>, actions: &[Numbered<'a>]) -> Watch<'a> {
         let here = |host: &RegistryHost, name: &RepositoryName| host == self.host && name == self.name;
         let kept = self.plan.kept.iter().chain(&self.plan.blocked);
-        let planned = kept.filter(|kept| here(&kept.registry, &kept.repository)).map(|kept| &kept.digest);
-        let planned = planned.chain(actions.iter().map(|(_, action)| &action.digest)).collect();
-        let tags = actions.iter().flat_map(|(_, action)| action.tags.iter().map(|tag| (tag, &action.digest)));
-        Watch::new(registry.as_ref(), self.applier.store, self.name, tags.collect(), planned)
+        let planned = kept
+            .filter(|kept| here(&kept.registry, &kept.repository))
+            .map(|kept| &kept.digest);
+        let planned = planned
+            .chain(actions.iter().map(|(_, action)| &action.digest))
+            .collect();
+        let tags = actions
+            .iter()
+            .flat_map(|(_, action)| action.tags.iter().map(|tag| (tag, &action.digest)));
+        Watch::new(
+            registry.as_ref(),
+            self.applier.store,
+            self.name,
+            tags.collect(),
+            planned,
+        )
     }
 
     /// The bytes of everything condemned: from the cache, else from the registry, which may not have it any more.
@@ -117,7 +138,14 @@ impl<'a> RepositoryRun<'a> {
                 };
                 match parsed {
                     Ok(Some(parsed)) => {
-                        condemned.insert(action.digest.clone(), Condemned { sequence: *sequence, action, parsed });
+                        condemned.insert(
+                            action.digest.clone(),
+                            Condemned {
+                                sequence: *sequence,
+                                action,
+                                parsed,
+                            },
+                        );
                     }
                     Ok(None) => unread.push(ActionReport::new(action, Happened::AlreadyGone, None)),
                     Err(why) => unread.push(ActionReport::new(action, Happened::Failed, Some(why))),
@@ -140,7 +168,11 @@ impl<'a> RepositoryRun<'a> {
         };
         let parsed = parse(&fetched.media_type, &fetched.bytes);
         let bytes = fetched.bytes.to_vec();
-        let manifest = CachedManifest { digest: fetched.digest, media_type: fetched.media_type, bytes };
+        let manifest = CachedManifest {
+            digest: fetched.digest,
+            media_type: fetched.media_type,
+            bytes,
+        };
         self.applier.store.put_manifests(&[manifest]).await?;
         Ok(parsed.map(Some))
     }
@@ -152,7 +184,10 @@ fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, String> {
 
 fn settled(reports: &[ActionReport]) -> BTreeSet<Digest> {
     let done = |report: &&ActionReport| matches!(report.outcome, Happened::Done | Happened::AlreadyGone);
-    let deleted = reports.iter().filter(done).filter(|report| report.action == ActionKind::Delete);
+    let deleted = reports
+        .iter()
+        .filter(done)
+        .filter(|report| report.action == ActionKind::Delete);
     deleted.map(|report| report.digest.clone()).collect()
 }
 
@@ -177,7 +212,10 @@ impl Batch<'_> {
         let (entries, unsaved) = self.record_intents(&digests).await?;
         let held = self.held(&digests, unsaved, watch, asked).await?;
         let staying = self.relations.staying(held.keys().cloned());
-        let leave = Leave { held: &held, staying: &staying };
+        let leave = Leave {
+            held: &held,
+            staying: &staying,
+        };
         let reports: Vec<ActionReport> = stream::iter(units)
             .map(|unit| self.remove_unit(unit, &leave, gone))
             .buffer_unordered(REMOVALS)
@@ -188,7 +226,11 @@ impl Batch<'_> {
         let outcomes: Vec<NewOutcome> = reports
             .iter()
             .filter_map(|report| {
-                Some(NewOutcome { entry: *entries.get(&report.digest)?, outcome: report.recorded(), at })
+                Some(NewOutcome {
+                    entry: *entries.get(&report.digest)?,
+                    outcome: report.recorded(),
+                    at,
+                })
             })
             .collect();
         self.run.applier.store.record_outcomes(&outcomes).await?;
@@ -205,7 +247,9 @@ impl Batch<'_> {
         let mut intents = Vec::new();
         let mut unsaved = BTreeMap::new();
         for digest in digests {
-            let Some(condemned) = self.condemned.get(digest) else { continue };
+            let Some(condemned) = self.condemned.get(digest) else {
+                continue;
+            };
             match cached.get(digest) {
                 Some(cached) => intents.push(self.intent(condemned, cached)),
                 None => {
@@ -215,7 +259,10 @@ impl Batch<'_> {
             }
         }
         let ids = store.record_intent(self.run.run, &intents).await?;
-        Ok((intents.into_iter().map(|intent| intent.digest).zip(ids).collect(), unsaved))
+        Ok((
+            intents.into_iter().map(|intent| intent.digest).zip(ids).collect(),
+            unsaved,
+        ))
     }
 
     fn intent(&self, condemned: &Condemned<'_>, cached: &CachedManifest) -> Intent {
@@ -253,14 +300,17 @@ impl Batch<'_> {
         let mut held = unsaved;
         // An image that only loses tags stays, whatever else points to it.
         let deletes = |digest: &&Digest| {
-            self.condemned.get(*digest).is_some_and(|condemned| condemned.action.action == ActionKind::Delete)
+            self.condemned
+                .get(*digest)
+                .is_some_and(|condemned| condemned.action.action == ActionKind::Delete)
         };
         let deleted: Vec<Digest> = digests.iter().filter(deletes).cloned().collect();
         match watch.wanted().await {
             Ok(wanted) => {
                 for digest in &deleted {
                     if let Some(why) = wanted.get(digest) {
-                        held.entry(digest.clone()).or_insert_with(|| format!("{why} since the plan"));
+                        held.entry(digest.clone())
+                            .or_insert_with(|| format!("{why} since the plan"));
                     }
                 }
             }
@@ -289,18 +339,27 @@ impl Batch<'_> {
             match self.registry.referrers(name, &digest).await {
                 Ok(Referrers::Unsupported) => None,
                 Ok(Referrers::Listed(referrers)) => {
-                    let new = referrers.into_iter().find(|referrer| !self.condemned.contains_key(referrer))?;
+                    let new = referrers
+                        .into_iter()
+                        .find(|referrer| !self.condemned.contains_key(referrer))?;
                     Some((digest, format!("{} was attached to it since the plan", new.short())))
                 }
                 Err(error) => Some((digest, error.to_string())),
             }
         };
-        let Some((first, rest)) = digests.split_first() else { return Vec::new() };
+        let Some((first, rest)) = digests.split_first() else {
+            return Vec::new();
+        };
         if self.registry.referrers(name, first).await == Ok(Referrers::Unsupported) {
             return Vec::new();
         }
         let all = std::iter::once(first).chain(rest).cloned();
-        stream::iter(all).map(ask).buffer_unordered(REMOVALS).filter_map(|held| async { held }).collect().await
+        stream::iter(all)
+            .map(ask)
+            .buffer_unordered(REMOVALS)
+            .filter_map(|held| async { held })
+            .collect()
+            .await
     }
 
     /// What somebody uses now, by the same rules as in the plan.
@@ -315,8 +374,12 @@ impl Batch<'_> {
             origin: Origin::Registries,
         };
         let condemned: BTreeSet<&Digest> = digests.iter().collect();
-        let held = used(&facts).into_iter().filter(|((_, _, digest), _)| condemned.contains(digest));
-        Ok(held.map(|((_, _, digest), reason)| (digest, describe(&reason))).collect())
+        let held = used(&facts)
+            .into_iter()
+            .filter(|((_, _, digest), _)| condemned.contains(digest));
+        Ok(held
+            .map(|((_, _, digest), reason)| (digest, describe(&reason)))
+            .collect())
     }
 
     /// The condemned manifests, and whatever below them stays, as far as usage needs to know them.
@@ -324,24 +387,32 @@ impl Batch<'_> {
         let mut manifests = BTreeMap::new();
         let mut below: BTreeSet<Digest> = BTreeSet::new();
         for digest in digests {
-            let Some(condemned) = self.condemned.get(digest) else { continue };
+            let Some(condemned) = self.condemned.get(digest) else {
+                continue;
+            };
             manifests.insert(digest.clone(), manifest(digest, &condemned.parsed));
             below.extend(condemned.parsed.children.iter().cloned());
         }
-        let missing: Vec<Digest> = below.into_iter().filter(|digest| !manifests.contains_key(digest)).collect();
+        let missing: Vec<Digest> = below
+            .into_iter()
+            .filter(|digest| !manifests.contains_key(digest))
+            .collect();
         for (digest, cached) in self.run.applier.store.manifests(&missing).await? {
             if let Ok(parsed) = parse(&cached.media_type, &cached.bytes) {
                 manifests.insert(digest.clone(), manifest(&digest, &parsed));
             }
         }
-        let tags = digests.iter().filter_map(|digest| self.condemned.get(digest)).flat_map(|condemned| {
-            condemned.action.tags.iter().map(|tag| TagEntry {
-                name: tag.clone(),
-                digest: condemned.action.digest.clone(),
-                updated_at: None,
-                immutable: false,
-            })
-        });
+        let tags = digests
+            .iter()
+            .filter_map(|digest| self.condemned.get(digest))
+            .flat_map(|condemned| {
+                condemned.action.tags.iter().map(|tag| TagEntry {
+                    name: tag.clone(),
+                    digest: condemned.action.digest.clone(),
+                    updated_at: None,
+                    immutable: false,
+                })
+            });
         let repository = Repository {
             registry: self.run.host.clone(),
             name: self.run.name.clone(),
@@ -368,16 +439,28 @@ impl Batch<'_> {
         let mut gone_here: BTreeSet<Digest> = BTreeSet::new();
         let mut reports = Vec::with_capacity(unit.len());
         for digest in unit {
-            let Some(condemned) = self.condemned.get(&digest) else { continue };
+            let Some(condemned) = self.condemned.get(&digest) else {
+                continue;
+            };
             let action = condemned.action;
-            let waits_for =
-                self.relations.first(&digest).find(|first| !gone.contains(*first) && !gone_here.contains(*first));
+            let waits_for = self
+                .relations
+                .first(&digest)
+                .find(|first| !gone.contains(*first) && !gone_here.contains(*first));
             let report = if let Some((outcome, why)) = leave.why(&digest) {
                 ActionReport::new(action, outcome, Some(why))
             } else if let Some(first) = waits_for {
-                ActionReport::new(action, Happened::Left, Some(format!("{} is still there, and needs it", first.short())))
+                ActionReport::new(
+                    action,
+                    Happened::Left,
+                    Some(format!("{} is still there, and needs it", first.short())),
+                )
             } else if action.action == ActionKind::Untag && self.support.delete_tag == Some(false) {
-                ActionReport::new(action, Happened::Blocked, Some("the registry cannot remove a single tag".to_owned()))
+                ActionReport::new(
+                    action,
+                    Happened::Blocked,
+                    Some("the registry cannot remove a single tag".to_owned()),
+                )
             } else {
                 remove(self.registry.as_ref(), action).await
             };
@@ -403,7 +486,10 @@ impl Leave<'_> {
             return Some((Happened::Failed, why.clone()));
         }
         let because = self.staying.get(digest)?;
-        Some((Happened::Left, format!("it belongs to {}, which stays", because.short())))
+        Some((
+            Happened::Left,
+            format!("it belongs to {}, which stays", because.short()),
+        ))
     }
 }
 

@@ -37,12 +37,21 @@ impl Relations {
     pub(super) fn of(condemned: &BTreeMap<Digest, Condemned<'_>>) -> Self {
         let mut relations = Self::default();
         for (digest, manifest) in condemned {
-            for child in manifest.parsed.children.iter().filter(|child| condemned.contains_key(child)) {
+            for child in manifest
+                .parsed
+                .children
+                .iter()
+                .filter(|child| condemned.contains_key(child))
+            {
                 add(&mut relations.first, child, digest);
                 add(&mut relations.parents, child, digest);
                 add(&mut relations.children, digest, child);
             }
-            for subject in manifest.subjects().iter().filter(|subject| condemned.contains_key(subject)) {
+            for subject in manifest
+                .subjects()
+                .iter()
+                .filter(|subject| condemned.contains_key(subject))
+            {
                 add(&mut relations.first, digest, subject);
                 add(&mut relations.attached, digest, subject);
                 add(&mut relations.attached, subject, digest);
@@ -59,7 +68,11 @@ impl Relations {
     /// The condemned manifests that are attached to one.
     pub(super) fn referrers_of(&self, digest: &Digest, condemned: &BTreeMap<Digest, Condemned<'_>>) -> Vec<Digest> {
         let attached = self.attached.get(digest).into_iter().flatten();
-        let referrers = attached.filter(|other| condemned.get(*other).is_some_and(|other| other.subjects().contains(digest)));
+        let referrers = attached.filter(|other| {
+            condemned
+                .get(*other)
+                .is_some_and(|other| other.subjects().contains(digest))
+        });
         referrers.cloned().collect()
     }
 
@@ -67,8 +80,10 @@ impl Relations {
     pub(super) fn units(&self, condemned: &BTreeMap<Digest, Condemned<'_>>) -> Vec<Vec<Digest>> {
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
-        let mut in_order: Vec<(&u64, &Digest)> =
-            condemned.iter().map(|(digest, manifest)| (&manifest.sequence, digest)).collect();
+        let mut in_order: Vec<(&u64, &Digest)> = condemned
+            .iter()
+            .map(|(digest, manifest)| (&manifest.sequence, digest))
+            .collect();
         in_order.sort();
         for (_, start) in in_order {
             let mut unit = BTreeMap::new();
@@ -103,10 +118,22 @@ impl Relations {
             stays.entry(digest.clone()).or_insert(because);
             if new || newly_by_itself {
                 let related = |map: &BTreeMap<Digest, BTreeSet<Digest>>| map.get(&digest).cloned().unwrap_or_default();
-                open.extend(related(&self.children).into_iter().map(|child| (child, digest.clone(), false)));
-                open.extend(related(&self.attached).into_iter().map(|other| (other, digest.clone(), true)));
+                open.extend(
+                    related(&self.children)
+                        .into_iter()
+                        .map(|child| (child, digest.clone(), false)),
+                );
+                open.extend(
+                    related(&self.attached)
+                        .into_iter()
+                        .map(|other| (other, digest.clone(), true)),
+                );
                 if newly_by_itself {
-                    open.extend(related(&self.parents).into_iter().map(|index| (index, digest.clone(), true)));
+                    open.extend(
+                        related(&self.parents)
+                            .into_iter()
+                            .map(|index| (index, digest.clone(), true)),
+                    );
                 }
             }
         }
@@ -116,4 +143,123 @@ impl Relations {
 
 fn add(map: &mut BTreeMap<Digest, BTreeSet<Digest>>, key: &Digest, value: &Digest) {
     map.entry(key.clone()).or_default().insert(value.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(name: &str) -> Digest {
+        Digest::of(name.as_bytes())
+    }
+
+    /// Manifests by name, with what each lists and what it is attached to.
+    fn relations(manifests: &[(&str, &[&str], &[&str])]) -> (Relations, Vec<Vec<Digest>>) {
+        let action = |name: &str, subjects: &[&str]| {
+            let tags: Vec<String> = subjects
+                .iter()
+                .map(|subject| format!("sha256-{}.sig", digest(subject).hex()))
+                .collect();
+            serde_json::from_value::<Action>(serde_json::json!({
+                "action": "delete", "registry": "r.io", "repository": "web", "digest": digest(name), "kind": "image",
+                "tags": tags, "bytes": 0, "refused": false, "undo": "none", "time": null,
+                "reason": {"code": "expired", "policy": "p", "rule": "r", "conditions": {}},
+            }))
+            .unwrap()
+        };
+        let actions: Vec<Action> = manifests
+            .iter()
+            .map(|(name, _, subjects)| action(name, subjects))
+            .collect();
+        let condemned: BTreeMap<Digest, Condemned<'_>> = (0..)
+            .zip(manifests.iter().zip(&actions))
+            .map(|(sequence, ((name, children, _), action))| {
+                let children: Vec<String> = children
+                    .iter()
+                    .map(|child| {
+                        format!(
+                            r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{}","size":1}}"#,
+                            digest(child)
+                        )
+                    })
+                    .collect();
+                let parsed =
+                    ParsedManifest::read(None, format!(r#"{{"manifests":[{}]}}"#, children.join(",")).as_bytes());
+                (
+                    digest(name),
+                    Condemned {
+                        sequence,
+                        action,
+                        parsed: parsed.unwrap(),
+                    },
+                )
+            })
+            .collect();
+        let relations = Relations::of(&condemned);
+        let units = relations.units(&condemned);
+        (relations, units)
+    }
+
+    fn staying(relations: &Relations, held: &str) -> BTreeSet<Digest> {
+        relations.staying(std::iter::once(digest(held))).into_keys().collect()
+    }
+
+    fn set(names: &[&str]) -> BTreeSet<Digest> {
+        names.iter().map(|name| digest(name)).collect()
+    }
+
+    #[test]
+    fn what_has_no_relation_is_a_unit_of_its_own_in_the_order_of_the_plan() {
+        let (_, units) = relations(&[("b", &["c"], &[]), ("a", &[], &[]), ("c", &[], &[]), ("d", &[], &["c"])]);
+        assert_eq!(units, [vec![digest("b"), digest("c"), digest("d")], vec![digest("a")]]);
+    }
+
+    #[test]
+    fn an_index_that_stays_keeps_its_children_and_not_the_other_indexes_of_these() {
+        let (relations, _) = relations(&[
+            ("one", &["shared"], &[]),
+            ("two", &["shared"], &[]),
+            ("shared", &[], &[]),
+        ]);
+        assert_eq!(staying(&relations, "one"), set(&["one", "shared"]));
+    }
+
+    #[test]
+    fn a_child_that_is_held_itself_keeps_every_index_above_it() {
+        let (relations, _) = relations(&[
+            ("one", &["shared"], &[]),
+            ("two", &["shared"], &[]),
+            ("shared", &[], &[]),
+        ]);
+        assert_eq!(staying(&relations, "shared"), set(&["one", "two", "shared"]));
+    }
+
+    #[test]
+    fn a_signature_that_stays_keeps_its_subject_and_the_index_of_that() {
+        let (relations, _) = relations(&[
+            ("index", &["child"], &[]),
+            ("child", &[], &[]),
+            ("signature", &[], &["child"]),
+        ]);
+        assert_eq!(staying(&relations, "signature"), set(&["index", "child", "signature"]));
+        assert_eq!(staying(&relations, "index"), set(&["index", "child", "signature"]));
+    }
+
+    #[test]
+    fn indexes_and_subjects_go_first() {
+        let (relations, _) = relations(&[
+            ("index", &["child"], &[]),
+            ("child", &[], &[]),
+            ("signature", &[], &["child"]),
+        ]);
+        assert_eq!(
+            relations.first(&digest("child")).collect::<Vec<_>>(),
+            [&digest("index")]
+        );
+        assert_eq!(
+            relations.first(&digest("signature")).collect::<Vec<_>>(),
+            [&digest("child")]
+        );
+        assert_eq!(relations.first(&digest("index")).count(), 0);
+    }
 }

@@ -49,7 +49,14 @@ impl<'a> Watch<'a> {
         condemned_tags: BTreeMap<&'a Tag, &'a Digest>,
         planned: BTreeSet<&'a Digest>,
     ) -> Self {
-        Self { registry, store, name, condemned_tags, planned, seen: None }
+        Self {
+            registry,
+            store,
+            name,
+            condemned_tags,
+            planned,
+            seen: None,
+        }
     }
 
     /// Manifests that a tag or a new manifest wants now, with the reason; no older than 60 seconds.
@@ -62,7 +69,10 @@ impl<'a> Watch<'a> {
             let wanted = self.look().await?;
             self.seen = Some(Seen { at, wanted });
         }
-        self.seen.as_ref().map(|seen| &seen.wanted).ok_or_else(|| "the tags were not looked up".to_owned())
+        self.seen
+            .as_ref()
+            .map(|seen| &seen.wanted)
+            .ok_or_else(|| "the tags were not looked up".to_owned())
     }
 
     async fn look(&self) -> Result<BTreeMap<Digest, String>, String> {
@@ -82,12 +92,16 @@ impl<'a> Watch<'a> {
                 continue;
             }
             if let Some(subject) = tag.subject() {
-                wanted.entry(subject).or_insert_with(|| format!("tag {tag} is attached to it"));
+                wanted
+                    .entry(subject)
+                    .or_insert_with(|| format!("tag {tag} is attached to it"));
             }
             if !self.planned.contains(&digest) {
                 new.insert(digest.clone(), tag.clone());
             }
-            wanted.entry(digest).or_insert_with(|| format!("tag {tag} points to it"));
+            wanted
+                .entry(digest)
+                .or_insert_with(|| format!("tag {tag} points to it"));
         }
         self.follow(new, &mut wanted).await?;
         Ok(wanted)
@@ -110,7 +124,9 @@ impl<'a> Watch<'a> {
             for (tag, manifest) in manifests {
                 let Some(manifest) = manifest else { continue };
                 for digest in manifest.children.into_iter().chain(manifest.subject) {
-                    wanted.entry(digest.clone()).or_insert_with(|| format!("it belongs to what tag {tag} points to"));
+                    wanted
+                        .entry(digest.clone())
+                        .or_insert_with(|| format!("it belongs to what tag {tag} points to"));
                     open.insert(digest, tag.clone());
                 }
             }
@@ -120,7 +136,11 @@ impl<'a> Watch<'a> {
     }
 
     async fn read(&self, digest: &Digest) -> Result<Option<ParsedManifest>, String> {
-        let cached = self.store.manifests(std::slice::from_ref(digest)).await.map_err(|error| error.to_string())?;
+        let cached = self
+            .store
+            .manifests(std::slice::from_ref(digest))
+            .await
+            .map_err(|error| error.to_string())?;
         let parse = |media_type: &str, bytes: &[u8]| {
             ParsedManifest::read(Some(media_type), bytes).map_err(|error| format!("{digest}: {error}"))
         };
@@ -128,7 +148,13 @@ impl<'a> Watch<'a> {
             return parse(&cached.media_type, &cached.bytes).map(Some);
         }
         let reference = ManifestReference::Digest(digest.clone());
-        let fetched = self.registry.manifest(self.name, &reference).await.map_err(|error| error.to_string())?;
-        fetched.map(|fetched| parse(&fetched.media_type, &fetched.bytes)).transpose()
+        let fetched = self
+            .registry
+            .manifest(self.name, &reference)
+            .await
+            .map_err(|error| error.to_string())?;
+        fetched
+            .map(|fetched| parse(&fetched.media_type, &fetched.bytes))
+            .transpose()
     }
 }

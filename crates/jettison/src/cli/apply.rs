@@ -6,10 +6,10 @@ use clap::Args;
 use jettison_core::config::Share;
 use jettison_core::plan::Plan;
 
+use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
-use super::Access;
 use crate::apply::{Applier, ApplyOptions, Happened, RunReport};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
@@ -62,14 +62,35 @@ impl Apply {
         let plan = find(&store, &self.plan).await?;
         let hosts: Vec<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
         let open = context.open(hosts.iter(), &self.access)?;
-        let registries = Registries { targets: Vec::new(), open };
+        let registries = Registries {
+            targets: Vec::new(),
+            open,
+        };
         let console = context.console;
         let summary = Summary::of(&plan, None);
         if !self.consent.yes && !console.quiet {
-            let freed = registries.open.values().map(|registry| registry.aftermath().bytes_freed).collect();
-            console.say(draw(&plan, &summary, &Remarks { freed, ..Remarks::default() }, &console));
+            let freed = registries
+                .open
+                .values()
+                .map(|registry| registry.aftermath().bytes_freed)
+                .collect();
+            console.say(draw(
+                &plan,
+                &summary,
+                &Remarks {
+                    freed,
+                    ..Remarks::default()
+                },
+                &console,
+            ));
         }
-        let work = Work { context: &context, store: &store, registries: &registries, consent: &self.consent, accepted: &[] };
+        let work = Work {
+            context: &context,
+            store: &store,
+            registries: &registries,
+            consent: &self.consent,
+            accepted: &[],
+        };
         let exit = work.apply(&plan, &summary, "apply").await;
         store.close().await;
         exit
@@ -83,9 +104,13 @@ async fn find(store: &Store, plan: &str) -> Result<Plan, Failure> {
         return read_json(file, "a plan (schema 1)");
     }
     let Some(saved) = store.plan(plan).await? else {
-        return Err(Failure::usage(format!("there is no file `{plan}`, and no plan with that id in {}", store.directory().display())));
+        return Err(Failure::usage(format!(
+            "there is no file `{plan}`, and no plan with that id in {}",
+            store.directory().display()
+        )));
     };
-    serde_json::from_str(&saved.json).map_err(|error| Failure::new(Exit::Refused, format!("the saved plan {plan} cannot be read: {error}")))
+    serde_json::from_str(&saved.json)
+        .map_err(|error| Failure::new(Exit::Refused, format!("the saved plan {plan} cannot be read: {error}")))
 }
 
 /// An apply with everything it needs.
@@ -122,7 +147,11 @@ impl Work<'_> {
         };
         applier.check(plan)?;
         if !plan.actions.is_empty() {
-            let tags = if summary.untagged > 0 { format!(" and take tags off {}", summary.untagged) } else { String::new() };
+            let tags = if summary.untagged > 0 {
+                format!(" and take tags off {}", summary.untagged)
+            } else {
+                String::new()
+            };
             let question = format!("Delete {}{tags}?", count(summary.go, "image"));
             if !confirm(&question, self.consent.yes)? {
                 self.context.console.say("nothing was done");
@@ -148,12 +177,20 @@ fn ended(report: &RunReport) -> Exit {
 /// What a run did, for people.
 fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     let mut lines = Vec::new();
-    let failures = report.actions.iter().filter(|action| matches!(action.outcome, Happened::Failed | Happened::Blocked));
+    let failures = report
+        .actions
+        .iter()
+        .filter(|action| matches!(action.outcome, Happened::Failed | Happened::Blocked));
     let told = if console.verbose { usize::MAX } else { TOLD_FAILURES };
     for action in failures.clone().take(told) {
         let why = action.why.as_deref().unwrap_or_default();
         let what = styled(style::NOTE, "left:");
-        lines.push(format!("{what} {}/{}@{}: {why}", action.registry, action.repository, action.digest.short()));
+        lines.push(format!(
+            "{what} {}/{}@{}: {why}",
+            action.registry,
+            action.repository,
+            action.digest.short()
+        ));
     }
     let untold = failures.count().saturating_sub(told);
     if untold > 0 {
@@ -162,10 +199,19 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     for refused in &plan.limits.refused {
         let share = percent(refused.share);
         if report.refused > 0 {
-            lines.push(format!("{} {}/{} was left: {share} of it would go; accept it with --accept-share {share}", styled(style::NOTE, "fuse:"), refused.registry, refused.repository));
+            lines.push(format!(
+                "{} {}/{} was left: {share} of it would go; accept it with --accept-share {share}",
+                styled(style::NOTE, "fuse:"),
+                refused.registry,
+                refused.repository
+            ));
         }
     }
-    let mut done = format!("{} {} deleted", styled(style::HEADING, format!("Run {}:", report.run)), count(report.deleted, "manifest"));
+    let mut done = format!(
+        "{} {} deleted",
+        styled(style::HEADING, format!("Run {}:", report.run)),
+        count(report.deleted, "manifest")
+    );
     if report.untagged > 0 {
         done.push_str(&format!(", {} untagged", count(report.untagged, "image")));
     }

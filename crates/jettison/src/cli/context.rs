@@ -62,9 +62,17 @@ impl Context {
         if let Some(policy) = &globals.policy {
             config = config.overridden_by(read_config(policy, &console)?);
         }
-        let base = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        let base = file
+            .as_deref()
+            .and_then(Path::parent)
+            .filter(|folder| !folder.as_os_str().is_empty());
         let base = base.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-        Ok(Self { globals, console, config, base })
+        Ok(Self {
+            globals,
+            console,
+            config,
+            base,
+        })
     }
 
     /// Opens the store, and says so when nothing is remembered yet.
@@ -90,7 +98,9 @@ impl Context {
             let path = absolute.to_string_lossy();
             self.config.usage.push(UsageSourceConfig {
                 name: file.display().to_string(),
-                kind: UsageKind::File { paths: vec![glob::Pattern::escape(&path)] },
+                kind: UsageKind::File {
+                    paths: vec![glob::Pattern::escape(&path)],
+                },
                 covers: NameGlobs::all(),
                 allow_empty: false,
             });
@@ -116,11 +126,20 @@ impl Context {
             )));
         }
         let open = self.open(patterns.keys(), &sources.access)?;
-        let targets = patterns.into_iter().zip(open.values()).map(|((_, patterns), registry)| {
-            let globs = NameGlobs::new(&patterns).map_err(|error| Failure::caused(Exit::Usage, &error))?;
-            Ok(ScanTarget { registry: Arc::clone(registry), selection: Selection::new(globs) })
-        });
-        Ok(Registries { targets: targets.collect::<Result<_, Failure>>()?, open })
+        let targets = patterns
+            .into_iter()
+            .zip(open.values())
+            .map(|((_, patterns), registry)| {
+                let globs = NameGlobs::new(&patterns).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+                Ok(ScanTarget {
+                    registry: Arc::clone(registry),
+                    selection: Selection::new(globs),
+                })
+            });
+        Ok(Registries {
+            targets: targets.collect::<Result<_, Failure>>()?,
+            open,
+        })
     }
 
     /// Opens registries by name; nothing is sent yet.
@@ -131,7 +150,9 @@ impl Context {
     ) -> Result<BTreeMap<RegistryHost, Arc<dyn Registry>>, Failure> {
         let hosts: Vec<&RegistryHost> = hosts.collect();
         if access.username.is_some() && hosts.len() > 1 {
-            return Err(Failure::usage("--username logs in to one registry, and there are several; use `docker login` for each"));
+            return Err(Failure::usage(
+                "--username logs in to one registry, and there are several; use `docker login` for each",
+            ));
         }
         let password = if access.password_stdin { Some(password()?) } else { None };
         let login = access.username.clone().zip(password);
@@ -149,8 +170,14 @@ impl Context {
         Connection {
             plain_http: configured.filter(|registry| registry.plain_http).map(|_| true),
             ca_file: access.ca_file.clone().or_else(|| path(configured?.ca_file.as_ref())),
-            client_certificate: access.client_certificate.clone().or_else(|| path(configured?.client_certificate.as_ref())),
-            client_key: access.client_key.clone().or_else(|| path(configured?.client_key.as_ref())),
+            client_certificate: access
+                .client_certificate
+                .clone()
+                .or_else(|| path(configured?.client_certificate.as_ref())),
+            client_key: access
+                .client_key
+                .clone()
+                .or_else(|| path(configured?.client_key.as_ref())),
             login,
             ..Connection::new(host.clone())
         }
@@ -184,9 +211,15 @@ pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Fail
 pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
     let open = std::fs::File::open(file).map_err(|error| cannot_read(file, &error))?;
     let mut text = String::new();
-    let read = open.take(MAX_INPUT_BYTES).read_to_string(&mut text).map_err(|error| cannot_read(file, &error))?;
+    let read = open
+        .take(MAX_INPUT_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| cannot_read(file, &error))?;
     if read as u64 == MAX_INPUT_BYTES {
-        return Err(Failure::usage(format!("{} is larger than {MAX_INPUT_BYTES} bytes", file.display())));
+        return Err(Failure::usage(format!(
+            "{} is larger than {MAX_INPUT_BYTES} bytes",
+            file.display()
+        )));
     }
     Ok(text)
 }
@@ -194,14 +227,21 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
 /// Reads one of the documented JSON forms.
 pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
     let text = read_text(file)?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::usage(format!("{} is not {what}: {error}", file.display())))
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{} is not {what}: {error}", file.display())))
 }
 
 /// Writes one of the documented JSON forms, whole or not at all.
 pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| Failure::new(Exit::Unexpected, format!("{} could not be written: {error}", file.display()));
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = |error: std::io::Error| {
+        Failure::new(
+            Exit::Unexpected,
+            format!("{} could not be written: {error}", file.display()),
+        )
+    };
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
     serde_json::to_writer_pretty(&mut temporary, value)?;
     temporary.write_all(b"\n").map_err(cannot)?;
@@ -223,6 +263,8 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     }
     anstream::eprint!("{question} [y/N] ");
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(Exit::Unexpected, error))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -46,21 +46,36 @@ pub(crate) struct Demo {
 fn images(text: &str) -> Result<usize, String> {
     const RANGE: std::ops::RangeInclusive<usize> = 50..=200_000;
     let images: usize = text.parse().map_err(|_| "not a number".to_owned())?;
-    if RANGE.contains(&images) { Ok(images) } else { Err(format!("from {} to {}", RANGE.start(), RANGE.end())) }
+    if RANGE.contains(&images) {
+        Ok(images)
+    } else {
+        Err(format!("from {} to {}", RANGE.start(), RANGE.end()))
+    }
 }
 
 impl Demo {
     pub(crate) async fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
         let started = Instant::now();
         let broken = |error: &dyn std::error::Error| Failure::caused(Exit::Unexpected, error);
-        let registry = TestRegistry::start(Options { delete_tag: true, ..Options::default() }).await.map_err(|error| broken(&error))?;
+        let registry = TestRegistry::start(Options {
+            delete_tag: true,
+            ..Options::default()
+        })
+        .await
+        .map_err(|error| broken(&error))?;
         let handle = registry.handle();
         let (host, url) = (handle.host(), handle.url());
-        heading(console, &format!("1. A registry at {host}, with a year of pushes by a small company"));
+        heading(
+            console,
+            &format!("1. A registry at {host}, with a year of pushes by a small company"),
+        );
         let company = Company::year(self.images, Timestamp::now(), SEED);
         let pusher = Pusher::new(&url).map_err(|error| broken(&error))?;
         let progress = Progress::start(console.face(), "pushing", company.pushes().len() as u64);
-        company.fill(&pusher, |_, _| progress.advance()).await.map_err(|error| broken(&error))?;
+        company
+            .fill(&pusher, |_, _| progress.advance())
+            .await
+            .map_err(|error| broken(&error))?;
         progress.finish();
         let before = handle.stored_bytes();
         console.say(format!(
@@ -71,13 +86,22 @@ impl Demo {
             company.in_use().len()
         ));
 
-        let folder = tempfile::Builder::new().prefix("jettison-demo-").tempdir().map_err(|error| broken(&error))?;
+        let folder = tempfile::Builder::new()
+            .prefix("jettison-demo-")
+            .tempdir()
+            .map_err(|error| broken(&error))?;
         write_files(folder.path(), &host, &company)?;
         let mut globals = globals.clone();
         globals.config = Some(folder.path().join("jettison.yaml"));
         globals.state = Some(folder.path().join("state"));
         let context = Context::load(globals, *console)?;
-        let shown = Show { context: &context, console, host: &host, url: &url, company: &company };
+        let shown = Show {
+            context: &context,
+            console,
+            host: &host,
+            url: &url,
+            company: &company,
+        };
         if self.keep {
             // Whoever wants to try the commands wants something to be there.
             shown.invite(folder.path());
@@ -112,10 +136,18 @@ fn heading(console: &Console, text: &str) {
 fn write_files(folder: &Path, host: &str, company: &Company) -> Result<(), Failure> {
     let write = |name: &str, text: String| {
         let file = folder.join(name);
-        std::fs::write(&file, text).map_err(|error| Failure::new(Exit::Unexpected, format!("{} could not be written: {error}", file.display())))
+        std::fs::write(&file, text).map_err(|error| {
+            Failure::new(
+                Exit::Unexpected,
+                format!("{} could not be written: {error}", file.display()),
+            )
+        })
     };
-    let lines: Vec<String> =
-        company.in_use().iter().map(|used| format!("{host}/{}  # {}", used.image, used.used_by)).collect();
+    let lines: Vec<String> = company
+        .in_use()
+        .iter()
+        .map(|used| format!("{host}/{}  # {}", used.image, used.used_by))
+        .collect();
     write("in-use.txt", format!("{}\n", lines.join("\n")))?;
     // The year was pushed in a few seconds: without trust in build dates everything would be new, and stay.
     let config = format!(
@@ -151,8 +183,18 @@ impl Show<'_> {
             Explain::of(&image).run(context).await?;
         }
         heading(console, "4. jettison apply: make it go, safely");
-        let consent = Consent { yes: true, no_usage: false, accept_share: None };
-        let work = Work { context, store: &store, registries: &registries, consent: &consent, accepted: &[] };
+        let consent = Consent {
+            yes: true,
+            no_usage: false,
+            accept_share: None,
+        };
+        let work = Work {
+            context,
+            store: &store,
+            registries: &registries,
+            consent: &consent,
+            accepted: &[],
+        };
         work.apply(&plan, &summary, "demo").await?;
         store.close().await;
         heading(console, "5. What is in use still pulls whole");
@@ -161,7 +203,10 @@ impl Show<'_> {
 
     /// One that goes, one that is in use, one that a rule keeps.
     fn examples(&self, plan: &Plan) -> Vec<String> {
-        let goes = plan.actions.iter().find(|action| !action.tags.is_empty() && matches!(action.reason, Reason::Expired(_)));
+        let goes = plan
+            .actions
+            .iter()
+            .find(|action| !action.tags.is_empty() && matches!(action.reason, Reason::Expired(_)));
         let goes = goes.and_then(|action| Some(format!("{}:{}", action.repository, action.tags.first()?)));
         let tagged = |fits: &dyn Fn(&Reason) -> bool| {
             let kept = plan.kept.iter().find(|kept| kept.tag.is_some() && fits(&kept.reason))?;
@@ -169,7 +214,11 @@ impl Show<'_> {
         };
         let used = tagged(&|reason| matches!(reason, Reason::Hold { hold: Hold::InUse, .. }));
         let young = tagged(&|reason| matches!(reason, Reason::NotExpired(_)));
-        [goes, used, young].into_iter().flatten().map(|image| format!("{}/{image}", self.host)).collect()
+        [goes, used, young]
+            .into_iter()
+            .flatten()
+            .map(|image| format!("{}/{image}", self.host))
+            .collect()
     }
 
     async fn pull_everything_in_use(&self) -> Result<(), Failure> {
@@ -185,26 +234,44 @@ impl Show<'_> {
             if self.is_config(reference) {
                 continue;
             }
-            puller.pull_whole(repository, reference).await.map_err(|error| broken(&error))?;
+            puller
+                .pull_whole(repository, reference)
+                .await
+                .map_err(|error| broken(&error))?;
             pulled += 1;
         }
-        self.console.say(format!("{} in use pulled whole, layer by layer, every digest checked", count(pulled, "image")));
+        self.console.say(format!(
+            "{} in use pulled whole, layer by layer, every digest checked",
+            count(pulled, "image")
+        ));
         Ok(())
     }
 
     fn is_config(&self, reference: &str) -> bool {
         self.company.pushes().iter().all(|push| {
-            push.manifest.all().iter().all(|manifest| manifest.digest != reference) && !push.tags.iter().any(|tag| tag == reference)
+            push.manifest.all().iter().all(|manifest| manifest.digest != reference)
+                && !push.tags.iter().any(|tag| tag == reference)
         })
     }
 
     fn invite(&self, folder: &Path) {
-        let common = format!("--config {} --state {}", folder.join("jettison.yaml").display(), folder.join("state").display());
+        let common = format!(
+            "--config {} --state {}",
+            folder.join("jettison.yaml").display(),
+            folder.join("state").display()
+        );
         let program = std::env::args().next().unwrap_or_else(|| "jettison".to_owned());
         heading(self.console, "It stays until you press Ctrl-C. In another terminal:");
-        for command in ["plan --out plan.json", "apply plan.json", "history", "scan --out inventory.json", "run --dry-run --verbose"] {
+        for command in [
+            "plan --out plan.json",
+            "apply plan.json",
+            "history",
+            "scan --out inventory.json",
+            "run --dry-run --verbose",
+        ] {
             self.console.say(format!("  {program} {common} {command}"));
         }
-        self.console.say(format!("  {program} {common} explain {}/shop/web:latest", self.host));
+        self.console
+            .say(format!("  {program} {common} explain {}/shop/web:latest", self.host));
     }
 }

@@ -36,13 +36,21 @@ pub(crate) struct Explain {
 impl Explain {
     /// To explain one image by the newest plan.
     pub(crate) fn of(image: &str) -> Self {
-        Self { image: image.to_owned(), plan: None }
+        Self {
+            image: image.to_owned(),
+            plan: None,
+        }
     }
 
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let image: ImageReference =
-            self.image.parse().map_err(|error| Failure::caused(Exit::Usage, &error))?;
-        let image = ImageReference { registry: context.config.canonical_host(&image.registry), ..image };
+        let image: ImageReference = self
+            .image
+            .parse()
+            .map_err(|error| Failure::caused(Exit::Usage, &error))?;
+        let image = ImageReference {
+            registry: context.config.canonical_host(&image.registry),
+            ..image
+        };
         let store = context.store().await?;
         let found = self.find(&store, &image).await?;
         let recorded = recorded(&store, &image).await?;
@@ -53,7 +61,10 @@ impl Explain {
                 image.registry, image.repository
             )));
         }
-        let done: Vec<_> = recorded.iter().map(|entry| json!({"run": entry.run, "action": entry.action, "digest": entry.digest})).collect();
+        let done: Vec<_> = recorded
+            .iter()
+            .map(|entry| json!({"run": entry.run, "action": entry.action, "digest": entry.digest}))
+            .collect();
         let (plan, told) = found.map_or((None, None), |(plan, told)| (Some(plan), Some(told)));
         context.console.json(&json!({
             "schema": 1, "image": image.to_string(),
@@ -61,12 +72,25 @@ impl Explain {
             "verdicts": told.iter().flatten().map(Told::json).collect::<Vec<_>>(), "runs": done,
         }))?;
         if let (Some(plan), Some(told)) = (&plan, &told) {
-            context.console.say(format!("{} as of plan {}, made {}", styled(style::HEADING, &image), short(&plan.id), moment(plan.now)));
+            context.console.say(format!(
+                "{} as of plan {}, made {}",
+                styled(style::HEADING, &image),
+                short(&plan.id),
+                moment(plan.now)
+            ));
             told.iter().for_each(|told| context.console.say(told.text(plan)));
         }
         for entry in &recorded {
-            let removed = format!("{} of {} in run {}: {}", entry.action, entry.digest.short(), entry.run, outcome(entry));
-            context.console.say(format!("{} {removed}", styled(style::HEADING, "history:")));
+            let removed = format!(
+                "{} of {} in run {}: {}",
+                entry.action,
+                entry.digest.short(),
+                entry.run,
+                outcome(entry)
+            );
+            context
+                .console
+                .say(format!("{} {removed}", styled(style::HEADING, "history:")));
         }
         Ok(Exit::Done)
     }
@@ -101,7 +125,9 @@ async fn recorded(store: &Store, image: &ImageReference) -> Result<Vec<EntryReco
         (None, Some(tag)) => ImageName::Tag(tag),
         (None, None) => return Ok(Vec::new()),
     };
-    Ok(store.entries_of_image(&image.registry, &image.repository, &name).await?)
+    Ok(store
+        .entries_of_image(&image.registry, &image.repository, &name)
+        .await?)
 }
 
 /// What a plan says of one entry of an image.
@@ -126,7 +152,10 @@ fn told(plan: &Plan, image: &ImageReference) -> Vec<Told> {
                 && kept.repository == image.repository
                 && wanted(&kept.digest, &kept.tag.iter().collect::<Vec<_>>())
         });
-        fitting.cloned().map(|kept| Told::Stays(kept, blocked)).collect::<Vec<_>>()
+        fitting
+            .cloned()
+            .map(|kept| Told::Stays(kept, blocked))
+            .collect::<Vec<_>>()
     };
     let mut told: Vec<Told> = actions.cloned().map(Told::Goes).collect();
     told.extend(entries(&plan.kept, false));
@@ -151,7 +180,13 @@ impl Told {
                     ActionKind::Untag => "loses the tags",
                 };
                 let tags: Vec<&str> = action.tags.iter().map(Tag::as_str).collect();
-                lines.push(format!("  {} {} ({}, {})", action.digest.short(), styled(style::GOES, what), action.kind, tags.join(" ")));
+                lines.push(format!(
+                    "  {} {} ({}, {})",
+                    action.digest.short(),
+                    styled(style::GOES, what),
+                    action.kind,
+                    tags.join(" ")
+                ));
                 lines.push(format!("    why: {}", why_goes(&action.reason)));
                 lines.extend(action.reason.ruling().into_iter().flat_map(evidence));
                 for entry in &action.entries {
@@ -160,14 +195,28 @@ impl Told {
                 lines.push(format!("    frees {}", bytes(action.bytes)));
                 lines.push("    to keep it: list it under `protect`, set its label io.jettison.keep=true, or add a rule with `keep: always` above".to_owned());
                 if action.refused {
-                    lines.push("    the fuse of its repository is blown, so that nothing is done until somebody accepts it".to_owned());
+                    lines.push(
+                        "    the fuse of its repository is blown, so that nothing is done until somebody accepts it"
+                            .to_owned(),
+                    );
                 }
             }
             Self::Stays(kept, blocked) => {
-                let what = if *blocked { styled(style::NOTE, "should go and cannot") } else { styled(style::STAYS, "stays") };
+                let what = if *blocked {
+                    styled(style::NOTE, "should go and cannot")
+                } else {
+                    styled(style::STAYS, "stays")
+                };
                 let tag = kept.tag.as_ref().map_or("no tag", |tag| tag.as_str());
-                let since = kept.time.map(|time| format!(", of {} ({})", moment(time), ago(time, plan.now))).unwrap_or_default();
-                lines.push(format!("  {} {what} ({}, {tag}{since})", kept.digest.short(), kept.kind));
+                let since = kept
+                    .time
+                    .map(|time| format!(", of {} ({})", moment(time), ago(time, plan.now)))
+                    .unwrap_or_default();
+                lines.push(format!(
+                    "  {} {what} ({}, {tag}{since})",
+                    kept.digest.short(),
+                    kept.kind
+                ));
                 lines.push(format!("    why: {}", why_stays(&kept.reason)));
                 lines.extend(kept.reason.ruling().into_iter().flat_map(evidence));
                 lines.push(format!("    for it to go: {}", what_would_change(&kept.reason)));
@@ -222,21 +271,49 @@ fn related(relation: Relation) -> &'static str {
 
 fn why_stays(reason: &Reason) -> String {
     match reason {
-        Reason::Hold { hold, used_by, because, also } => {
-            let users = if used_by.is_empty() { String::new() } else { format!(" by {}", some(used_by)) };
+        Reason::Hold {
+            hold,
+            used_by,
+            because,
+            also,
+        } => {
+            let users = if used_by.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", some(used_by))
+            };
             let others: Vec<&str> = also.iter().map(|hold| hold.as_str()).collect();
-            let others = if others.is_empty() { String::new() } else { format!("; also held: {}", others.join(", ")) };
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!("; also held: {}", others.join(", "))
+            };
             format!("hold `{hold}`{users}: {because}{others}")
         }
         Reason::KeepAlways(ruling) => format!("rule `{}` of policy `{}` keeps it always", ruling.rule, ruling.policy),
-        Reason::NotExpired(ruling) => format!("rule `{}` of policy `{}` governs it, and does not expire it yet", ruling.rule, ruling.policy),
-        Reason::Unless(ruling) => format!("rule `{}` of policy `{}` would expire it, but spares the newest of each period", ruling.rule, ruling.policy),
+        Reason::NotExpired(ruling) => format!(
+            "rule `{}` of policy `{}` governs it, and does not expire it yet",
+            ruling.rule, ruling.policy
+        ),
+        Reason::Unless(ruling) => format!(
+            "rule `{}` of policy `{}` would expire it, but spares the newest of each period",
+            ruling.rule, ruling.policy
+        ),
         Reason::Needed { by, relation, ruling } => {
-            format!("rule `{}` expires it, but {} stays, {}", ruling.rule, by.short(), related(*relation))
+            format!(
+                "rule `{}` expires it, but {} stays, {}",
+                ruling.rule,
+                by.short(),
+                related(*relation)
+            )
         }
         Reason::SharesImage { with, ruling } => {
             let with: Vec<String> = with.iter().map(ToString::to_string).collect();
-            format!("rule `{}` expires this tag, but the same image stays as {}", ruling.rule, some(&with))
+            format!(
+                "rule `{}` expires this tag, but the same image stays as {}",
+                ruling.rule,
+                some(&with)
+            )
         }
         other => staying_because(other),
     }
@@ -266,12 +343,17 @@ fn what_would_change(reason: &Reason) -> String {
         }
         .to_owned(),
         Reason::KeepAlways(ruling) => format!("rule `{}` has to change, or an earlier rule has to fit it", ruling.rule),
-        Reason::NotExpired(ruling) => format!("the conditions of rule `{}` marked `no` or `?` have to hold", ruling.rule),
+        Reason::NotExpired(ruling) => format!(
+            "the conditions of rule `{}` marked `no` or `?` have to hold",
+            ruling.rule
+        ),
         Reason::Unless(_) => "a newer image has to take its place in its period".to_owned(),
         Reason::NoRule { .. } => "a rule has to fit it".to_owned(),
         Reason::Needed { by, .. } => format!("{} has to go", by.short()),
         Reason::KeepAtLeast { .. } => "newer images have to be pushed, or `limits.keep-at-least` lowered".to_owned(),
-        Reason::SharesImage { .. } => "the other tags have to expire too, or the policy has to say `untag: true`".to_owned(),
+        Reason::SharesImage { .. } => {
+            "the other tags have to expire too, or the policy has to say `untag: true`".to_owned()
+        }
         Reason::Brake { .. } => "a later run will take it".to_owned(),
         Reason::CannotUntag { .. } => "the registry has to be able to remove a single tag".to_owned(),
         Reason::CannotDelete { .. } => "deletes have to be switched on in the registry".to_owned(),

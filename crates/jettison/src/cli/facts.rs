@@ -8,12 +8,12 @@ use jettison_core::plan::{Plan, plan};
 use jettison_core::reason::{Hold, Reason};
 use jiff::Timestamp;
 
+use super::Sources;
 use super::context::{Context, Registries};
 use super::failure::Failure;
-use super::Sources;
 use crate::exit::Exit;
-use crate::output::{Remarks, Summary};
 use crate::output::text::count;
+use crate::output::{Remarks, Summary};
 use crate::scan::{ScanOptions, scan};
 use crate::store::Store;
 use crate::usage::Collector;
@@ -48,9 +48,18 @@ pub(crate) async fn gather(
         accepted: &sources.accept_shrunk_usage,
     };
     let usage = collector.collect(now).await?;
-    let options = ScanOptions { taken_at: now, probe, face: context.console.face() };
+    let options = ScanOptions {
+        taken_at: now,
+        probe,
+        face: context.console.face(),
+    };
     let inventory = scan(store, &registries.targets, options).await?;
-    Ok(Gathered { inventory, usage, now, origin: Origin::Registries })
+    Ok(Gathered {
+        inventory,
+        usage,
+        now,
+        origin: Origin::Registries,
+    })
 }
 
 impl Gathered {
@@ -68,7 +77,11 @@ impl Gathered {
 
     /// The registries of the inventory.
     pub(crate) fn hosts(&self) -> Vec<RegistryHost> {
-        self.inventory.repositories.iter().map(|repository| repository.registry.clone()).collect()
+        self.inventory
+            .repositories
+            .iter()
+            .map(|repository| repository.registry.clone())
+            .collect()
     }
 
     /// What is worth saying about a plan beyond it.
@@ -82,7 +95,9 @@ impl Gathered {
         }
         remarks.unknown = self.unknown();
         if self.usage.is_none() {
-            remarks.notes.push("nobody was asked what is in use: configure `usage`, or give --usage FILE".to_owned());
+            remarks
+                .notes
+                .push("nobody was asked what is in use: configure `usage`, or give --usage FILE".to_owned());
         }
         remarks.notes.extend(self.first_look(plan, config));
         remarks
@@ -91,14 +106,18 @@ impl Gathered {
     /// What the bytes cannot account for.
     fn unknown(&self) -> Vec<String> {
         let repositories = || self.inventory.repositories.iter();
-        let complete = repositories().all(|repository| self.inventory.complete_registries.contains(&repository.registry));
+        let complete =
+            repositories().all(|repository| self.inventory.complete_registries.contains(&repository.registry));
         let listed = repositories().all(|repository| repository.capabilities.list_untagged == Some(true));
         let mut unknown = Vec::new();
         if !complete {
             unknown.push("repositories that were not scanned may share layers, which then stay: the figure is the most that is freed".to_owned());
         }
         if !listed {
-            unknown.push("the registry does not list manifests without a tag: those that were never seen are not counted".to_owned());
+            unknown.push(
+                "the registry does not list manifests without a tag: those that were never seen are not counted"
+                    .to_owned(),
+            );
         }
         unknown
     }
@@ -119,7 +138,11 @@ impl Gathered {
         Some(format!(
             "this registry tells no push times, and {} seen for the first time less than {} ago, so they stay for now; {} more would go then. \
              --trust-created takes their build date instead, and would not notice an old image that was pushed today",
-            if held == 1 { "1 entry was".to_owned() } else { format!("{} were", count(held, "entry")) },
+            if held == 1 {
+                "1 entry was".to_owned()
+            } else {
+                format!("{} were", count(held, "entry"))
+            },
             config.grace,
             crate::output::text::number(would_go.saturating_sub(already)),
         ))
@@ -128,12 +151,18 @@ impl Gathered {
 
 /// Keeps a plan to look at, to explain, and to apply by its id.
 pub(crate) async fn remember(store: &Store, plan: &Plan) -> Result<(), Failure> {
-    store.save_plan(&plan.id, Timestamp::now(), &serde_json::to_string(plan)?).await?;
+    store
+        .save_plan(&plan.id, Timestamp::now(), &serde_json::to_string(plan)?)
+        .await?;
     store.keep_newest_plans(KEPT_PLANS).await?;
     Ok(())
 }
 
 /// Done, or done with facts that were incomplete.
 pub(crate) fn completeness(plan: &Plan) -> Exit {
-    if plan.gaps.is_empty() { Exit::Done } else { Exit::Incomplete }
+    if plan.gaps.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Incomplete
+    }
 }

@@ -21,7 +21,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with a text.
     pub(crate) fn new(exit: Exit, text: impl Display) -> Self {
-        Self { exit, text: text.to_string(), rendered: false }
+        Self {
+            exit,
+            text: text.to_string(),
+            rendered: false,
+        }
     }
 
     /// A failure with an error and its causes.
@@ -46,7 +50,11 @@ impl Failure {
 
     /// Diagnostics that are rendered already.
     pub(crate) fn diagnostics(text: String) -> Self {
-        Self { exit: Exit::Usage, text, rendered: true }
+        Self {
+            exit: Exit::Usage,
+            text,
+            rendered: true,
+        }
     }
 
     /// Prints the failure and gives its exit code.

@@ -36,7 +36,9 @@ impl History {
 
 async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
     let runs = store.runs().await?;
-    context.console.json(&json!({"schema": 1, "runs": runs.iter().map(summary).collect::<Vec<_>>()}))?;
+    context
+        .console
+        .json(&json!({"schema": 1, "runs": runs.iter().map(summary).collect::<Vec<_>>()}))?;
     if runs.is_empty() {
         context.console.say("no runs yet");
         return Ok(Exit::Done);
@@ -59,7 +61,9 @@ async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
             number(run.failed),
         ]
     });
-    context.console.say(table(&columns, rows.collect(), context.console.width()));
+    context
+        .console
+        .say(table(&columns, rows.collect(), context.console.width()));
     Ok(Exit::Done)
 }
 
@@ -72,7 +76,9 @@ fn summary(run: &RunSummary) -> serde_json::Value {
 
 async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failure> {
     let Some(run) = store.run(id).await? else {
-        return Err(Failure::usage(format!("there is no run `{id}`; `jettison history` lists them")));
+        return Err(Failure::usage(format!(
+            "there is no run `{id}`; `jettison history` lists them"
+        )));
     };
     context.console.json(&detail(&run))?;
     context.console.say(format!(
@@ -84,17 +90,28 @@ async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failur
         number(run.summary.untagged),
         number(run.summary.failed)
     ));
-    let columns = [Column::Text("ACTION"), Column::Text("IMAGE"), Column::Text("TAGS"), Column::Text("OUTCOME")];
+    let columns = [
+        Column::Text("ACTION"),
+        Column::Text("IMAGE"),
+        Column::Text("TAGS"),
+        Column::Text("OUTCOME"),
+    ];
     let rows = run.entries.iter().map(|entry| {
         let tags: Vec<&str> = entry.tags.iter().map(|tag| tag.as_str()).collect();
         vec![
             entry.action.to_string(),
-            format!("{}/{}", entry.registry, image_name(&entry.repository, None, &entry.digest)),
+            format!(
+                "{}/{}",
+                entry.registry,
+                image_name(&entry.repository, None, &entry.digest)
+            ),
             tags.join(" "),
             outcome(entry),
         ]
     });
-    context.console.say(table(&columns, rows.collect(), context.console.width()));
+    context
+        .console
+        .say(table(&columns, rows.collect(), context.console.width()));
     Ok(Exit::Done)
 }
 

@@ -4,8 +4,8 @@ mod apply;
 mod context;
 mod demo;
 mod explain;
-mod failure;
 mod facts;
+mod failure;
 mod history;
 mod plan;
 mod policy;
@@ -131,7 +131,11 @@ enum Command {
 impl Cli {
     /// Runs the command and says how it ended.
     pub async fn run(self) -> Exit {
-        let console = Console { format: self.globals.output, quiet: self.globals.quiet, verbose: self.globals.verbose };
+        let console = Console {
+            format: self.globals.output,
+            quiet: self.globals.quiet,
+            verbose: self.globals.verbose,
+        };
         let ended = match self.command {
             Command::Policy(command) => command.run(&self.globals, &console),
             Command::Demo(command) => command.run(&self.globals, &console).await,

@@ -1,17 +1,17 @@
 //! `jettison plan`: what can go, and why. Changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jettison_core::facts::Origin;
-use jettison_core::model::Usage;
+use jettison_core::model::{Inventory, Usage};
 use jettison_core::plan::Plan;
 use jiff::Timestamp;
 
+use super::Sources;
 use super::context::{Context, Registries, read_json, write_json};
 use super::facts::{Gathered, completeness, gather, remember};
 use super::failure::Failure;
-use super::Sources;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
 
@@ -65,11 +65,13 @@ impl PlanCommand {
     }
 
     /// The facts in files; what nobody gives is not asked for.
-    fn saved(&self, inventory: &PathBuf) -> Result<Gathered, Failure> {
+    fn saved(&self, inventory: &Path) -> Result<Gathered, Failure> {
         let usage = match self.sources.usage.as_slice() {
             [] => None,
             files => {
-                let mut usages = files.iter().map(|file| read_json::<Usage>(file, "a usage file (schema 1)"));
+                let mut usages = files
+                    .iter()
+                    .map(|file| read_json::<Usage>(file, "a usage file (schema 1)"));
                 let mut usage = usages.next().unwrap_or_else(|| Err(Failure::usage("no usage file")))?;
                 for more in usages {
                     usage.sources.extend(more?.sources);
@@ -77,8 +79,15 @@ impl PlanCommand {
                 Some(usage)
             }
         };
+        let facts: Inventory = read_json(inventory, "an inventory (schema 1)")?;
+        if let Some((registry, name)) = facts.repeated() {
+            let file = inventory.display();
+            return Err(Failure::usage(format!(
+                "{file} lists {registry}/{name} more than once; scan it anew"
+            )));
+        }
         Ok(Gathered {
-            inventory: read_json(inventory, "an inventory (schema 1)")?,
+            inventory: facts,
             usage,
             now: self.now.unwrap_or_else(Timestamp::now),
             origin: Origin::SavedFacts,

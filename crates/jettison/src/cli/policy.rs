@@ -8,8 +8,8 @@ use jettison_core::evaluate::{Decision, evaluate};
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Digest, Tag};
 use jettison_core::plan::plan;
-use jettison_core::policy::cases::{Cases, ExpectedVerdict, Expectation};
 use jettison_core::policy::STANDARD_YAML;
+use jettison_core::policy::cases::{Cases, Expectation, ExpectedVerdict};
 use jettison_core::reason::Reason;
 use serde_json::json;
 
@@ -93,9 +93,19 @@ impl Check {
         let config = read_config(file, console)?;
         let policies = config.policies();
         let rules = policies.iter().map(|policy| policy.rules.len() as u64).sum();
-        console.json(&json!({"schema": 1, "file": file.display().to_string(), "policies": policies.len(), "rules": rules}))?;
-        let built_in = if config.policies.is_none() { " (the built-in one applies)" } else { "" };
-        let found = format!("{} with {}{built_in}", count(policies.len() as u64, "policy"), count(rules, "rule"));
+        console.json(
+            &json!({"schema": 1, "file": file.display().to_string(), "policies": policies.len(), "rules": rules}),
+        )?;
+        let built_in = if config.policies.is_none() {
+            " (the built-in one applies)"
+        } else {
+            ""
+        };
+        let found = format!(
+            "{} with {}{built_in}",
+            count(policies.len() as u64, "policy"),
+            count(rules, "rule")
+        );
         console.say(format!("{} {}: {found}", styled(style::STAYS, "ok"), file.display()));
         Ok(Exit::Done)
     }
@@ -111,11 +121,21 @@ impl Test {
             let outcomes = outcomes(&cases, &config);
             let wrong: Vec<&Checked<'_>> = outcomes.iter().filter(|checked| !checked.fits).collect();
             for checked in &wrong {
-                console.say(format!("{} {}:{}: {}", styled(style::GOES, "fail"), file.display(), checked.expectation.line, checked.text()));
+                console.say(format!(
+                    "{} {}:{}: {}",
+                    styled(style::GOES, "fail"),
+                    file.display(),
+                    checked.expectation.line,
+                    checked.text()
+                ));
             }
             let total = count(outcomes.len() as u64, "verdict");
             match wrong.len() {
-                0 => console.say(format!("{} {}: {total} as expected", styled(style::STAYS, "ok"), file.display())),
+                0 => console.say(format!(
+                    "{} {}: {total} as expected",
+                    styled(style::STAYS, "ok"),
+                    file.display()
+                )),
                 failed => {
                     console.say(format!("{}: {failed} of {total} not as expected", file.display()));
                     exit = Exit::Failed;
@@ -138,7 +158,9 @@ fn config_for(cases: &Cases, file: &Path, globals: &Globals, console: &Console) 
     let folder = file.parent().unwrap_or(Path::new("."));
     let default = PathBuf::from("jettison.yaml");
     let named = cases.policy.as_ref().map(|policy| folder.join(policy));
-    let config = named.or_else(|| globals.policy.clone()).or_else(|| globals.config.clone());
+    let config = named
+        .or_else(|| globals.policy.clone())
+        .or_else(|| globals.config.clone());
     match config.or_else(|| default.exists().then_some(default)) {
         Some(config) => read_config(&config, console),
         None => Ok(Config::default()),
@@ -170,14 +192,21 @@ fn outcomes<'a>(cases: &'a Cases, config: &Config) -> Vec<Checked<'a>> {
         evaluation.repositories.iter().find_map(|repository| {
             let node = repository.graph.node(digest)?;
             let root = repository.roots.iter().find(|root| root.node == node)?;
-            root.entries.iter().find(|entry| entry.tag == *tag).map(|entry| entry.decision.clone())
+            root.entries
+                .iter()
+                .find(|entry| entry.tag == *tag)
+                .map(|entry| entry.decision.clone())
         })
     };
     cases
         .expectations
         .iter()
         .map(|expectation| {
-            let kept = plan.kept.iter().chain(&plan.blocked).find(|kept| kept.digest == expectation.digest && kept.tag == expectation.tag);
+            let kept = plan
+                .kept
+                .iter()
+                .chain(&plan.blocked)
+                .find(|kept| kept.digest == expectation.digest && kept.tag == expectation.tag);
             let expired = match decided(&expectation.digest, &expectation.tag) {
                 Some(Decision::Expire(ruling)) => Some(Reason::Expired(ruling)),
                 _ => None,
@@ -208,13 +237,28 @@ fn check<'a>(expectation: &'a Expectation, stays: bool, reason: Option<&Reason>)
         Some(reason) => staying_because(reason),
         None => "it is no entry of its own".to_owned(),
     };
-    Checked { expectation, fits: wanted == verdict && named, verdict, by, reason: words }
+    Checked {
+        expectation,
+        fits: wanted == verdict && named,
+        verdict,
+        by,
+        reason: words,
+    }
 }
 
 impl Checked<'_> {
     fn text(&self) -> String {
-        let tag = self.expectation.tag.as_ref().map_or_else(|| self.expectation.digest.short(), ToString::to_string);
-        let by = self.expectation.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let tag = self
+            .expectation
+            .tag
+            .as_ref()
+            .map_or_else(|| self.expectation.digest.short(), ToString::to_string);
+        let by = self
+            .expectation
+            .by
+            .as_ref()
+            .map(|by| format!(" by {by}"))
+            .unwrap_or_default();
         let wanted = match self.expectation.verdict {
             ExpectedVerdict::Keep => "keep",
             ExpectedVerdict::Expire => "expire",

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use super::Sources;
 use super::apply::{Consent, Work};
 use super::context::Context;
 use super::facts::{completeness, gather, remember};
 use super::failure::Failure;
-use super::Sources;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
 

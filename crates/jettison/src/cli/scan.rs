@@ -6,9 +6,9 @@ use clap::Args;
 use jettison_core::model::Inventory;
 use jiff::Timestamp;
 
+use super::Sources;
 use super::context::{Context, write_json};
 use super::failure::Failure;
-use super::Sources;
 use crate::exit::Exit;
 use crate::output::text::{bytes, count, number};
 use crate::output::{Column, table};
@@ -35,7 +35,11 @@ impl Scan {
     pub(crate) async fn run(self, context: Context) -> Result<Exit, Failure> {
         let registries = context.registries(&self.sources)?;
         let store = context.store().await?;
-        let options = ScanOptions { taken_at: Timestamp::now(), probe: self.probe, face: context.console.face() };
+        let options = ScanOptions {
+            taken_at: Timestamp::now(),
+            probe: self.probe,
+            face: context.console.face(),
+        };
         let inventory = scan(&store, &registries.targets, options).await?;
         store.close().await;
         if let Some(file) = &self.out {
@@ -47,7 +51,12 @@ impl Scan {
             let name = format!("{}/{}", repository.registry, repository.name);
             repository.gaps.iter().map(move |gap| format!("{name}: {gap}"))
         });
-        let gaps: Vec<String> = inventory.gaps.iter().map(ToString::to_string).chain(gaps.flatten()).collect();
+        let gaps: Vec<String> = inventory
+            .gaps
+            .iter()
+            .map(ToString::to_string)
+            .chain(gaps.flatten())
+            .collect();
         gaps.iter().for_each(|gap| context.console.warn(gap));
         Ok(if gaps.is_empty() { Exit::Done } else { Exit::Incomplete })
     }
@@ -76,10 +85,16 @@ fn draw(inventory: &Inventory, width: usize) -> String {
                 notes.push(count(repository.gaps.len() as u64, "gap"));
             }
             if !repository.dangling.is_empty() {
-                notes.push(format!("{} without a manifest", count(repository.dangling.len() as u64, "tag")));
+                notes.push(format!(
+                    "{} without a manifest",
+                    count(repository.dangling.len() as u64, "tag")
+                ));
             }
             if !repository.missing.is_empty() {
-                notes.push(format!("{} missing", count(repository.missing.len() as u64, "manifest")));
+                notes.push(format!(
+                    "{} missing",
+                    count(repository.missing.len() as u64, "manifest")
+                ));
             }
             vec![
                 format!("{}/{}", repository.registry, repository.name),

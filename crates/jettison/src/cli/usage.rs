@@ -38,10 +38,17 @@ impl UsageCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         context.add_usage_files(&self.usage)?;
         if context.config.usage.is_empty() {
-            return Err(Failure::usage("no usage source is configured: list `usage` in jettison.yaml, or give --usage FILE"));
+            return Err(Failure::usage(
+                "no usage source is configured: list `usage` in jettison.yaml, or give --usage FILE",
+            ));
         }
         let store = context.store().await?;
-        let managed = context.config.registries.iter().map(|registry| registry.host.clone()).collect();
+        let managed = context
+            .config
+            .registries
+            .iter()
+            .map(|registry| registry.host.clone())
+            .collect();
         let collector = Collector {
             config: &context.config,
             base: &context.base,
@@ -50,7 +57,11 @@ impl UsageCommand {
             accepted: &self.accept_shrunk_usage,
         };
         let now = Timestamp::now();
-        let none = Usage { schema: Schema, taken_at: now, sources: Vec::new() };
+        let none = Usage {
+            schema: Schema,
+            taken_at: now,
+            sources: Vec::new(),
+        };
         let usage = collector.collect(now).await?.unwrap_or(none);
         store.close().await;
         if let Some(file) = &self.out {
@@ -59,21 +70,37 @@ impl UsageCommand {
         context.console.json(&usage)?;
         context.console.say(draw(&usage, context.console.width()));
         for source in &usage.sources {
-            source.gaps.iter().for_each(|gap| context.console.warn(format!("{}: {gap}", source.name)));
+            source
+                .gaps
+                .iter()
+                .for_each(|gap| context.console.warn(format!("{}: {gap}", source.name)));
         }
-        let complete = usage.sources.iter().all(|source| source.status == SourceStatus::Complete && source.gaps.is_empty());
+        let complete = usage
+            .sources
+            .iter()
+            .all(|source| source.status == SourceStatus::Complete && source.gaps.is_empty());
         Ok(if complete { Exit::Done } else { Exit::Incomplete })
     }
 }
 
 fn draw(usage: &Usage, width: usize) -> String {
-    let columns = [Column::Text("SOURCE"), Column::Text("KIND"), Column::Text("STATUS"), Column::Figure("REFERENCES")];
+    let columns = [
+        Column::Text("SOURCE"),
+        Column::Text("KIND"),
+        Column::Text("STATUS"),
+        Column::Figure("REFERENCES"),
+    ];
     let rows = usage.sources.iter().map(|source| {
         let status = match source.status {
             SourceStatus::Complete if source.gaps.is_empty() => "complete",
             _ => "partial",
         };
-        vec![source.name.clone(), source.kind.clone(), status.to_owned(), number(source.references.len() as u64)]
+        vec![
+            source.name.clone(),
+            source.kind.clone(),
+            status.to_owned(),
+            number(source.references.len() as u64),
+        ]
     });
     table(&columns, rows.collect(), width)
 }

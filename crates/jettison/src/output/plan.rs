@@ -47,7 +47,12 @@ pub fn draw(plan: &Plan, summary: &Summary, remarks: &Remarks, console: &Console
 fn head(text: &mut String, plan: &Plan, summary: &Summary) {
     let short: String = plan.id.chars().take(12).collect();
     let place = count(summary.repositories.len() as u64, "repository");
-    let _ = writeln!(text, "{} {short}: {} in {place}", styled(style::HEADING, "Plan"), contents(summary));
+    let _ = writeln!(
+        text,
+        "{} {short}: {} in {place}",
+        styled(style::HEADING, "Plan"),
+        contents(summary)
+    );
     let _ = writeln!(text);
     let go = styled(style::GOES, format!("{:>10} go", number(summary.go)));
     let _ = writeln!(text, "{go}      and free {}", bytes(summary.bytes));
@@ -55,18 +60,33 @@ fn head(text: &mut String, plan: &Plan, summary: &Summary) {
         let _ = writeln!(text, "{:>10} lose tags and stay", number(summary.untagged));
     }
     let stay = styled(style::STAYS, format!("{:>10} stay", number(summary.stay)));
-    let blocked = if summary.blocked > 0 { format!("    of these, {} should go and cannot", number(summary.blocked)) } else { String::new() };
+    let blocked = if summary.blocked > 0 {
+        format!("    of these, {} should go and cannot", number(summary.blocked))
+    } else {
+        String::new()
+    };
     let _ = writeln!(text, "{stay}{blocked}");
     if plan.limits.waiting > 0 {
-        let _ = writeln!(text, "{:>10} of these wait for a later run (max-deletions)", number(plan.limits.waiting));
+        let _ = writeln!(
+            text,
+            "{:>10} of these wait for a later run (max-deletions)",
+            number(plan.limits.waiting)
+        );
     }
 }
 
 /// `300 images, 12 build caches`.
 fn contents(summary: &Summary) -> String {
-    let kinds = summary.kinds.iter().map(|(kind, number_of)| count(*number_of, kind.as_str().replace('-', " ").as_str()));
+    let kinds = summary
+        .kinds
+        .iter()
+        .map(|(kind, number_of)| count(*number_of, kind.as_str().replace('-', " ").as_str()));
     let kinds: Vec<String> = kinds.collect();
-    if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") }
+    if kinds.is_empty() {
+        "nothing".to_owned()
+    } else {
+        kinds.join(", ")
+    }
 }
 
 fn repositories(text: &mut String, summary: &Summary, width: usize) {
@@ -74,15 +94,41 @@ fn repositories(text: &mut String, summary: &Summary, width: usize) {
     if repositories.len() < 2 {
         return;
     }
-    repositories.sort_by(|left, right| right.bytes.cmp(&left.bytes).then(right.go.cmp(&left.go)).then(left.name.cmp(&right.name)));
-    let columns = [Column::Text("REPOSITORY"), Column::Figure("IMAGES"), Column::Figure("GO"), Column::Figure("STAY"), Column::Figure("FREES")];
+    repositories.sort_by(|left, right| {
+        right
+            .bytes
+            .cmp(&left.bytes)
+            .then(right.go.cmp(&left.go))
+            .then(left.name.cmp(&right.name))
+    });
+    let columns = [
+        Column::Text("REPOSITORY"),
+        Column::Figure("IMAGES"),
+        Column::Figure("GO"),
+        Column::Figure("STAY"),
+        Column::Figure("FREES"),
+    ];
     let rows = repositories.iter().take(LISTED).map(|repository| {
-        let name = if repository.refused { format!("{} (fuse)", repository.name) } else { repository.name.clone() };
-        vec![name, number(repository.images), number(repository.go), number(repository.images - repository.go), bytes(repository.bytes)]
+        let name = if repository.refused {
+            format!("{} (fuse)", repository.name)
+        } else {
+            repository.name.clone()
+        };
+        vec![
+            name,
+            number(repository.images),
+            number(repository.go),
+            number(repository.images - repository.go),
+            bytes(repository.bytes),
+        ]
     });
     let _ = writeln!(text, "\n{}", table(&columns, rows.collect(), width));
     if repositories.len() > LISTED {
-        let _ = writeln!(text, "   and {} more", count((repositories.len() - LISTED) as u64, "repository"));
+        let _ = writeln!(
+            text,
+            "   and {} more",
+            count((repositories.len() - LISTED) as u64, "repository")
+        );
     }
 }
 
@@ -92,7 +138,11 @@ fn reasons(text: &mut String, heading: &str, groups: &[Group], width: usize) {
     }
     let _ = writeln!(text, "\n{}", styled(style::HEADING, heading));
     for group in groups.iter().take(REASONS) {
-        let size = group.bytes.filter(|size| *size > 0).map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
+        let size = group
+            .bytes
+            .filter(|size| *size > 0)
+            .map(|size| format!(" ({})", bytes(size)))
+            .unwrap_or_default();
         let line = format!("{:>10}  {}{size}", number(group.count), group.reason);
         let example = styled(style::FAINT, format!("  e.g. {}", group.example));
         let fits = line.chars().count() + group.example.chars().count() + 7 <= width;
@@ -100,7 +150,12 @@ fn reasons(text: &mut String, heading: &str, groups: &[Group], width: usize) {
     }
     let rest: u64 = groups.iter().skip(REASONS).map(|group| group.count).sum();
     if rest > 0 {
-        let _ = writeln!(text, "{:>10}  for {} more", number(rest), count((groups.len() - REASONS) as u64, "reason"));
+        let _ = writeln!(
+            text,
+            "{:>10}  for {} more",
+            number(rest),
+            count((groups.len() - REASONS) as u64, "reason")
+        );
     }
 }
 
@@ -115,7 +170,12 @@ fn actions(text: &mut String, plan: &Plan) {
         let tags: Vec<String> = action.tags.iter().map(ToString::to_string).collect();
         let name = image_name(&action.repository, None, &action.digest);
         let refused = if action.refused { "  (refused by the fuse)" } else { "" };
-        let _ = writeln!(text, "  {word}  {}/{name}  {}{refused}", action.registry, tags.join(" "));
+        let _ = writeln!(
+            text,
+            "  {word}  {}/{name}  {}{refused}",
+            action.registry,
+            tags.join(" ")
+        );
     }
 }
 
@@ -153,7 +213,12 @@ fn afterwards(text: &mut String, plan: &Plan, summary: &Summary, remarks: &Remar
 }
 
 fn undo(plan: &Plan) -> &'static str {
-    match plan.actions.iter().map(|action| action.undo).max_by_key(|undo| *undo as u8) {
+    match plan
+        .actions
+        .iter()
+        .map(|action| action.undo)
+        .max_by_key(|undo| *undo as u8)
+    {
         Some(Undo::None) => "some of it cannot be taken back on that registry",
         Some(Undo::Native) => "by the registry's own means",
         _ => "from the journal, until the registry's garbage collection removes the blobs",

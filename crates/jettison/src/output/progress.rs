@@ -43,7 +43,11 @@ impl Progress {
         }
         bar.set_message(what.to_owned());
         let lines = (face == Face::Lines).then(|| Mutex::new(Instant::now()));
-        Self { bar, what: what.to_owned(), lines }
+        Self {
+            bar,
+            what: what.to_owned(),
+            lines,
+        }
     }
 
     /// More work came to light.
@@ -67,7 +71,12 @@ impl Progress {
         let rate = self.bar.per_sec();
         let left = indicatif::HumanDuration(self.bar.eta());
         let done = self.bar.position();
-        anstream::eprintln!("{}: {} of {}, {rate:.0}/s, {left:#} left", self.what, number(done), number(total));
+        anstream::eprintln!(
+            "{}: {} of {}, {rate:.0}/s, {left:#} left",
+            self.what,
+            number(done),
+            number(total)
+        );
     }
 
     /// Ends the report and clears the bar.

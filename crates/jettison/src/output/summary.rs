@@ -77,7 +77,12 @@ impl Groups {
     }
 
     fn ordered(self, with_bytes: bool) -> Vec<Group> {
-        let group = |(reason, (count, bytes, example))| Group { reason, count, bytes: with_bytes.then_some(bytes), example };
+        let group = |(reason, (count, bytes, example))| Group {
+            reason,
+            count,
+            bytes: with_bytes.then_some(bytes),
+            example,
+        };
         let mut groups: Vec<Group> = self.0.into_iter().map(group).collect();
         groups.sort_by(|left, right| right.count.cmp(&left.count).then(left.reason.cmp(&right.reason)));
         groups
@@ -93,20 +98,43 @@ impl Summary {
         let mut summary = Self::default();
         let mut last_rule = String::new();
         for action in &plan.actions {
-            let count = repositories.entry((&action.registry, &action.repository)).or_insert_with(|| {
-                RepositoryCount { name: format!("{}/{}", action.registry, action.repository), images: 0, go: 0, bytes: 0, refused: false }
-            });
+            let count = repositories
+                .entry((&action.registry, &action.repository))
+                .or_insert_with(|| RepositoryCount {
+                    name: format!("{}/{}", action.registry, action.repository),
+                    images: 0,
+                    go: 0,
+                    bytes: 0,
+                    refused: false,
+                });
             count.bytes = count.bytes.saturating_add(action.bytes);
             count.refused |= action.refused;
             summary.bytes = summary.bytes.saturating_add(action.bytes);
             summary.refused += u64::from(action.refused);
             if matches!(action.reason, Reason::Follows { .. }) {
-                going.0.entry(last_rule.clone()).and_modify(|(_, bytes, _)| *bytes = bytes.saturating_add(action.bytes));
+                going
+                    .0
+                    .entry(last_rule.clone())
+                    .and_modify(|(_, bytes, _)| *bytes = bytes.saturating_add(action.bytes));
                 continue;
             }
             roots.insert((&action.registry, &action.repository, &action.digest), action.kind);
-            last_rule = format!("{}{}", going_because(&action.reason), if action.action == ActionKind::Untag { " (tags only)" } else { "" });
-            let example = || image_name(&action.repository, action.tags.first().map(ToString::to_string), &action.digest);
+            last_rule = format!(
+                "{}{}",
+                going_because(&action.reason),
+                if action.action == ActionKind::Untag {
+                    " (tags only)"
+                } else {
+                    ""
+                }
+            );
+            let example = || {
+                image_name(
+                    &action.repository,
+                    action.tags.first().map(ToString::to_string),
+                    &action.digest,
+                )
+            };
             going.add(last_rule.clone(), action.bytes, example);
             match action.action {
                 ActionKind::Delete => {
@@ -119,14 +147,28 @@ impl Summary {
         let mut blocked = BTreeSet::new();
         for (list, groups) in [(&plan.kept, &mut staying), (&plan.blocked, &mut blocking)] {
             for kept in list {
-                roots.entry((&kept.registry, &kept.repository, &kept.digest)).or_insert(kept.kind);
+                roots
+                    .entry((&kept.registry, &kept.repository, &kept.digest))
+                    .or_insert(kept.kind);
                 let tag = kept.tag.as_ref().map(ToString::to_string);
-                groups.add(staying_because(&kept.reason), 0, || image_name(&kept.repository, tag.clone(), &kept.digest));
+                groups.add(staying_because(&kept.reason), 0, || {
+                    image_name(&kept.repository, tag.clone(), &kept.digest)
+                });
             }
         }
-        blocked.extend(plan.blocked.iter().map(|kept| (&kept.registry, &kept.repository, &kept.digest)));
+        blocked.extend(
+            plan.blocked
+                .iter()
+                .map(|kept| (&kept.registry, &kept.repository, &kept.digest)),
+        );
         for (registry, name, _) in roots.keys() {
-            let new = || RepositoryCount { name: format!("{registry}/{name}"), images: 0, go: 0, bytes: 0, refused: false };
+            let new = || RepositoryCount {
+                name: format!("{registry}/{name}"),
+                images: 0,
+                go: 0,
+                bytes: 0,
+                refused: false,
+            };
             repositories.entry((registry, name)).or_insert_with(new).images += 1;
         }
         summary.images = roots.len() as u64;
@@ -151,24 +193,40 @@ impl Summary {
             .repositories
             .iter()
             .flat_map(|repository| {
-                repository.manifests.iter().map(move |manifest| ((&repository.registry, &repository.name, &manifest.digest), manifest))
+                repository
+                    .manifests
+                    .iter()
+                    .map(move |manifest| ((&repository.registry, &repository.name, &manifest.digest), manifest))
             })
             .collect();
         let mut held: BTreeMap<String, BTreeMap<(&RegistryHost, &Digest), u64>> = BTreeMap::new();
-        for kept in plan.kept.iter().filter(|kept| matches!(kept.reason, Reason::KeepAlways(_))) {
+        for kept in plan
+            .kept
+            .iter()
+            .filter(|kept| matches!(kept.reason, Reason::KeepAlways(_)))
+        {
             let blobs = held.entry(staying_because(&kept.reason)).or_default();
             let mut open = vec![&kept.digest];
             let mut seen = BTreeSet::new();
             while let Some(digest) = open.pop() {
-                let Some(manifest) = manifests.get(&(&kept.registry, &kept.repository, digest)) else { continue };
+                let Some(manifest) = manifests.get(&(&kept.registry, &kept.repository, digest)) else {
+                    continue;
+                };
                 if seen.insert(digest) {
-                    blobs.extend(manifest.blobs.iter().map(|blob| ((&kept.registry, &blob.digest), blob.size)));
+                    blobs.extend(
+                        manifest
+                            .blobs
+                            .iter()
+                            .map(|blob| ((&kept.registry, &blob.digest), blob.size)),
+                    );
                     open.extend(&manifest.children);
                 }
             }
         }
         for group in &mut self.staying {
-            group.bytes = held.get(&group.reason).map(|blobs| blobs.values().fold(0_u64, |sum, size| sum.saturating_add(*size)));
+            group.bytes = held
+                .get(&group.reason)
+                .map(|blobs| blobs.values().fold(0_u64, |sum, size| sum.saturating_add(*size)));
         }
     }
 }
@@ -188,8 +246,11 @@ fn rule_name(ruling: &Ruling) -> String {
 fn going_because(reason: &Reason) -> String {
     match reason {
         Reason::Expired(ruling) => {
-            let conditions: Vec<String> =
-                ruling.conditions.iter().map(|(name, finding)| format!("{name} {}", finding.limit)).collect();
+            let conditions: Vec<String> = ruling
+                .conditions
+                .iter()
+                .map(|(name, finding)| format!("{name} {}", finding.limit))
+                .collect();
             format!("{}: {}", rule_name(ruling), conditions.join(", "))
         }
         other => other.code().to_owned(),
@@ -206,10 +267,14 @@ pub fn staying_because(reason: &Reason) -> String {
         Reason::NoRule { policy: None } => "no policy covers their repository".to_owned(),
         Reason::Hold { hold, because, .. } => held_because(*hold, because),
         Reason::Needed { .. } => "something that stays needs them".to_owned(),
-        Reason::KeepAtLeast { limit, .. } => format!("they are among the newest {limit} of their repository, which never go"),
+        Reason::KeepAtLeast { limit, .. } => {
+            format!("they are among the newest {limit} of their repository, which never go")
+        }
         Reason::SharesImage { .. } => "another tag of the same image stays".to_owned(),
         Reason::Brake { limit, .. } => format!("they wait: one run deletes at most {limit} (max-deletions)"),
-        Reason::CannotUntag { .. } => "the registry cannot remove a single tag, and other tags of the image stay".to_owned(),
+        Reason::CannotUntag { .. } => {
+            "the registry cannot remove a single tag, and other tags of the image stay".to_owned()
+        }
         Reason::CannotDelete { .. } => "the registry has deletes switched off".to_owned(),
         Reason::Expired(_) | Reason::Follows { .. } => reason.code().to_owned(),
     }

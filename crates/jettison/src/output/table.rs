@@ -17,7 +17,9 @@ pub enum Column {
 /// Lays rows out under headings, within `width` columns.
 pub fn table(columns: &[Column], rows: Vec<Vec<String>>, width: usize) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     table.set_header(columns.iter().map(|column| match column {
         Column::Text(name) => Cell::new(name),

@@ -68,7 +68,16 @@ impl Found {
     /// Adds a manifest; whether it is new.
     pub(super) fn add(&mut self, digest: Digest, parsed: ParsedManifest, size: u64) -> bool {
         self.asked.insert(digest.clone());
-        self.manifests.insert(digest, ReadManifest { parsed, size, config: None }).is_none()
+        self.manifests
+            .insert(
+                digest,
+                ReadManifest {
+                    parsed,
+                    size,
+                    config: None,
+                },
+            )
+            .is_none()
     }
 
     /// Children and subjects of what was read that were not asked for yet.
@@ -77,7 +86,10 @@ impl Found {
         for manifest in self.manifests.values() {
             let children = manifest.parsed.children.iter().map(|child| (child, Ask::IfUnknown));
             let subject = manifest.parsed.subject.iter().map(|subject| (subject, Ask::Always));
-            for (digest, ask) in children.chain(subject).filter(|(digest, _)| !self.asked.contains(*digest)) {
+            for (digest, ask) in children
+                .chain(subject)
+                .filter(|(digest, _)| !self.asked.contains(*digest))
+            {
                 let entry = wanted.entry(digest.clone()).or_insert(ask);
                 if ask == Ask::IfUnknown {
                     *entry = ask;
@@ -85,7 +97,11 @@ impl Found {
             }
         }
         let attached = self.tags.keys().filter_map(Tag::subject);
-        wanted.extend(attached.filter(|subject| !self.asked.contains(subject)).map(|subject| (subject, Ask::Always)));
+        wanted.extend(
+            attached
+                .filter(|subject| !self.asked.contains(subject))
+                .map(|subject| (subject, Ask::Always)),
+        );
         self.asked.extend(wanted.keys().cloned());
         wanted
     }
@@ -98,14 +114,19 @@ impl Found {
 
     /// The configs that tell something of the images found.
     pub(super) fn wanted_configs(&self) -> BTreeSet<Digest> {
-        let configs = self.manifests.values().filter_map(|manifest| manifest.parsed.wanted_config());
+        let configs = self
+            .manifests
+            .values()
+            .filter_map(|manifest| manifest.parsed.wanted_config());
         configs.map(|config| config.digest.clone()).collect()
     }
 
     /// Adds what configs say to the images that they belong to.
     pub(super) fn add_configs(&mut self, facts: &BTreeMap<Digest, ConfigFacts>) {
         for manifest in self.manifests.values_mut() {
-            let Some(config) = manifest.parsed.wanted_config() else { continue };
+            let Some(config) = manifest.parsed.wanted_config() else {
+                continue;
+            };
             if let Some(facts) = facts.get(&config.digest) {
                 manifest.config = Some(facts.clone());
             }

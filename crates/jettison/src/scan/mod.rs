@@ -75,7 +75,9 @@ pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -
         }
         inventory.repositories.extend(repositories);
     }
-    inventory.repositories.sort_by(|left, right| (&left.registry, &left.name).cmp(&(&right.registry, &right.name)));
+    inventory
+        .repositories
+        .sort_by(|left, right| (&left.registry, &left.name).cmp(&(&right.registry, &right.name)));
     Ok(inventory)
 }
 
@@ -87,7 +89,13 @@ async fn scan_registry(
 ) -> Result<Vec<Repository>, StoreError> {
     let progress = Progress::start(options.face, &format!("scanning {}", registry.host()), 0);
     let no_referrers = AtomicBool::new(false);
-    let scan = RegistryScan { store, registry, options, progress: &progress, no_referrers: &no_referrers };
+    let scan = RegistryScan {
+        store,
+        registry,
+        options,
+        progress: &progress,
+        no_referrers: &no_referrers,
+    };
     let scan = &scan;
     let repositories = stream::iter(names).map(|name| async move { scan.repository(&name).await });
     let repositories = repositories.buffer_unordered(REPOSITORIES).try_collect().await;
@@ -161,7 +169,12 @@ fn describe(
         let stated = found.facts.tags.get(tag).copied().unwrap_or_default();
         let remembered = memory.tags.get(tag).and_then(|memory| memory.set_at);
         let updated_at = stated.updated_at.or(remembered);
-        TagEntry { name: tag.clone(), digest: digest.clone(), updated_at, immutable: stated.immutable }
+        TagEntry {
+            name: tag.clone(),
+            digest: digest.clone(),
+            updated_at,
+            immutable: stated.immutable,
+        }
     });
     let manifests = assemble(&found.manifests, &found.tags);
     Repository {
@@ -174,7 +187,10 @@ fn describe(
         dangling: found.dangling.clone(),
         gaps: found.gaps(),
         tags: tags.collect(),
-        manifests: manifests.into_iter().map(|manifest| with_times(manifest, found, memory)).collect(),
+        manifests: manifests
+            .into_iter()
+            .map(|manifest| with_times(manifest, found, memory))
+            .collect(),
     }
 }
 

@@ -14,7 +14,8 @@ use jettison_core::recognise::{ConfigFacts, ParsedManifest};
 use super::found::{Ask, Found, Wanted};
 use crate::output::Progress;
 use crate::registry::{
-    ErrorKind, FetchedManifest, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError, RepositoryFacts,
+    ErrorKind, FetchedManifest, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError,
+    RepositoryFacts,
 };
 use crate::store::{CachedConfig, CachedManifest, RepositoryMemory, Store, StoreError};
 
@@ -92,15 +93,25 @@ impl RepositoryReader<'_> {
         self.progress.expect(tags.len() as u64);
         for tags in tags.chunks(BATCH) {
             let remembered = tags.iter().filter_map(|tag| self.memory.tags.get(tag));
-            let cache = self.store.manifests(&remembered.map(|tag| tag.digest.clone()).collect::<Vec<_>>()).await?;
+            let cache = self
+                .store
+                .manifests(&remembered.map(|tag| tag.digest.clone()).collect::<Vec<_>>())
+                .await?;
             let cache = &cache;
-            let answers = self.each(tags.to_vec(), |tag| async move { self.read_tag(&tag, cache).await }).await;
+            let answers = self
+                .each(tags.to_vec(), |tag| async move { self.read_tag(&tag, cache).await })
+                .await;
             let mut fetched = Vec::new();
             for (tag, answer) in answers {
                 match answer {
                     Ok(Some(read)) => {
                         found.tags.insert(tag, read.digest.clone());
-                        fetched.extend(found.add(read.digest, read.parsed, read.size).then_some(read.fetched).flatten());
+                        fetched.extend(
+                            found
+                                .add(read.digest, read.parsed, read.size)
+                                .then_some(read.fetched)
+                                .flatten(),
+                        );
                     }
                     Ok(None) => drop(found.dangling.insert(tag)),
                     Err(NoAnswer::Failed(why)) => found.gap(format!("tag {tag}: {why}")),
@@ -122,7 +133,9 @@ impl RepositoryReader<'_> {
                 Some(_) => {}
             }
         }
-        let fetched = self.ask(self.registry.manifest(self.name, &ManifestReference::Tag(tag.clone()))).await?;
+        let fetched = self
+            .ask(self.registry.manifest(self.name, &ManifestReference::Tag(tag.clone())))
+            .await?;
         fetched.map(Read::fetched).transpose()
     }
 
@@ -130,7 +143,12 @@ impl RepositoryReader<'_> {
     async fn follow(&self, facts: &RepositoryFacts, found: &mut Found) -> Result<(), StoreError> {
         let mut others: Vec<Digest> = facts.untagged.clone();
         others.extend(self.memory.manifests.keys().cloned());
-        others.extend(self.memory.referrers.values().flat_map(|memory| memory.referrers.clone()));
+        others.extend(
+            self.memory
+                .referrers
+                .values()
+                .flat_map(|memory| memory.referrers.clone()),
+        );
         for _ in 0..MAX_ROUNDS {
             let mut wanted = found.related();
             if wanted.is_empty() {
@@ -144,7 +162,9 @@ impl RepositoryReader<'_> {
             }
             self.read_digests(wanted, found).await?;
         }
-        found.gap(format!("after {MAX_ROUNDS} rounds there were still manifests that belong to others"));
+        found.gap(format!(
+            "after {MAX_ROUNDS} rounds there were still manifests that belong to others"
+        ));
         Ok(())
     }
 
@@ -152,7 +172,10 @@ impl RepositoryReader<'_> {
         self.progress.expect(wanted.len() as u64);
         let wanted: Vec<(Digest, Ask)> = wanted.into_iter().collect();
         for wanted in wanted.chunks(BATCH) {
-            let known = wanted.iter().map(|(digest, _)| digest).filter(|digest| self.memory.manifests.contains_key(digest));
+            let known = wanted
+                .iter()
+                .map(|(digest, _)| digest)
+                .filter(|digest| self.memory.manifests.contains_key(digest));
             let cache = self.store.manifests(&known.cloned().collect::<Vec<_>>()).await?;
             let cache = &cache;
             let read = |(digest, ask): (Digest, Ask)| async move { self.read_digest(&digest, ask, cache).await };
@@ -160,7 +183,12 @@ impl RepositoryReader<'_> {
             for ((digest, _), answer) in self.each(wanted.to_vec(), read).await {
                 match answer {
                     Ok(Some(read)) => {
-                        fetched.extend(found.add(read.digest, read.parsed, read.size).then_some(read.fetched).flatten());
+                        fetched.extend(
+                            found
+                                .add(read.digest, read.parsed, read.size)
+                                .then_some(read.fetched)
+                                .flatten(),
+                        );
                     }
                     Ok(None) => drop(found.missing.insert(digest)),
                     Err(NoAnswer::Failed(why)) => found.gap(format!("{}: {why}", digest.short())),
@@ -190,13 +218,16 @@ impl RepositoryReader<'_> {
 
     /// Asks what is attached to manifests of which nobody has asked that before.
     async fn ask_referrers(&self, found: &mut Found) -> Wanted {
-        let unasked = |digest: &&Digest| !self.memory.referrers.contains_key(digest) && !found.referrers.contains_key(*digest);
+        let unasked =
+            |digest: &&Digest| !self.memory.referrers.contains_key(digest) && !found.referrers.contains_key(*digest);
         let subjects: Vec<Digest> = found.manifests.keys().filter(unasked).cloned().collect();
         if subjects.is_empty() || self.no_referrers.load(Ordering::Relaxed) {
             return Wanted::new();
         }
         self.progress.expect(subjects.len() as u64);
-        let answers = self.each(subjects, |subject| async move { self.referrers_of(&subject).await }).await;
+        let answers = self
+            .each(subjects, |subject| async move { self.referrers_of(&subject).await })
+            .await;
         for (subject, answer) in answers {
             match answer {
                 Ok(Some(referrers)) => drop(found.referrers.insert(subject, referrers)),
@@ -232,7 +263,10 @@ impl RepositoryReader<'_> {
             let cached = &cached;
             let mut facts: BTreeMap<Digest, ConfigFacts> = BTreeMap::new();
             let mut fresh = Vec::new();
-            for (digest, answer) in self.each(wanted.to_vec(), |digest| self.read_config(digest, cached)).await {
+            for (digest, answer) in self
+                .each(wanted.to_vec(), |digest| self.read_config(digest, cached))
+                .await
+            {
                 match answer {
                     Ok(Some((read, is_fresh))) => {
                         fresh.extend(is_fresh.then(|| cacheable(&digest, &read)).flatten());
@@ -255,11 +289,18 @@ impl RepositoryReader<'_> {
         digest: Digest,
         cached: &HashMap<Digest, CachedConfig>,
     ) -> Result<Option<(ConfigFacts, bool)>, NoAnswer> {
-        let known = cached.get(&digest).and_then(|cached| serde_json::from_str(&cached.facts).ok());
+        let known = cached
+            .get(&digest)
+            .and_then(|cached| serde_json::from_str(&cached.facts).ok());
         if let Some(facts) = known {
             return Ok(Some((facts, false)));
         }
-        let Some(bytes) = self.ask(self.registry.blob(self.name, &digest, MAX_CONFIG_BYTES)).await? else { return Ok(None) };
+        let Some(bytes) = self
+            .ask(self.registry.blob(self.name, &digest, MAX_CONFIG_BYTES))
+            .await?
+        else {
+            return Ok(None);
+        };
         let facts = ConfigFacts::read(&bytes).map_err(|error| NoAnswer::Failed(chain(&error)))?;
         Ok(Some((facts, true)))
     }
@@ -300,7 +341,11 @@ impl RepositoryReader<'_> {
     async fn ask<R>(&self, call: impl Future<Output = Result<R, RegistryError>>) -> Result<R, NoAnswer> {
         call.await.map_err(|error| {
             // A registry that refuses one call refuses the next ones too.
-            let weight = if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden) { MAX_FAILURES } else { 1 };
+            let weight = if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden) {
+                MAX_FAILURES
+            } else {
+                1
+            };
             self.failures.fetch_add(weight, Ordering::Relaxed);
             NoAnswer::Failed(error.to_string())
         })
@@ -310,13 +355,23 @@ impl RepositoryReader<'_> {
 impl Read {
     fn cached(cached: &CachedManifest) -> Result<Self, NoAnswer> {
         let parsed = parse(&cached.media_type, &cached.bytes)?;
-        Ok(Self { digest: cached.digest.clone(), parsed, size: cached.bytes.len() as u64, fetched: None })
+        Ok(Self {
+            digest: cached.digest.clone(),
+            parsed,
+            size: cached.bytes.len() as u64,
+            fetched: None,
+        })
     }
 
     fn fetched(fetched: FetchedManifest) -> Result<Self, NoAnswer> {
         let parsed = parse(&fetched.media_type, &fetched.bytes)?;
         let size = fetched.bytes.len() as u64;
-        Ok(Self { digest: fetched.digest.clone(), parsed, size, fetched: Some(fetched) })
+        Ok(Self {
+            digest: fetched.digest.clone(),
+            parsed,
+            size,
+            fetched: Some(fetched),
+        })
     }
 }
 
@@ -325,7 +380,10 @@ fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, NoAnswer> {
 }
 
 fn cacheable(digest: &Digest, facts: &ConfigFacts) -> Option<CachedConfig> {
-    Some(CachedConfig { digest: digest.clone(), facts: serde_json::to_string(facts).ok()? })
+    Some(CachedConfig {
+        digest: digest.clone(),
+        facts: serde_json::to_string(facts).ok()?,
+    })
 }
 
 /// An error with its causes, in one line.

@@ -68,13 +68,25 @@ impl FromStr for Target {
         if pattern.contains(['@', ':']) {
             return Err(InvalidTarget::Image(text.to_owned()));
         }
-        let host = host.parse().map_err(|source| InvalidTarget::Host { text: text.to_owned(), source })?;
-        NameGlobs::new(&[pattern]).map_err(|source| InvalidTarget::Glob { text: text.to_owned(), source })?;
+        let host = host.parse().map_err(|source| InvalidTarget::Host {
+            text: text.to_owned(),
+            source,
+        })?;
+        NameGlobs::new(&[pattern]).map_err(|source| InvalidTarget::Glob {
+            text: text.to_owned(),
+            source,
+        })?;
         if !is_glob(pattern) {
             let name: Result<RepositoryName, _> = pattern.parse();
-            name.map_err(|source| InvalidTarget::Name { text: text.to_owned(), source })?;
+            name.map_err(|source| InvalidTarget::Name {
+                text: text.to_owned(),
+                source,
+            })?;
         }
-        Ok(Self { host, pattern: pattern.to_owned() })
+        Ok(Self {
+            host,
+            pattern: pattern.to_owned(),
+        })
     }
 }
 
@@ -103,9 +115,19 @@ impl Selection {
     pub fn new(globs: NameGlobs) -> Self {
         let patterns = globs.patterns();
         let plain = |pattern: &&String| !is_glob(pattern);
-        let named = patterns.iter().filter(plain).filter_map(|pattern| pattern.parse().ok()).collect();
-        let listed = patterns.iter().any(|pattern| is_glob(pattern) && !pattern.starts_with('!'));
-        Self { named, listed: listed || patterns.iter().all(|pattern| pattern.starts_with('!')), globs }
+        let named = patterns
+            .iter()
+            .filter(plain)
+            .filter_map(|pattern| pattern.parse().ok())
+            .collect();
+        let listed = patterns
+            .iter()
+            .any(|pattern| is_glob(pattern) && !pattern.starts_with('!'));
+        Self {
+            named,
+            listed: listed || patterns.iter().all(|pattern| pattern.starts_with('!')),
+            globs,
+        }
     }
 
     /// The repositories to read, and whether these are all that the registry has.
@@ -117,8 +139,12 @@ impl Selection {
             return Ok((self.named.iter().cloned().collect(), false));
         }
         let all: BTreeSet<RepositoryName> = registry.repositories().await?.into_iter().collect();
-        let fitting: BTreeSet<RepositoryName> =
-            all.iter().filter(|name| self.globs.fits(name.as_str())).chain(&self.named).cloned().collect();
+        let fitting: BTreeSet<RepositoryName> = all
+            .iter()
+            .filter(|name| self.globs.fits(name.as_str()))
+            .chain(&self.named)
+            .cloned()
+            .collect();
         let everything = all.is_subset(&fitting);
         Ok((fitting.into_iter().collect(), everything))
     }
@@ -138,7 +164,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), printed);
         }
-        for text in ["", "/a", "https://r.io/a", "r.io/a:tag", "r.io/a@sha256:0", "r.io/UPPER", "r.io/[", "host:port/a"] {
+        for text in [
+            "",
+            "/a",
+            "https://r.io/a",
+            "r.io/a:tag",
+            "r.io/a@sha256:0",
+            "r.io/UPPER",
+            "r.io/[",
+            "host:port/a",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

@@ -49,7 +49,9 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn plan_ids(&self) -> Result<Vec<String>, StoreError> {
-        let ids = sqlx::query_scalar("SELECT id FROM plan ORDER BY created_at DESC, id").fetch_all(&self.readers).await;
+        let ids = sqlx::query_scalar("SELECT id FROM plan ORDER BY created_at DESC, id")
+            .fetch_all(&self.readers)
+            .await;
         self.named(ids.map_err(Problem::from))
     }
 
@@ -59,12 +61,11 @@ impl Store {
     /// If the database fails.
     pub async fn keep_newest_plans(&self, kept: u32) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let deleted = sqlx::query(
-            "DELETE FROM plan WHERE id NOT IN (SELECT id FROM plan ORDER BY created_at DESC, id LIMIT $1)",
-        )
-        .bind(kept)
-        .execute(&mut *transaction)
-        .await;
+        let deleted =
+            sqlx::query("DELETE FROM plan WHERE id NOT IN (SELECT id FROM plan ORDER BY created_at DESC, id LIMIT $1)")
+                .bind(kept)
+                .execute(&mut *transaction)
+                .await;
         self.finish(transaction, deleted.map(drop).map_err(Problem::from)).await
     }
 

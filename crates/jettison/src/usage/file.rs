@@ -36,11 +36,20 @@ pub(super) fn read(patterns: &[String], base: &Path) -> Said {
 fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
     // Only the pattern may hold wildcards: the folder's name is taken as it is.
     let folder = glob::Pattern::escape(&base.to_string_lossy());
-    let full = if Path::new(pattern).is_absolute() { pattern.to_owned() } else { format!("{folder}/{pattern}") };
+    let full = if Path::new(pattern).is_absolute() {
+        pattern.to_owned()
+    } else {
+        format!("{folder}/{pattern}")
+    };
     let paths = glob::glob(&full).map_err(|error| format!("`{pattern}` is no pattern for files: {error}"))?;
-    let files: Vec<PathBuf> =
-        paths.collect::<Result<_, _>>().map_err(|error| format!("`{pattern}` could not be looked up: {error}"))?;
-    if files.is_empty() { Err(format!("no file fits `{pattern}`")) } else { Ok(files) }
+    let files: Vec<PathBuf> = paths
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("`{pattern}` could not be looked up: {error}"))?;
+    if files.is_empty() {
+        Err(format!("no file fits `{pattern}`"))
+    } else {
+        Ok(files)
+    }
 }
 
 impl Said {
@@ -61,23 +70,31 @@ impl Said {
         };
         for source in usage.sources {
             if source.status == SourceStatus::Partial && source.gaps.is_empty() {
-                self.gaps.push(Gap(format!("{name}: source {} is partial", source.name)));
+                self.gaps
+                    .push(Gap(format!("{name}: source {} is partial", source.name)));
             }
-            self.gaps.extend(source.gaps.iter().map(|gap| Gap(format!("{name}: source {}: {gap}", source.name))));
-            self.references.extend(source.references.into_iter().map(|reference| Reference {
-                // What was in use when the form was made counts as in use.
-                last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
-                ..reference
-            }));
+            self.gaps.extend(
+                source
+                    .gaps
+                    .iter()
+                    .map(|gap| Gap(format!("{name}: source {}: {gap}", source.name))),
+            );
+            self.references
+                .extend(source.references.into_iter().map(|reference| Reference {
+                    // What was in use when the form was made counts as in use.
+                    last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
+                    ..reference
+                }));
         }
     }
 
-    /// One reference a line; `#` begins a comment.
+    /// One reference a line; behind a `#` may stand who uses it.
     fn read_list(&mut self, name: &str, text: &str) {
         let mut wrong = 0;
         let before = self.references.len();
         for (number, line) in (1..).zip(text.lines()) {
-            let image = line.split('#').next().unwrap_or_default().trim();
+            let (image, comment) = line.split_once('#').unwrap_or((line, ""));
+            let (image, comment) = (image.trim(), comment.trim());
             if image.is_empty() {
                 continue;
             }
@@ -90,11 +107,22 @@ impl Said {
                 }
                 continue;
             }
-            let used_by = format!("{name}:{number}");
-            self.references.push(Reference { image: image.to_owned(), digest: None, used_by, last_seen_at: None });
+            let place = format!("{name}:{number}");
+            let used_by = if comment.is_empty() {
+                place
+            } else {
+                format!("{comment} ({place})")
+            };
+            self.references.push(Reference {
+                image: image.to_owned(),
+                digest: None,
+                used_by,
+                last_seen_at: None,
+            });
         }
         if wrong > TOLD_LINES {
-            self.gaps.push(Gap(format!("{name}: and {} more lines", wrong - TOLD_LINES)));
+            self.gaps
+                .push(Gap(format!("{name}: and {} more lines", wrong - TOLD_LINES)));
         }
         if wrong == 0 && self.references.len() == before {
             self.gaps.push(Gap(format!("{name}: the list is empty")));
@@ -105,7 +133,9 @@ impl Said {
 fn contents(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
     }
@@ -126,18 +156,37 @@ mod tests {
     #[test]
     fn a_list_is_one_reference_a_line() {
         let said = said("\u{feff}# running\nr.io/web:v1\n\n  r.io/api:v2  # twice\r\n");
-        let images: Vec<&str> = said.references.iter().map(|reference| reference.image.as_str()).collect();
+        let images: Vec<&str> = said
+            .references
+            .iter()
+            .map(|reference| reference.image.as_str())
+            .collect();
         assert_eq!(images, ["r.io/web:v1", "r.io/api:v2"]);
-        assert!(said.references[1].used_by.ends_with("a.txt:4"), "{:?}", said.references[1]);
+        let used_by = &said.references[1].used_by;
+        assert!(
+            used_by.starts_with("twice (") && used_by.ends_with("a.txt:4)"),
+            "{used_by}"
+        );
         assert!(said.gaps.is_empty(), "{:?}", said.gaps);
     }
 
     #[test]
     fn what_cannot_be_understood_is_a_gap() {
-        for content in ["r.io/web:v1\nnot an image\n", "", "# nothing\n", "{\"schema\":1}", "{", "r.io/\u{0}"] {
+        for content in [
+            "r.io/web:v1\nnot an image\n",
+            "",
+            "# nothing\n",
+            "{\"schema\":1}",
+            "{",
+            "r.io/\u{0}",
+        ] {
             assert!(!said(content).gaps.is_empty(), "{content:?}");
         }
-        assert!(!read(&["nothing-*.txt".to_owned()], Path::new("/nowhere")).gaps.is_empty());
+        assert!(
+            !read(&["nothing-*.txt".to_owned()], Path::new("/nowhere"))
+                .gaps
+                .is_empty()
+        );
     }
 
     #[test]

@@ -52,7 +52,11 @@ impl Collector<'_> {
             sources.push(report);
         }
         sources.extend(self.remembered(&sources, now).await?);
-        Ok(Some(Usage { schema: Schema, taken_at: now, sources }))
+        Ok(Some(Usage {
+            schema: Schema,
+            taken_at: now,
+            sources,
+        }))
     }
 
     fn ask(&self, source: &UsageSourceConfig) -> SourceReport {
@@ -61,7 +65,11 @@ impl Collector<'_> {
         if source.allow_empty {
             said.gaps.retain(|gap| !gap.0.ends_with("the list is empty"));
         }
-        let status = if said.gaps.is_empty() { SourceStatus::Complete } else { SourceStatus::Partial };
+        let status = if said.gaps.is_empty() {
+            SourceStatus::Complete
+        } else {
+            SourceStatus::Partial
+        };
         SourceReport {
             name: source.name.clone(),
             kind: source.kind.as_str().to_owned(),
@@ -79,13 +87,26 @@ impl Collector<'_> {
         report: &mut SourceReport,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let most = self.store.most_images_named(&source.name, self.memory_begins(now)).await?.unwrap_or(0);
+        let most = self
+            .store
+            .most_images_named(&source.name, self.memory_begins(now))
+            .await?
+            .unwrap_or(0);
         let named = distinct(report.references.iter());
-        let managed = report.references.iter().filter(|reference| self.is_managed(reference)).count();
+        let managed = report
+            .references
+            .iter()
+            .filter(|reference| self.is_managed(reference))
+            .count();
         let why = if most > 0 && managed == 0 {
-            Some(format!("it names no image of a managed registry any more; it named {most} images before"))
+            Some(format!(
+                "it names no image of a managed registry any more; it named {most} images before"
+            ))
         } else if named.saturating_mul(2) < most {
-            Some(format!("it names {named} images, and named {most} within the last {}", self.config.usage_memory))
+            Some(format!(
+                "it names {named} images, and named {most} within the last {}",
+                self.config.usage_memory
+            ))
         } else {
             None
         };
@@ -106,7 +127,8 @@ impl Collector<'_> {
     }
 
     fn memory_begins(&self, now: Timestamp) -> Timestamp {
-        now.saturating_sub(SignedDuration::from_secs(self.config.usage_memory.seconds())).unwrap_or(Timestamp::MIN)
+        now.saturating_sub(SignedDuration::from_secs(self.config.usage_memory.seconds()))
+            .unwrap_or(Timestamp::MIN)
     }
 
     /// What was in use lately and is no longer: rollbacks, cron jobs, what is scaled to zero.
@@ -140,5 +162,8 @@ impl Collector<'_> {
 
 /// Distinct images, as written in specifications.
 fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> u64 {
-    references.map(|reference| &reference.image).collect::<BTreeSet<_>>().len() as u64
+    references
+        .map(|reference| &reference.image)
+        .collect::<BTreeSet<_>>()
+        .len() as u64
 }

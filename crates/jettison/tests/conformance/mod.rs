@@ -5,10 +5,41 @@
 
 use std::collections::BTreeSet;
 
-use jettison::registry::{ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError, Removed};
+use jettison::registry::{
+    Connection, ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError, Removed, Secret,
+    open,
+};
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_testkit::images::{Image, Index, Manifest, sigstore_bundle};
 use jettison_testkit::push::Pusher;
+use jettison_testkit::registry::{Auth, Options, TestRegistry};
+
+pub(crate) const USER: &str = "robot";
+pub(crate) const PASSWORD: &str = "hunter2";
+
+/// A connection that knows no credentials of the person who runs the tests.
+pub(crate) fn connection(host: &str) -> Connection {
+    Connection {
+        docker_config: Some("/nonexistent".into()),
+        ..Connection::new(host.parse().unwrap())
+    }
+}
+
+/// Runs the suite on a variant of the in-process registry.
+pub(crate) async fn conforms(options: Options) {
+    let logs_in = !matches!(options.auth, Auth::None);
+    let server = TestRegistry::start(options).await.unwrap();
+    let mut connection = connection(&server.host());
+    let pusher = match logs_in {
+        true => {
+            connection.login = Some((USER.to_owned(), Secret::new(PASSWORD)));
+            Pusher::with_credentials(&server.url(), USER, PASSWORD).unwrap()
+        }
+        false => Pusher::new(&server.url()).unwrap(),
+    };
+    let world = World::push(&pusher).await;
+    run(&*open(&connection).unwrap(), &world).await;
+}
 
 /// What is in the registry when the suite begins: an index under two tags, a signature of it, an image under many.
 pub(crate) struct World {

@@ -111,8 +111,19 @@ impl DistributionRegistry {
         bytes_below(&self.home.path().join("storage/docker/registry/v2/blobs"))
     }
 
+    /// What the registry was asked since its first start, in that order: `GET /v2/apps/web/tags/list`.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.access_log()).expect("the registry's access log");
+        // Apache's combined form: the request is the first text in quotes.
+        let request = |line: &str| {
+            let mut words = line.split('"').nth(1)?.split(' ');
+            Some(format!("{} {}", words.next()?, words.next()?))
+        };
+        log.lines().filter_map(request).collect()
+    }
+
     fn settings(&self, options: DistributionOptions) -> String {
-        let mut text = String::from("version: 0.1\nlog: {level: info, accesslog: {disabled: true}}\nstorage:\n");
+        let mut text = String::from("version: 0.1\nlog: {level: info}\nstorage:\n");
         let storage = self.home.path().join("storage");
         // No blob cache: with one, a running registry still answers for blobs that are gone.
         writeln!(text, "  filesystem: {{rootdirectory: {}}}", storage.display()).expect("text grows");
@@ -130,6 +141,10 @@ impl DistributionRegistry {
         self.home.path().join("registry.log")
     }
 
+    fn access_log(&self) -> PathBuf {
+        self.home.path().join("access.log")
+    }
+
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new("docker-registry");
         // Its S3 driver panics at start when this variable is set, used or not.
@@ -139,10 +154,11 @@ impl DistributionRegistry {
 
     fn spawn(&self) -> Child {
         let log = File::create(self.log()).expect("the registry's log");
+        let access = File::options().create(true).append(true).open(self.access_log());
         self.command("serve")
             .arg(self.configuration())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(access.expect("the registry's access log"))
             .stderr(log)
             .spawn()
             .expect("docker-registry starts")

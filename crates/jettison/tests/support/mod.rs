@@ -3,6 +3,7 @@
 //! - [`distribution`]: Debian's `docker-registry` (Distribution 2.8) on loopback, one server a test.
 //! - [`clients`]: what every client program shares, with [`skopeo`], [`buildah`] and [`umoci`] beside it.
 //! - [`wire`]: puts the shapes that none of these clients makes over plain HTTP: signatures, attestations.
+//! - [`jettison`]: the program itself, run as a user runs it.
 //! - [`port`] and [`program`]: a port no other test has, a program that cannot hang.
 //!
 //! A test file declares it `#[cfg(test)] mod support;`, with `#[expect(dead_code, reason = "…")]` beside it when it uses
@@ -17,6 +18,7 @@
 pub(crate) mod buildah;
 pub(crate) mod clients;
 pub(crate) mod distribution;
+pub(crate) mod jettison;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod skopeo;

@@ -101,6 +101,8 @@ async fn a_wrong_password_is_tried_once_and_not_told() {
     let client = Client::new(&login(server.connection())).unwrap();
     let error = ask(&client, pull("a")).await.unwrap_err();
     assert_eq!((error.kind, server.seen().len()), (ErrorKind::Unauthenticated, 2));
+    assert!(ask(&client, pull("a")).await.is_err());
+    assert_eq!(server.seen().len(), 3, "what was refused is not sent twice in a row");
     for text in [format!("{error}"), format!("{error:?}"), format!("{client:?}")] {
         assert!(!text.contains("hunter2") && !text.contains("bWU6"), "{text}");
     }
@@ -160,12 +162,20 @@ async fn tokens_are_kept_by_scope() {
 
 #[tokio::test]
 async fn many_callers_share_one_token_request() {
-    let server = with_tokens(|_| good().after(Duration::from_millis(50))).await;
-    let client = Client::new(&server.connection()).unwrap();
-    futures_util::future::try_join_all((0..40).map(|_| ask(&client, pull("a"))))
-        .await
-        .unwrap();
-    assert_eq!(token_requests(&server).len(), 1);
+    for answer in [r#"{"token":"good"}"#, r#"{"token":"good","expires_in":0.001}"#] {
+        let server = with_tokens(move |_| reply(200).body(answer).after(Duration::from_millis(100))).await;
+        let client = Client::new(&server.connection()).unwrap();
+        futures_util::future::try_join_all((0..8).map(|_| ask(&client, pull("a"))))
+            .await
+            .unwrap();
+        assert_eq!(token_requests(&server).len(), 1, "{answer}");
+    }
+}
+
+#[test]
+fn an_authorization_does_not_print() {
+    let header = super::sensitive("Bearer hunter2").unwrap();
+    assert!(!format!("{header:?}").contains("hunter2"));
 }
 
 #[tokio::test]

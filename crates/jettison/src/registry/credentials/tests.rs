@@ -23,7 +23,7 @@ static HELPERS: LazyLock<TempDir> = LazyLock::new(|| {
         ("empty", "echo 'credentials not found in native keychain'; exit 1"),
         ("broken", "echo 'keychain is locked'; exit 1"),
         ("babbling", "echo 'hunter2 is no JSON'"),
-        ("hanging", "sleep 60"),
+        ("hanging", r#"echo $$ > "$0.pid"; exec sleep 60"#),
         ("flooding", "yes"),
         ("argument", r#"echo "{\"Username\":\"$1\",\"Secret\":\"s\"}""#),
     ] {
@@ -269,9 +269,21 @@ async fn a_helper_that_hangs_is_given_up() {
         path: Some(HELPERS.path()),
     };
     let began = std::time::Instant::now();
-    let error = helper.get(HOST, Duration::from_millis(200)).await.unwrap_err();
+    let error = helper.get(HOST, Duration::from_millis(500)).await.unwrap_err();
     assert!(error.to_string().contains("did not answer within"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(10));
+    let process = fs::read_to_string(HELPERS.path().join("docker-credential-hanging.pid")).unwrap();
+    let runs = || {
+        let status = fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+        !status.is_empty() && !status.contains(") Z ")
+    };
+    while runs() {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "the helper outlives the question"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
