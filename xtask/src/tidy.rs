@@ -7,7 +7,7 @@ use crate::process::{Failure, say};
 
 /// Everything that the core may depend on. None of them reads a clock, a file, the network or the environment on
 /// its own; whoever adds one here says in the change why that is true of it.
-const CORE_DEPENDENCIES: [&str; 10] = [
+const CORE_DEPENDENCIES: [&str; 11] = [
     "annotate-snippets",
     "globset",
     "jiff",
@@ -17,6 +17,7 @@ const CORE_DEPENDENCIES: [&str; 10] = [
     "serde-saphyr",
     "serde_json",
     "sha2",
+    "strsim",
     "thiserror",
 ];
 

@@ -2,6 +2,12 @@
 //!
 //! `verify` is held against the planner here, and the planner against `verify`: each must find the other's mistakes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +49,18 @@ fn deletions<'w>(world: &'w World, plan: &Plan) -> Vec<(&'w Repository, &'w Mani
         .flat_map(|it| it.manifests.iter().map(move |manifest| (it, manifest)));
     all.filter(|(repository, manifest)| goes(repository, &manifest.digest))
         .collect()
+}
+
+/// A deletion that takes the last copy of a digest which another repository of the registry has asked for in vain.
+///
+/// What is attached to that digest there is no orphan while the copy exists, and is one afterwards: a fact has
+/// changed, and the next plan may follow it (docs/decisions.md).
+fn proves_an_orphan_elsewhere(world: &World, plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| {
+        let elsewhere = |other: &&Repository| other.registry == action.registry && other.name != action.repository;
+        let others = world.inventory.repositories.iter().filter(elsewhere);
+        others.into_iter().any(|other| other.missing.contains(&action.digest))
+    })
 }
 
 proptest! {
@@ -100,6 +118,7 @@ proptest! {
     #[test]
     fn planning_again_after_an_apply_deletes_nothing_more(world in worlds_without_brake()) {
         let plan = planned(&world);
+        prop_assume!(!proves_an_orphan_elsewhere(&world, &plan));
         let again = deleted(&planned(&world.applied(&plan, true)));
         prop_assert!(again.is_empty(), "after everything: {again:?}");
         let again = deleted(&planned(&world.applied(&plan, false)));

@@ -1,6 +1,7 @@
 //! The real parts of the tests do what their names say. Whoever doubts a test on a real registry begins here.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the program itself is tried elsewhere")]
 mod support;
 
 use std::net::TcpStream;

@@ -177,11 +177,6 @@ pub(crate) static REGISTRY: Object = Object {
             Form::Text,
             "A PEM file with the client's key; needs `client-certificate`.",
         ),
-        key(
-            "username",
-            Form::Text,
-            "The user to log in as. The password comes from `docker login` or standard input.",
-        ),
     ],
 };
 

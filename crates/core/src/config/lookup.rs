@@ -28,6 +28,12 @@ impl Config {
             .map_or_else(|| host.clone(), |registry| registry.host.clone())
     }
 
+    /// Every name of a managed registry: its own, and its aliases.
+    pub fn names_of<'h>(&'h self, host: &'h RegistryHost) -> impl Iterator<Item = &'h RegistryHost> {
+        let aliases = self.registry(host).map_or(&[][..], |registry| &registry.aliases);
+        std::iter::once(host).chain(aliases)
+    }
+
     /// Whether an image without a push time is as old as its build date says (`trust-created`).
     pub fn trusts_created(&self, host: &RegistryHost) -> bool {
         self.registry(host).is_some_and(|registry| registry.trust_created)
@@ -60,7 +66,6 @@ impl RegistryConfig {
             ca_file: None,
             client_certificate: None,
             client_key: None,
-            username: None,
         }
     }
 }

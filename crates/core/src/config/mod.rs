@@ -108,8 +108,6 @@ pub struct RegistryConfig {
     pub client_certificate: Option<String>,
     /// A PEM file with the client's key.
     pub client_key: Option<String>,
-    /// The user to log in as. Passwords come from `docker login` or standard input, never from the file.
-    pub username: Option<String>,
 }
 
 /// Which usage sources a registry expects.

@@ -101,7 +101,7 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     let mut flag = |key| fields.get(key).map_or(Some(false), |node| reader.flag(node));
     let (trust_created, plain_http) = (flag("trust-created"), flag("plain-http"));
     let mut text = |key| optional(fields.get(key), |node| reader.name(node).map(str::to_owned));
-    let (ca_file, username) = (text("ca-file"), text("username"));
+    let ca_file = text("ca-file");
     let (client_certificate, client_key) = (text("client-certificate"), text("client-key"));
     for (given, lacking) in [
         ("client-certificate", "client-key"),
@@ -126,7 +126,6 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
         ca_file: ca_file?,
         client_certificate: client_certificate?,
         client_key: client_key?,
-        username: username?,
     })
 }
 

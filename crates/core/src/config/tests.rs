@@ -61,7 +61,6 @@ registries:
     ca-file: /etc/ca.pem
     client-certificate: c.pem
     client-key: k.pem
-    username: robot
   - { host: "localhost:5000", expects: none }
 usage:
   - { name: lists, kind: file, paths: ["in-use/*.txt"], covers: ["registry.example.com/**"], allow-empty: true }
@@ -136,7 +135,7 @@ immutable: [ { repositories: ["**"], tags: ["v*"] } ]
             ..NewestPer::default()
         })
     );
-    assert_eq!((policy.line, policy.rules[2].line), (17, 31));
+    assert_eq!((policy.line, policy.rules[2].line), (16, 30));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::entries::{built, given, seen_to_arrive};
 use super::uses::Uses;
 use super::{elapsed, length};
+use crate::config::Config;
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::model::{Manifest, Repository};
@@ -49,18 +50,18 @@ impl Holds {
             holds.spread_up(graph, hold);
         }
         holds.add_uses(repository, graph, uses);
-        holds.add_usage_gaps(repository, uses);
+        holds.add_usage_gaps(facts.config, repository, uses);
         holds.add_gaps(repository, graph);
         holds
     }
 
     /// The holds that come from usage alone.
-    pub(super) fn of_usage(repository: &Repository, graph: &Graph<'_>, uses: &Uses) -> Self {
+    pub(super) fn of_usage(facts: &Facts<'_>, repository: &Repository, graph: &Graph<'_>, uses: &Uses) -> Self {
         let mut holds = Self {
             of: vec![BTreeMap::new(); graph.nodes().len()],
         };
         holds.add_uses(repository, graph, uses);
-        holds.add_usage_gaps(repository, uses);
+        holds.add_usage_gaps(facts.config, repository, uses);
         holds
     }
 
@@ -80,13 +81,14 @@ impl Holds {
         })
     }
 
-    /// An unproven orphan is kept as if its repository had a gap.
-    pub(super) fn add_unproven(&mut self, node: Node) {
-        let because = "its subject was not read, and is not proven to be gone".to_owned();
-        self.of[node].entry(Hold::Incomplete).or_insert(Evidence {
-            because,
-            ..Evidence::default()
-        });
+    /// Unproven orphans are kept as if their repository had a gap.
+    pub(super) fn add_unproven(&mut self, graph: &Graph<'_>, orphans: impl Iterator<Item = Node>) {
+        for node in orphans {
+            let because = "its subject was not read, and is not proven to be gone".to_owned();
+            let evidence = || Evidence { because, ..Evidence::default() };
+            self.of[node].entry(Hold::Incomplete).or_insert_with(evidence);
+        }
+        self.spread_up(graph, Hold::Incomplete);
     }
 
     /// A hold on a child or an attached manifest holds every index above it and its subject too.
@@ -160,10 +162,10 @@ impl Holds {
     }
 
     /// A source that did not say everything could matter to anything in the repository.
-    fn add_usage_gaps(&mut self, repository: &Repository, uses: &Uses) {
+    fn add_usage_gaps(&mut self, config: &Config, repository: &Repository, uses: &Uses) {
         self.hold_all(
             Hold::UsageIncomplete,
-            &uses.incomplete(&repository.registry, &repository.name),
+            &uses.incomplete(config, &repository.registry, &repository.name),
         );
     }
 
@@ -292,13 +294,14 @@ impl Direct<'_> {
             return Some(format!("its label {KEEP_LABEL} is true"));
         }
         let Repository { registry, name, .. } = self.repository;
+        let hosts = || self.facts.config.names_of(registry);
         let tags: Vec<_> = self.graph.tags(node).iter().map(|tag| &tag.name).collect();
         let listed = |tag| {
             self.facts
                 .config
                 .protect
                 .iter()
-                .find(|entry| entry.fits(registry, name, tag, &manifest.digest))
+                .find(|entry| hosts().any(|host| entry.fits(host, name, tag, &manifest.digest)))
         };
         let pattern = listed(None).or_else(|| tags.into_iter().find_map(|tag| listed(Some(tag))))?;
         Some(format!("`{}` is listed under protect", pattern.as_str()))

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::config::ImmutableTags;
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, RegistryHost, Repository, RepositoryName, Tag, TagEntry};
@@ -110,7 +111,7 @@ pub fn used(facts: &Facts<'_>) -> BTreeMap<ImageKey, Reason> {
     let mut used = BTreeMap::new();
     for repository in &facts.inventory.repositories {
         let graph = Graph::of(repository);
-        let holds = Holds::of_usage(repository, &graph, &uses);
+        let holds = Holds::of_usage(facts, repository, &graph, &uses);
         for node in graph.nodes() {
             if let Some(reason) = holds.reason(node) {
                 let digest = graph.digest(node).clone();
@@ -133,9 +134,7 @@ fn one<'a>(
     let graph = Graph::of(repository);
     let mut holds = Holds::of(facts, repository, &graph, uses);
     let roots = roots.of(repository, &graph);
-    for root in roots.iter().filter(|root| root.unproven) {
-        holds.add_unproven(root.node);
-    }
+    holds.add_unproven(&graph, roots.iter().filter(|root| root.unproven).map(|root| root.node));
     let rules = RepositoryRules::new(facts, repository, &graph, &roots);
     let untag = rules.untag();
     let decisions = rules.decide();
@@ -185,7 +184,10 @@ fn held(facts: &Facts<'_>, repository: &Repository, holds: &Holds, entry: &Entry
 
 /// A tag that the configuration lists as immutable, or that the registry would refuse to remove.
 pub(crate) fn is_immutable(facts: &Facts<'_>, repository: &Repository, tag: &TagEntry) -> bool {
-    let listed = |rule: &crate::config::ImmutableTags| rule.fits(&repository.registry, &repository.name, &tag.name);
+    let listed = |rule: &ImmutableTags| {
+        let mut hosts = facts.config.names_of(&repository.registry);
+        hosts.any(|host| rule.fits(host, &repository.name, &tag.name))
+    };
     tag.immutable || facts.config.immutable.iter().any(listed)
 }
 

@@ -276,6 +276,13 @@ fn describe_age(nanoseconds: i128) -> String {
     }
 }
 
+/// `day 7, week 4`.
+fn describe_buckets(unless: &NewestPer) -> String {
+    let counts = [("day", unless.day), ("week", unless.week), ("month", unless.month), ("year", unless.year)];
+    let given = counts.iter().filter(|(_, count)| *count > 0);
+    given.map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>().join(", ")
+}
+
 /// The entries of one rule by group, ranked.
 struct Groups {
     /// The group of each entry by digest and tag.
@@ -284,7 +291,7 @@ struct Groups {
     ranks: HashMap<(String, Digest), u64>,
     /// Images that `unless` spares, with the bucket that does it.
     spared: HashMap<(String, Digest), String>,
-    unless: bool,
+    unless: Option<NewestPer>,
     by_version: bool,
 }
 
@@ -344,7 +351,7 @@ impl Groups {
             group_of,
             ranks: HashMap::new(),
             spared: HashMap::new(),
-            unless: rule.unless.is_some(),
+            unless: rule.unless,
             by_version,
         };
         for (group, images) in members {
@@ -421,21 +428,19 @@ impl Groups {
 
     /// Why `unless` keeps an entry, if it does. Without a time or a group nobody can say that it does not.
     fn spared(&self, digest: &Digest, entry: &Entry<'_>) -> Option<(String, Finding)> {
-        if !self.unless {
-            return None;
-        }
         let finding = |limit: &str, found: &str, holds| Finding {
             limit: limit.to_owned(),
             found: found.to_owned(),
             holds,
         };
+        let limit = self.unless.as_ref().map(describe_buckets)?;
         let finding = match (self.group(digest, entry), entry.time) {
             (Some(group), Some(_)) => {
                 let word = self.spared.get(&(group.clone(), digest.clone()))?;
-                finding(word, &format!("the newest of its {word}"), Some(true))
+                finding(&limit, &format!("the newest of its {word}"), Some(true))
             }
-            (None, _) => finding("", "unknown: it belongs to no group", None),
-            (_, None) => finding("", "unknown: no time is known", None),
+            (None, _) => finding(&limit, "unknown: it belongs to no group", None),
+            (_, None) => finding(&limit, "unknown: no time is known", None),
         };
         Some(("newest-per".to_owned(), finding))
     }

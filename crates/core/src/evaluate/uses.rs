@@ -149,12 +149,14 @@ impl Uses {
     }
 
     /// Why usage is not known completely for a repository, one sentence a source.
-    pub(super) fn incomplete(&self, registry: &RegistryHost, repository: &RepositoryName) -> Vec<String> {
+    ///
+    /// A source may name what it covers by any name of the registry.
+    pub(super) fn incomplete(&self, config: &Config, registry: &RegistryHost, name: &RepositoryName) -> Vec<String> {
         let expected = self.unanswered.get(registry).into_iter().flatten().cloned();
-        let covering = self
-            .partial
-            .iter()
-            .filter(|source| source.covers.fits(&format!("{registry}/{repository}")));
+        let covers = |source: &&PartialSource| {
+            config.names_of(registry).any(|host| source.covers.fits(&format!("{host}/{name}")))
+        };
+        let covering = self.partial.iter().filter(covers);
         let partial = covering.map(|source| format!("usage source {} is partial: {}", source.name, source.why));
         expected.chain(partial).collect()
     }

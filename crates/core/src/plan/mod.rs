@@ -43,7 +43,9 @@ pub fn plan(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Plan {
     bytes::count(&mut plan.actions, facts.inventory);
     plan.id = plan.compute_id();
     plan.violations = verify(&plan, facts);
-    plan.id = plan.compute_id();
+    if !plan.violations.is_empty() {
+        plan.id = plan.compute_id();
+    }
     plan
 }
 

@@ -47,6 +47,7 @@ impl Stays {
             for (index, child) in stranded {
                 forced.insert(index);
                 stays.keep(
+                    graph,
                     index,
                     Need {
                         by: child,
@@ -78,14 +79,14 @@ impl Stays {
             ];
             for (nodes, relation) in needed {
                 for node in nodes {
-                    self.keep(*node, Need { by, relation }, open);
+                    self.keep(graph, *node, Need { by, relation }, open);
                 }
             }
         }
     }
 
-    fn keep(&mut self, node: Node, need: Need, open: &mut VecDeque<Node>) {
-        if !self.stays[node] {
+    fn keep(&mut self, graph: &Graph<'_>, node: Node, need: Need, open: &mut VecDeque<Node>) {
+        if !self.stays[node] && graph.manifest(node).is_some() {
             self.stays[node] = true;
             self.needs[node] = Some(need);
             open.push_back(node);
@@ -176,5 +177,7 @@ fn base(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> BTreeSe
             .nodes()
             .filter(|node| evaluation.holds.any(*node) || !hanging[*node]),
     );
+    // What is not there needs nothing.
+    base.retain(|node| graph.manifest(*node).is_some());
     base
 }

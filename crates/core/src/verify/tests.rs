@@ -650,3 +650,31 @@ fn a_fuse_that_should_blow_has_blown() {
         .replace("keep-at-least: 0", "keep-at-least: 0, max-share: 86%");
     assert_eq!(world.violations(&named(plan)), [Law::Limits], "it need not have blown");
 }
+
+/// Child 1 has a tag of its own and stays: it needs no index, but a hold on it holds every index above it.
+#[test]
+fn a_hold_reaches_the_indexes_above() {
+    let mut world = world();
+    world.repository().tags.push(tag("b", 1));
+    let mut plan = world.plan();
+    plan.actions.remove(1);
+    plan.kept.push(world.kept(1, Some("b")));
+    let plan = named(plan);
+    assert_eq!(world.violations(&plan), []);
+    world.refer("r.example/app:b", None, None);
+    assert_eq!(world.violations(&plan), [Law::NothingNeededGoes]);
+}
+
+/// A used index holds a child that is a root of its own: it loses no tag.
+#[test]
+fn a_use_reaches_everything_below() {
+    let mut world = world();
+    world.repository().manifests[0].children.push(digest(3));
+    let mut plan = untagging(&mut world);
+    plan.actions.drain(..3);
+    plan.kept.push(world.kept(0, Some("a")));
+    let plan = named(plan);
+    assert_eq!(world.violations(&plan), []);
+    world.refer("", Some(digest(0)), None);
+    assert_eq!(world.violations(&plan), [Law::KeptTagsStay]);
+}

@@ -12,7 +12,7 @@ use super::{World, ago};
 
 /// Something that may only add protection.
 #[derive(Debug, Clone)]
-pub enum Protection {
+pub(crate) enum Protection {
     /// Somebody refers to something.
     Reference(Reference),
     /// A manifest was put back yesterday.
@@ -34,7 +34,7 @@ pub enum Protection {
 }
 
 /// Any protection.
-pub fn protections() -> impl Strategy<Value = Protection> {
+pub(crate) fn protections() -> impl Strategy<Value = Protection> {
     prop_oneof![
         6 => reference().prop_map(Protection::Reference),
         3 => any::<Index>().prop_map(Protection::Restored),
@@ -50,7 +50,7 @@ pub fn protections() -> impl Strategy<Value = Protection> {
 
 impl World {
     /// The same world with one protection more.
-    pub fn protected_by(&self, protection: &Protection) -> Self {
+    pub(crate) fn protected_by(&self, protection: &Protection) -> Self {
         let mut world = self.clone();
         let repositories = &mut world.inventory.repositories;
         match protection {
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// The same world, told in another order.
-    pub fn shuffled(&self, seed: u64) -> Self {
+    pub(crate) fn shuffled(&self, seed: u64) -> Self {
         let mut world = self.clone();
         let mut dice = Dice(seed);
         dice.shuffle(&mut world.inventory.repositories);
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// The world after the plan was carried out, refused actions only on demand.
-    pub fn applied(&self, plan: &Plan, refused_too: bool) -> Self {
+    pub(crate) fn applied(&self, plan: &Plan, refused_too: bool) -> Self {
         let mut world = self.clone();
         for action in plan.actions.iter().filter(|action| refused_too || !action.refused) {
             let lost: BTreeSet<&Tag> = action.tags.iter().collect();
@@ -155,7 +155,7 @@ impl World {
 }
 
 /// What a plan deletes, refused or not.
-pub fn deleted(plan: &Plan) -> BTreeSet<(String, Digest)> {
+pub(crate) fn deleted(plan: &Plan) -> BTreeSet<(String, Digest)> {
     let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete);
     deletes
         .map(|action| {

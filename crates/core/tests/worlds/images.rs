@@ -51,7 +51,7 @@ struct Shelf {
 }
 
 /// Inventories of one to three repositories.
-pub fn inventories() -> impl Strategy<Value = Inventory> {
+pub(crate) fn inventories() -> impl Strategy<Value = Inventory> {
     let contents = prop_oneof![1 => contents(false), 2 => contents(true)];
     let places = subsequence(PLACES.to_vec(), 1..=3);
     let shelves = places.prop_flat_map(|places| places.into_iter().map(shelf).collect::<Vec<_>>());
@@ -272,12 +272,8 @@ impl Shelf {
                 .flat_map(|manifest| manifest.children.iter().chain(&manifest.subject))
                 .cloned(),
         );
-        manifests
-            .iter()
-            .for_each(|manifest| drop(missing.remove(&manifest.digest)));
-        self.unasked
-            .iter()
-            .for_each(|number| drop(missing.remove(&digest(*number))));
+        missing.retain(|digest| !manifests.iter().any(|manifest| manifest.digest == *digest));
+        missing.retain(|missing| !self.unasked.iter().any(|number| digest(*number) == *missing));
         missing
     }
 }
@@ -335,7 +331,7 @@ impl Content {
 }
 
 /// A repository in few lines, manifests by their numbers.
-pub fn sketch(repository: &Repository) -> String {
+pub(crate) fn sketch(repository: &Repository) -> String {
     let name = |digest: &Digest| match (0..=u8::MAX).find(|number| super::digest(*number) == *digest) {
         Some(number) => format!("#{number}"),
         None => digest.short(),

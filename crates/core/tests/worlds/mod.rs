@@ -14,24 +14,24 @@ use jettison_core::model::{Digest, Inventory, Usage};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-pub use change::{Protection, deleted, protections};
-pub use settings::Settings;
+pub(crate) use change::{deleted, protections};
+pub(crate) use settings::Settings;
 
 /// How many manifests there can be.
-pub const MANIFESTS: u8 = 10;
+pub(crate) const MANIFESTS: u8 = 10;
 /// Digests from here on belong to nothing that exists.
-pub const NAMES: u8 = MANIFESTS + 2;
+pub(crate) const NAMES: u8 = MANIFESTS + 2;
 /// Where repositories can be. The last two share a path.
-pub const PLACES: [(&str, &str); 4] = [
+pub(crate) const PLACES: [(&str, &str); 4] = [
     ("r1.example", "app"),
     ("r1.example", "lib/base"),
     ("r2.example:5000", "other"),
     ("r2.example:5000", "app"),
 ];
 /// A second name of the first registry, if the configuration gives it.
-pub const ALIAS: &str = "mirror.example";
+pub(crate) const ALIAS: &str = "mirror.example";
 /// Ordinary tags.
-pub const TAGS: [&str; 10] = [
+pub(crate) const TAGS: [&str; 10] = [
     "main",
     "main-1",
     "main-2",
@@ -46,19 +46,19 @@ pub const TAGS: [&str; 10] = [
 
 /// Everything that a plan may depend on.
 #[derive(Clone)]
-pub struct World {
+pub(crate) struct World {
     /// What was found.
-    pub inventory: Inventory,
+    pub(crate) inventory: Inventory,
     /// Who uses what.
-    pub usage: Option<Usage>,
+    pub(crate) usage: Option<Usage>,
     /// What is configured.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     config: Config,
 }
 
 impl World {
     /// A world of these parts.
-    pub fn new(inventory: Inventory, usage: Option<Usage>, settings: Settings) -> Self {
+    pub(crate) fn new(inventory: Inventory, usage: Option<Usage>, settings: Settings) -> Self {
         let config = settings.parse();
         Self {
             inventory,
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// The facts that the functions under test are given.
-    pub fn facts(&self) -> Facts<'_> {
+    pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             inventory: &self.inventory,
             usage: self.usage.as_ref(),
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// The same world under other settings.
-    pub fn with_settings(&self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with_settings(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.settings.clone();
         change(&mut settings);
         Self::new(self.inventory.clone(), self.usage.clone(), settings)
@@ -101,22 +101,22 @@ impl fmt::Debug for World {
 }
 
 /// The moment of every decision here.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-03-10T12:00:00Z".parse().unwrap()
 }
 
 /// So many hours before [`now`]; below zero, after it.
-pub fn ago(hours: i64) -> Timestamp {
+pub(crate) fn ago(hours: i64) -> Timestamp {
     now() - SignedDuration::from_hours(hours)
 }
 
 /// The digest of manifest `number`.
-pub fn digest(number: u8) -> Digest {
+pub(crate) fn digest(number: u8) -> Digest {
     Digest::of(&[number])
 }
 
 /// Moments long past, few enough to be equal often.
-pub fn settled() -> impl Strategy<Value = Timestamp> + Clone {
+pub(crate) fn settled() -> impl Strategy<Value = Timestamp> + Clone {
     prop::sample::select(vec![
         ago(40 * 24),
         ago(8 * 24),
@@ -128,7 +128,7 @@ pub fn settled() -> impl Strategy<Value = Timestamp> + Clone {
 }
 
 /// Moments on an edge, and moments that mean nothing.
-pub fn tricky() -> impl Strategy<Value = Timestamp> + Clone {
+pub(crate) fn tricky() -> impl Strategy<Value = Timestamp> + Clone {
     let never = [
         "1970-01-01T00:00:00Z",
         "0001-01-01T00:00:00Z",
@@ -151,12 +151,12 @@ pub fn tricky() -> impl Strategy<Value = Timestamp> + Clone {
 }
 
 /// Worlds with everything that the settings can ask for.
-pub fn worlds() -> impl Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Strategy<Value = World> {
     (images::inventories(), users::usages(), settings::settings())
         .prop_map(|(inventory, usage, settings)| World::new(inventory, usage, settings))
 }
 
 /// Worlds without a brake: which roots wait depends on all others.
-pub fn worlds_without_brake() -> impl Strategy<Value = World> {
+pub(crate) fn worlds_without_brake() -> impl Strategy<Value = World> {
     worlds().prop_map(|world| world.with_settings(|settings| settings.max_deletions = None))
 }

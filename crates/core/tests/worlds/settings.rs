@@ -12,32 +12,32 @@ use super::{ALIAS, digest};
 
 /// A configuration file in parts.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `policies`; none means that the file does not speak of them.
-    pub policies: Option<Vec<Policy>>,
+    pub(crate) policies: Option<Vec<Policy>>,
     /// `limits.max-deletions`.
-    pub max_deletions: Option<u64>,
+    pub(crate) max_deletions: Option<u64>,
     /// `limits.keep-at-least`.
-    pub keep_at_least: u64,
+    pub(crate) keep_at_least: u64,
     /// `limits.max-share`.
-    pub max_share: &'static str,
+    pub(crate) max_share: &'static str,
     /// `grace`.
-    pub grace: &'static str,
+    pub(crate) grace: &'static str,
     /// `protect`.
-    pub protect: Vec<String>,
+    pub(crate) protect: Vec<String>,
     /// `immutable`.
-    pub immutable: Vec<&'static str>,
+    pub(crate) immutable: Vec<&'static str>,
     /// Whether the first registry has its alias.
-    pub alias: bool,
+    pub(crate) alias: bool,
     /// `expects` of the first registry.
-    pub expects: &'static str,
+    pub(crate) expects: &'static str,
     /// `trust-created` of both registries.
-    pub trust_created: bool,
+    pub(crate) trust_created: bool,
 }
 
 /// One policy.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub(crate) struct Policy {
     scope: &'static str,
     untag: bool,
     rules: Vec<Rule>,
@@ -86,7 +86,7 @@ const VERBS: [&str; 16] = [
 ];
 
 /// Configurations with zero to three policies.
-pub fn settings() -> impl Strategy<Value = Settings> {
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let policies = prop_oneof![1 => Just(None), 14 => vec(policy(), 1..3).prop_map(Some)];
     let limits = (
         option::weighted(0.3, 0..4_u64),
@@ -214,7 +214,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 impl Settings {
     /// The file.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::from("registries:\n");
         let aliases = if self.alias { ALIAS } else { "" };
         for (host, aliases, expects) in [("r1.example", aliases, self.expects), ("r2.example:5000", "", "none")] {
@@ -282,7 +282,7 @@ impl Settings {
     }
 
     /// The file, read.
-    pub fn parse(&self) -> Config {
+    pub(crate) fn parse(&self) -> Config {
         let text = self.text();
         Config::parse("world.yaml", &text)
             .unwrap_or_else(|error| panic!("{error}\n{text}"))

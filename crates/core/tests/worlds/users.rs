@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::{ALIAS, MANIFESTS, PLACES, TAGS, ago, digest};
 
 /// Nobody asked, or up to two sources.
-pub fn usages() -> impl Strategy<Value = Option<Usage>> {
+pub(crate) fn usages() -> impl Strategy<Value = Option<Usage>> {
     option::weighted(
         0.8,
         vec(source(), 0..3).prop_map(|sources| Usage {
@@ -46,7 +46,7 @@ fn source() -> impl Strategy<Value = SourceReport> {
 }
 
 /// One reference, by tag, by digest, by a config's digest, or by several of these.
-pub fn reference() -> impl Strategy<Value = Reference> {
+pub(crate) fn reference() -> impl Strategy<Value = Reference> {
     let host = select(vec!["r1.example", "r2.example:5000", ALIAS, "other.example"]);
     let path = select(PLACES.iter().map(|(_, path)| *path).collect::<Vec<_>>());
     let number = prop_oneof![3 => 0..MANIFESTS, 1 => 100..104_u8];

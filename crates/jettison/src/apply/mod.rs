@@ -33,8 +33,8 @@ use repository::RepositoryRun;
 /// How old an observation may be that a removal relies on.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// How long a registry may take to carry out a delete that it accepted.
-const GONE_WITHIN: Duration = Duration::from_secs(60);
+/// How long a registry may take to carry out a delete that it accepted, unless somebody says otherwise.
+pub const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What an apply works with.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub struct ApplyOptions {
     pub no_usage: bool,
     /// How to report progress.
     pub face: Face,
+    /// How long a registry may take to carry out a delete that it accepted.
+    pub gone_within: Duration,
 }
 
 /// Why an apply did not come to its end.

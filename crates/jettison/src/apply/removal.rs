@@ -6,16 +6,16 @@ use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_core::plan::{Action, ActionKind};
 use tokio::time::{Instant, sleep};
 
-use super::GONE_WITHIN;
 use super::report::{ActionReport, Happened};
 use crate::registry::{ErrorKind, Registry, RegistryError, Removed};
 
 /// Carries out one action, if its tags are still where the plan saw them.
-pub(super) async fn remove(registry: &dyn Registry, action: &Action) -> ActionReport {
+pub(super) async fn remove(registry: &dyn Registry, action: &Action, gone_within: Duration) -> ActionReport {
     let removal = Removal {
         registry,
         name: &action.repository,
         action,
+        gone_within,
     };
     match removal.run().await {
         Ok(outcome) => ActionReport::new(action, outcome, None),
@@ -27,6 +27,7 @@ struct Removal<'a> {
     registry: &'a dyn Registry,
     name: &'a RepositoryName,
     action: &'a Action,
+    gone_within: Duration,
 }
 
 struct NotRemoved {
@@ -105,7 +106,7 @@ impl Removal<'_> {
 
     /// Some registries carry out later what they accept now.
     async fn wait_until_gone(&self, what: Gone<'_>) -> Result<Happened, NotRemoved> {
-        let deadline = Instant::now() + GONE_WITHIN;
+        let deadline = Instant::now() + self.gone_within;
         let mut pause = Duration::from_millis(100);
         loop {
             let still_there = match what {
@@ -117,7 +118,7 @@ impl Removal<'_> {
                 return Ok(Happened::Done);
             }
             if Instant::now() + pause > deadline {
-                let seconds = GONE_WITHIN.as_secs();
+                let seconds = self.gone_within.as_secs();
                 return Err(NotRemoved::failed(format!(
                     "the registry accepted the delete, and {seconds} s later it is still there"
                 )));

@@ -462,7 +462,7 @@ impl Batch<'_> {
                     Some("the registry cannot remove a single tag".to_owned()),
                 )
             } else {
-                remove(self.registry.as_ref(), action).await
+                remove(self.registry.as_ref(), action, self.run.applier.options.gone_within).await
             };
             if action.action == ActionKind::Delete && matches!(report.outcome, Happened::Done | Happened::AlreadyGone) {
                 gone_here.insert(digest);

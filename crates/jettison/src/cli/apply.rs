@@ -1,5 +1,6 @@
 //! `jettison apply`: carries out a plan that was made before.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,7 @@ use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
-use crate::apply::{Applier, ApplyOptions, Happened, RunReport};
+use crate::apply::{Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
 use crate::output::{Console, Remarks, Summary, draw, percent, style, styled};
@@ -55,8 +56,19 @@ pub(crate) struct Consent {
     pub(crate) accept_share: Option<Share>,
 }
 
+impl Consent {
+    /// Whether there is a terminal to ask on, or nothing to ask: told before any work is done.
+    pub(crate) fn can_be_asked(&self) -> Result<(), Failure> {
+        if self.yes || std::io::stdin().is_terminal() {
+            return Ok(());
+        }
+        Err(Failure::usage("there is no terminal to ask on; say --yes to go ahead"))
+    }
+}
+
 impl Apply {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
+        self.consent.can_be_asked()?;
         context.add_usage_files(&self.usage)?;
         let store = context.store().await?;
         let plan = find(&store, &self.plan).await?;
@@ -143,6 +155,7 @@ impl Work<'_> {
                 accept_share: self.consent.accept_share,
                 no_usage: self.consent.no_usage,
                 face: self.context.console.face(),
+                gone_within: GONE_WITHIN,
             },
         };
         applier.check(plan)?;

@@ -174,7 +174,7 @@ impl Show<'_> {
         heading(console, "2. jettison plan: what can go, and why");
         let gathered = gather(context, &store, &registries, &sources, true).await?;
         let plan = gathered.plan(&context.config);
-        remember(&store, &plan).await?;
+        remember(&store, &plan, &context.config).await?;
         let summary = Summary::of(&plan, Some(&gathered.inventory));
         let remarks = gathered.remarks(&plan, &context.config, Some(&registries));
         console.say(draw(&plan, &summary, &remarks, console).trim_end());

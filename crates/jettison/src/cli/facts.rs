@@ -6,7 +6,8 @@ use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Inventory, RegistryHost, Usage};
 use jettison_core::plan::{Plan, plan};
 use jettison_core::reason::{Hold, Reason};
-use jiff::Timestamp;
+use jettison_core::policy::Period;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Sources;
 use super::context::{Context, Registries};
@@ -20,6 +21,9 @@ use crate::usage::Collector;
 
 /// Plans that the store keeps to look at; the journal keeps the reasons of what was really done.
 const KEPT_PLANS: u32 = 20;
+
+/// Manifests and configs that no scan has asked for in so long are read anew if they turn up again.
+const CACHED_DAYS: u16 = 90;
 
 /// The facts for one decision.
 #[derive(Debug)]
@@ -124,6 +128,9 @@ impl Gathered {
 
     /// A registry without push times shows everything for the first time on the first scan.
     fn first_look(&self, plan: &Plan, config: &Config) -> Option<String> {
+        if self.hosts().iter().all(|host| config.trusts_created(host)) {
+            return None;
+        }
         let first_seen = plan.kept.iter().filter(|kept| {
             matches!(&kept.reason, Reason::Hold { hold: Hold::Grace, because, .. } if because.contains("first seen"))
         });
@@ -149,13 +156,19 @@ impl Gathered {
     }
 }
 
-/// Keeps a plan to look at, to explain, and to apply by its id.
-pub(crate) async fn remember(store: &Store, plan: &Plan) -> Result<(), Failure> {
-    store
-        .save_plan(&plan.id, Timestamp::now(), &serde_json::to_string(plan)?)
-        .await?;
+/// Keeps a plan to look at, to explain, and to apply by its id; forgets what is remembered for too long.
+pub(crate) async fn remember(store: &Store, plan: &Plan, config: &Config) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    store.save_plan(&plan.id, now, &serde_json::to_string(plan)?).await?;
     store.keep_newest_plans(KEPT_PLANS).await?;
+    store.forget_usage_before(before(now, config.usage_memory)).await?;
+    store.forget_runs_before(before(now, config.journal_memory)).await?;
+    store.prune_cache(before(now, Period::days(CACHED_DAYS))).await?;
     Ok(())
+}
+
+fn before(now: Timestamp, period: Period) -> Timestamp {
+    now.saturating_sub(SignedDuration::from_secs(period.seconds())).unwrap_or(Timestamp::MIN)
 }
 
 /// Done, or done with facts that were incomplete.

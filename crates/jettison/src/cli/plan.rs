@@ -58,7 +58,7 @@ impl PlanCommand {
             gathered.origin = Origin::SavedFacts;
         }
         let plan = self.decide(&gathered, &mut context);
-        remember(&store, &plan).await?;
+        remember(&store, &plan, &context.config).await?;
         let exit = self.finish(&context, &gathered, &plan, Some(&registries));
         store.close().await;
         exit

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use jettison_core::config::{Config, schema};
+use jettison_core::config::{Config, Expects, schema};
 use jettison_core::evaluate::{Decision, evaluate};
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Digest, Tag};
@@ -161,10 +161,15 @@ fn config_for(cases: &Cases, file: &Path, globals: &Globals, console: &Console) 
     let config = named
         .or_else(|| globals.policy.clone())
         .or_else(|| globals.config.clone());
-    match config.or_else(|| default.exists().then_some(default)) {
-        Some(config) => read_config(&config, console),
-        None => Ok(Config::default()),
+    let mut config = match config.or_else(|| default.exists().then_some(default)) {
+        Some(config) => read_config(&config, console)?,
+        None => Config::default(),
+    };
+    // The file says what is in use; the sources that a real run would expect have no say in a test.
+    for registry in &mut config.registries {
+        registry.expects = Expects::None;
     }
+    Ok(config)
 }
 
 /// An expectation and what came out.

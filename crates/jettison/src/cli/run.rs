@@ -33,6 +33,9 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         context.add_usage_files(&self.sources.usage)?;
+        if !self.dry_run {
+            self.consent.can_be_asked()?;
+        }
         let registries = context.registries(&self.sources)?;
         if self.trust_created {
             context.config.trust_created_of(&registries.hosts());
@@ -40,7 +43,7 @@ impl Run {
         let store = context.store().await?;
         let gathered = gather(&context, &store, &registries, &self.sources, !self.dry_run).await?;
         let plan = gathered.plan(&context.config);
-        remember(&store, &plan).await?;
+        remember(&store, &plan, &context.config).await?;
         let console = context.console;
         let summary = Summary::of(&plan, Some(&gathered.inventory));
         let remarks = gathered.remarks(&plan, &context.config, Some(&registries));

@@ -30,16 +30,6 @@ impl Contents {
         Self { manifests, tags }
     }
 
-    /// How many manifests there are.
-    pub(crate) fn len(&self) -> usize {
-        self.manifests.len()
-    }
-
-    /// How many tags there are.
-    pub(crate) fn tags(&self) -> usize {
-        self.tags.len()
-    }
-
     /// What must be left after `plan` was carried out: nothing more may go than it names.
     pub(crate) fn without(&self, plan: &Value) -> Self {
         let mut left = self.clone();
@@ -59,13 +49,6 @@ impl Contents {
             }
         }
         left
-    }
-
-    /// Pulls everything that has a tag, whole.
-    pub(crate) async fn pulls_whole(&self, puller: &Puller) {
-        for (name, tag) in self.tags.keys() {
-            puller.pull_whole(name, tag).await.unwrap();
-        }
     }
 }
 

@@ -11,8 +11,10 @@ fn beyond_newest_counts_the_entries_that_this_rule_governs() {
     check(&[
         (
             "one governed by an earlier rule fills no place",
-            images("p prod-1 5d\na a 10d\nb b 20d")
-                .rules(&["match: { tags: ['prod-*'] }, keep: always", "match: {}, expire: { beyond-newest: 1 }"]),
+            images("p prod-1 5d\na a 10d\nb b 20d").rules(&[
+                "match: { tags: ['prod-*'] }, keep: always",
+                "match: {}, expire: { beyond-newest: 1 }",
+            ]),
             "keep p:prod-1 keep-always; keep a:a not-expired; delete b",
         ),
         (
@@ -48,13 +50,19 @@ fn an_images_time_in_a_group_is_that_of_its_newest_entry_there() {
         ),
         (
             "only entries that the rule governs lift it",
-            images("a a~50d,prod-1~5d 60d\nb b 10d")
-                .rules(&["match: { tags: ['prod-*'] }, keep: always", "match: {}, expire: { beyond-newest: 1 }"]),
+            images("a a~50d,prod-1~5d 60d\nb b 10d").rules(&[
+                "match: { tags: ['prod-*'] }, keep: always",
+                "match: {}, expire: { beyond-newest: 1 }",
+            ]),
             "keep a:prod-1 keep-always; keep a:a shares-image; keep b:b not-expired",
         ),
         (
             "only entries of the group lift it",
-            newest(1, "group-by: branch,", "a main-1a2b3c4~50d,dev-1a2b3c4~5d 60d\nb main-2a2b3c4 10d"),
+            newest(
+                1,
+                "group-by: branch,",
+                "a main-1a2b3c4~50d,dev-1a2b3c4~5d 60d\nb main-2a2b3c4 10d",
+            ),
             "keep a:main-1a2b3c4 shares-image; keep a:dev-1a2b3c4 not-expired; keep b:main-2a2b3c4 not-expired",
         ),
     ]);
@@ -126,7 +134,10 @@ fn same_branch(older: &str, newer: &str) -> bool {
 fn pair_of_one_branch(older: &str, newer: &str, more: &str) -> bool {
     let answer = newest(1, "group-by: branch,", &format!("a {older} 20d\nb {newer} 10d\n{more}")).plan();
     let outcome = answer.outcome();
-    assert!(outcome.contains(&format!("keep b:{newer} not-expired")), "{older} and {newer}: {outcome:?}");
+    assert!(
+        outcome.contains(&format!("keep b:{newer} not-expired")),
+        "{older} and {newer}: {outcome:?}"
+    );
     outcome.contains(&"delete a".to_owned())
 }
 
@@ -148,7 +159,10 @@ fn a_branch_is_the_tag_without_its_build_suffix() {
         ("feature", "feature-1a2b3c4"),
     ];
     for (older, newer) in one_branch {
-        assert!(same_branch(older, newer), "{older} and {newer} are builds of one branch");
+        assert!(
+            same_branch(older, newer),
+            "{older} and {newer} are builds of one branch"
+        );
     }
 }
 
@@ -171,8 +185,14 @@ fn jira_1234_pr_12_and_java_17_stay_what_they_are() {
 
 #[test]
 fn a_counter_is_a_build_suffix_where_what_remains_is_itself_a_tag_of_the_repository() {
-    assert!(pair_of_one_branch("feature-x-12", "feature-x-13", "c feature-x 30d"), "with a tag feature-x");
-    assert!(!pair_of_one_branch("feature-x-12", "feature-x-13", "c feature-y 30d"), "without it");
+    assert!(
+        pair_of_one_branch("feature-x-12", "feature-x-13", "c feature-x 30d"),
+        "with a tag feature-x"
+    );
+    assert!(
+        !pair_of_one_branch("feature-x-12", "feature-x-13", "c feature-y 30d"),
+        "without it"
+    );
     assert!(
         !pair_of_one_branch("feature-x-12", "feature-x-13", "@apps/api\nc feature-x 30d"),
         "a tag of another repository is no matter"
@@ -205,7 +225,8 @@ fn group_by_regex_is_searched_and_needs_a_group() {
         ),
         (
             "other conditions still decide on them",
-            images("c 123 30d").rules(&["match: {}, group-by: { regex: '^(?<group>[a-z]+)-' }, expire: { older-than: 20d }"]),
+            images("c 123 30d")
+                .rules(&["match: {}, group-by: { regex: '^(?<group>[a-z]+)-' }, expire: { older-than: 20d }"]),
             "delete c",
         ),
     ]);
@@ -230,7 +251,12 @@ fn group_by_label_groups_by_its_value() {
 
 #[test]
 fn mistakes_in_group_by_are_errors() {
-    for keys in ["group-by: tag,", "group-by: { regex: '^([a-z]+)-' },", "group-by: { regex: '(' },", "order: date,"] {
+    for keys in [
+        "group-by: tag,",
+        "group-by: { regex: '^([a-z]+)-' },",
+        "group-by: { regex: '(' },",
+        "order: date,",
+    ] {
         let answer = newest(1, keys, "a a 10d").plan();
         assert_eq!(answer.code, 2, "{keys}: {}", answer.stdout);
     }
@@ -239,7 +265,9 @@ fn mistakes_in_group_by_are_errors() {
 /// Everything older than a day goes, unless it is the newest of one of these buckets.
 fn unless(buckets: &str, text: &str) -> Case {
     images(text)
-        .rules(&[&format!("match: {{}}, expire: {{ older-than: 1d }}, unless: {{ newest-per: {{ {buckets} }} }}")])
+        .rules(&[&format!(
+            "match: {{}}, expire: {{ older-than: 1d }}, unless: {{ newest-per: {{ {buckets} }} }}"
+        )])
         .at("2027-02-01T12:00:00Z")
 }
 
@@ -253,7 +281,10 @@ fn unless_keeps_the_newest_image_of_each_of_the_last_buckets_that_hold_one() {
         ),
         (
             "days that hold none do not count",
-            unless("day: 2", "a a 2027-01-03T08:00:00Z\nb b 2027-01-10T09:00:00Z\nc c 2027-01-20T09:00:00Z"),
+            unless(
+                "day: 2",
+                "a a 2027-01-03T08:00:00Z\nb b 2027-01-10T09:00:00Z\nc c 2027-01-20T09:00:00Z",
+            ),
             "delete a; keep b:b unless; keep c:c unless",
         ),
         (
@@ -263,22 +294,34 @@ fn unless_keeps_the_newest_image_of_each_of_the_last_buckets_that_hold_one() {
         ),
         (
             "months",
-            unless("month: 2", "a a 2026-11-30T08:00:00Z\nb b 2026-12-01T09:00:00Z\nc c 2026-12-31T09:00:00Z\nd d 2027-01-01T00:00:00Z"),
+            unless(
+                "month: 2",
+                "a a 2026-11-30T08:00:00Z\nb b 2026-12-01T09:00:00Z\nc c 2026-12-31T09:00:00Z\nd d 2027-01-01T00:00:00Z",
+            ),
             "delete a; delete b; keep c:c unless; keep d:d unless",
         ),
         (
             "years",
-            unless("year: 2", "a a 2025-12-31T23:59:59Z\nb b 2026-01-01T00:00:00Z\nc c 2026-12-31T23:00:00Z\nd d 2027-01-01T00:00:00Z"),
+            unless(
+                "year: 2",
+                "a a 2025-12-31T23:59:59Z\nb b 2026-01-01T00:00:00Z\nc c 2026-12-31T23:00:00Z\nd d 2027-01-01T00:00:00Z",
+            ),
             "delete a; delete b; keep c:c unless; keep d:d unless",
         ),
         (
             "the buckets are independent of each other",
-            unless("day: 1, month: 1", "a a 2027-01-19T08:00:00Z\nb b 2027-01-20T00:00:00Z\nc c 2026-12-20T00:00:00Z"),
+            unless(
+                "day: 1, month: 1",
+                "a a 2027-01-19T08:00:00Z\nb b 2027-01-20T00:00:00Z\nc c 2026-12-20T00:00:00Z",
+            ),
             "delete a; keep b:b unless; delete c",
         ),
         (
             "any of them keeps",
-            unless("day: 1, year: 2", "a a 2027-01-19T08:00:00Z\nb b 2027-01-20T00:00:00Z\nc c 2026-12-20T00:00:00Z"),
+            unless(
+                "day: 1, year: 2",
+                "a a 2027-01-19T08:00:00Z\nb b 2027-01-20T00:00:00Z\nc c 2026-12-20T00:00:00Z",
+            ),
             "delete a; keep b:b unless; keep c:c unless",
         ),
         (
@@ -294,12 +337,18 @@ fn weeks_are_iso_weeks_around_new_year() {
     check(&[
         (
             "31 December 2026 and 1 to 3 January 2027 are one week, 4 January begins the next",
-            unless("week: 9", "a a 2026-12-31T08:00:00Z\nb b 2027-01-01T08:00:00Z\nc c 2027-01-03T23:59:59Z\nd d 2027-01-04T00:00:00Z"),
+            unless(
+                "week: 9",
+                "a a 2026-12-31T08:00:00Z\nb b 2027-01-01T08:00:00Z\nc c 2027-01-03T23:59:59Z\nd d 2027-01-04T00:00:00Z",
+            ),
             "delete a; delete b; keep c:c unless; keep d:d unless",
         ),
         (
             "30 December 2024 is of the first week of 2025",
-            unless("week: 9", "a a 2024-12-29T08:00:00Z\nb b 2024-12-30T08:00:00Z\nc c 2025-01-01T08:00:00Z"),
+            unless(
+                "week: 9",
+                "a a 2024-12-29T08:00:00Z\nb b 2024-12-30T08:00:00Z\nc c 2025-01-01T08:00:00Z",
+            ),
             "keep a:a unless; delete b; keep c:c unless",
         ),
         (
@@ -321,7 +370,8 @@ fn unless_keeps_in_each_group_and_all_entries_of_an_image() {
         ),
         (
             "whatever expire says",
-            images("a a 10d\nb b 20d").rules(&["match: {}, expire: { beyond-newest: 0 }, unless: { newest-per: { week: 1 } }"]),
+            images("a a 10d\nb b 20d")
+                .rules(&["match: {}, expire: { beyond-newest: 0 }, unless: { newest-per: { week: 1 } }"]),
             "keep a:a unless; delete b",
         ),
     ]);

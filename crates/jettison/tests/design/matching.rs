@@ -53,15 +53,35 @@ fn the_first_policy_whose_repositories_fit_governs() {
         ("**", two("repositories: ['**']"), first),
         ("* within a part", two("repositories: ['apps/w*']"), first),
         ("* does not cross a slash", two("repositories: ['*']"), second),
-        ("* does not cross a slash at the end", two("repositories: ['a*']"), second),
+        (
+            "* does not cross a slash at the end",
+            two("repositories: ['a*']"),
+            second,
+        ),
         ("apps/** fits apps/web", two("repositories: ['apps/**']"), first),
-        ("the name alone, not the host", two("repositories: ['r.example.com/apps/**']"), second),
+        (
+            "the name alone, not the host",
+            two("repositories: ['r.example.com/apps/**']"),
+            second,
+        ),
         ("! excludes", two("repositories: ['apps/**', '!apps/web']"), second),
-        ("! excludes wherever it stands", two("repositories: ['!apps/web', 'apps/**']"), second),
-        ("! of another", two("repositories: ['apps/**', '!apps/legacy/**']"), first),
+        (
+            "! excludes wherever it stands",
+            two("repositories: ['!apps/web', 'apps/**']"),
+            second,
+        ),
+        (
+            "! of another",
+            two("repositories: ['apps/**', '!apps/legacy/**']"),
+            first,
+        ),
         ("registries fit the host", two("registries: ['r.*']"), first),
         ("registries do not fit", two("registries: ['other.example']"), second),
-        ("both must fit", two("registries: ['r.*'], repositories: ['other/**']"), second),
+        (
+            "both must fit",
+            two("registries: ['r.*'], repositories: ['other/**']"),
+            second,
+        ),
     ]);
 }
 
@@ -74,8 +94,16 @@ fn apps_two_stars_does_not_fit_apps() {
         ("apps", one("apps/**", "apps"), "keep apps/app:main no-rule"),
         ("apps/a", one("apps/**", "apps/a"), "delete apps/a/app"),
         ("apps/a/b", one("apps/**", "apps/a/b"), "delete apps/a/b/app"),
-        ("* is one part", one("apps/*", "apps/a/b"), "keep apps/a/b/app:main no-rule"),
-        ("** in front fits every depth", one("**/web", "a/b/web"), "delete a/b/web/app"),
+        (
+            "* is one part",
+            one("apps/*", "apps/a/b"),
+            "keep apps/a/b/app:main no-rule",
+        ),
+        (
+            "** in front fits every depth",
+            one("**/web", "a/b/web"),
+            "delete a/b/web/app",
+        ),
     ]);
 }
 
@@ -104,7 +132,11 @@ fn tags_are_globs() {
     ];
     let cases = table.map(|(tag, globs, does)| {
         let wanted = if does { fits.to_owned() } else { not(tag) };
-        (format!("{tag} and {globs}"), fitting(&format!("app {tag} 40d"), &format!("{{ tags: {globs} }}")), wanted)
+        (
+            format!("{tag} and {globs}"),
+            fitting(&format!("app {tag} 40d"), &format!("{{ tags: {globs} }}")),
+            wanted,
+        )
     });
     for (sentence, case, wanted) in cases {
         check(&[(&sentence, case, &wanted)]);
@@ -115,8 +147,16 @@ fn tags_are_globs() {
 fn tags_fit_tagged_entries_only() {
     check(&[
         ("*", fitting("app - 40d", "{ tags: ['*'] }"), "keep app no-rule"),
-        ("only-!", fitting("app - 40d", "{ tags: ['!main'] }"), "keep app no-rule"),
-        ("tags-regex", fitting("app - 40d", "{ tags-regex: '.*' }"), "keep app no-rule"),
+        (
+            "only-!",
+            fitting("app - 40d", "{ tags: ['!main'] }"),
+            "keep app no-rule",
+        ),
+        (
+            "tags-regex",
+            fitting("app - 40d", "{ tags-regex: '.*' }"),
+            "keep app no-rule",
+        ),
     ]);
 }
 
@@ -124,12 +164,36 @@ fn tags_fit_tagged_entries_only() {
 fn tags_regex_is_anchored_at_both_ends() {
     check(&[
         ("whole", fitting("app v12 40d", r"{ tags-regex: 'v\d+' }"), "delete app"),
-        ("front", fitting("app xv12 40d", r"{ tags-regex: 'v\d+' }"), "keep app:xv12 no-rule"),
-        ("end", fitting("app v12x 40d", r"{ tags-regex: 'v\d+' }"), "keep app:v12x no-rule"),
-        ("alternatives are anchored as a whole", fitting("app main-x 40d", "{ tags-regex: 'main|dev' }"), "keep app:main-x no-rule"),
-        ("alternatives, the other end", fitting("app x-dev 40d", "{ tags-regex: 'main|dev' }"), "keep app:x-dev no-rule"),
-        ("every key given must hold", fitting("app v12 40d", r"{ tags-regex: 'v\d+', tags: ['w*'] }"), "keep app:v12 no-rule"),
-        ("both hold", fitting("app v12 40d", r"{ tags-regex: 'v\d+', tags: ['v*'] }"), "delete app"),
+        (
+            "front",
+            fitting("app xv12 40d", r"{ tags-regex: 'v\d+' }"),
+            "keep app:xv12 no-rule",
+        ),
+        (
+            "end",
+            fitting("app v12x 40d", r"{ tags-regex: 'v\d+' }"),
+            "keep app:v12x no-rule",
+        ),
+        (
+            "alternatives are anchored as a whole",
+            fitting("app main-x 40d", "{ tags-regex: 'main|dev' }"),
+            "keep app:main-x no-rule",
+        ),
+        (
+            "alternatives, the other end",
+            fitting("app x-dev 40d", "{ tags-regex: 'main|dev' }"),
+            "keep app:x-dev no-rule",
+        ),
+        (
+            "every key given must hold",
+            fitting("app v12 40d", r"{ tags-regex: 'v\d+', tags: ['w*'] }"),
+            "keep app:v12 no-rule",
+        ),
+        (
+            "both hold",
+            fitting("app v12 40d", r"{ tags-regex: 'v\d+', tags: ['v*'] }"),
+            "delete app",
+        ),
     ]);
 }
 
@@ -137,14 +201,26 @@ fn tags_regex_is_anchored_at_both_ends() {
 fn untagged_true_fits_only_untagged_roots() {
     check(&[
         ("untagged", fitting("app - 40d", "{ untagged: true }"), "delete app"),
-        ("tagged", fitting("app main 40d", "{ untagged: true }"), "keep app:main no-rule"),
-        ("without any key both fit", fitting("app - 40d\nweb main 40d", "{}"), "delete app; delete web"),
+        (
+            "tagged",
+            fitting("app main 40d", "{ untagged: true }"),
+            "keep app:main no-rule",
+        ),
+        (
+            "without any key both fit",
+            fitting("app - 40d\nweb main 40d", "{}"),
+            "delete app; delete web",
+        ),
     ]);
 }
 
 #[test]
 fn together_with_tags_untagged_is_an_error_and_false_is_no_value() {
-    for fit in ["{ untagged: true, tags: [main] }", "{ untagged: true, tags-regex: main }", "{ untagged: false }"] {
+    for fit in [
+        "{ untagged: true, tags: [main] }",
+        "{ untagged: true, tags-regex: main }",
+        "{ untagged: false }",
+    ] {
         let answer = fitting("app main 40d", fit).plan();
         assert_eq!(answer.code, 2, "{fit}: {}", answer.stderr);
         assert!(answer.stderr.contains("untagged"), "{fit}: {}", answer.stderr);
@@ -156,9 +232,21 @@ fn a_rule_speaks_of_images_unless_it_names_other_kinds() {
     for kind in ["build-cache", "chart", "artifact"] {
         let text = format!("app main 40d kind={kind}");
         check(&[
-            ("a broad rule never takes it", fitting(&text, "{}"), "keep app:main no-rule"),
-            ("nor by its tag", fitting(&text, "{ tags: [main] }"), "keep app:main no-rule"),
-            ("named, it goes", fitting(&text, &format!("{{ kinds: [{kind}] }}")), "delete app"),
+            (
+                "a broad rule never takes it",
+                fitting(&text, "{}"),
+                "keep app:main no-rule",
+            ),
+            (
+                "nor by its tag",
+                fitting(&text, "{ tags: [main] }"),
+                "keep app:main no-rule",
+            ),
+            (
+                "named, it goes",
+                fitting(&text, &format!("{{ kinds: [{kind}] }}")),
+                "delete app",
+            ),
             (
                 "keep: always fits all kinds by default",
                 images(&text).rules(&["match: { tags: [main] }, keep: always", EVERYTHING]),
@@ -173,7 +261,11 @@ fn a_rule_speaks_of_images_unless_it_names_other_kinds() {
     }
     check(&[
         ("an image", fitting("app main 40d", "{}"), "delete app"),
-        ("other kinds leave images alone", fitting("app main 40d", "{ kinds: [chart] }"), "keep app:main no-rule"),
+        (
+            "other kinds leave images alone",
+            fitting("app main 40d", "{ kinds: [chart] }"),
+            "keep app:main no-rule",
+        ),
         (
             "keep: always fits orphans too",
             images("@apps/web missing=gone\nsig - 40d subject=gone").rules(&["match: {}, keep: always", EVERYTHING]),
@@ -184,20 +276,41 @@ fn a_rule_speaks_of_images_unless_it_names_other_kinds() {
 
 #[test]
 fn labels_are_a_glob_per_key_over_labels_and_annotations_of_the_root() {
-    let labelled = |key: &str, value: &str, fit: &str| fitting(&format!("app main 40d {key}={value}"), &format!("{{ labels: {fit} }}"));
+    let labelled = |key: &str, value: &str, fit: &str| {
+        fitting(&format!("app main 40d {key}={value}"), &format!("{{ labels: {fit} }}"))
+    };
     let (fits, not) = ("delete app", "keep app:main no-rule");
     check(&[
         ("label", labelled("labels", "team=shop", "{ team: shop }"), fits),
         ("glob", labelled("labels", "team=shop", "{ team: 's*' }"), fits),
         ("another value", labelled("labels", "team=shop", "{ team: pay }"), not),
         ("another key", labelled("labels", "team=shop", "{ group: shop }"), not),
-        ("annotation", labelled("annotations", "team=shop", "{ team: shop }"), fits),
-        ("every key", labelled("labels", "team=shop,tier=web", "{ team: shop, tier: db }"), not),
-        ("all keys", labelled("labels", "team=shop,tier=web", "{ team: shop, tier: web }"), fits),
-        ("a star needs the key", labelled("labels", "team=shop", "{ group: '*' }"), not),
+        (
+            "annotation",
+            labelled("annotations", "team=shop", "{ team: shop }"),
+            fits,
+        ),
+        (
+            "every key",
+            labelled("labels", "team=shop,tier=web", "{ team: shop, tier: db }"),
+            not,
+        ),
+        (
+            "all keys",
+            labelled("labels", "team=shop,tier=web", "{ team: shop, tier: web }"),
+            fits,
+        ),
+        (
+            "a star needs the key",
+            labelled("labels", "team=shop", "{ group: '*' }"),
+            not,
+        ),
         (
             "of the root, not of its children",
-            fitting("index main 40d children=amd\namd - 40d labels=team=shop", "{ labels: { team: shop } }"),
+            fitting(
+                "index main 40d children=amd\namd - 40d labels=team=shop",
+                "{ labels: { team: shop } }",
+            ),
             "keep index:main no-rule",
         ),
     ]);

@@ -22,14 +22,26 @@ fn the_time_is_the_latest_of_arrival_tag_set_and_last_tag_lost() {
         ("the tag was set later", older("app main~99d 101d"), STAYS),
         ("the tag was set earlier", older("app main~200d 99d"), STAYS),
         ("both long ago", older("app main~102d 101d"), GOES),
-        ("the last tag was lost later", older("app - 101d untagged=99d"), "keep app not-expired"),
-        ("the last tag was lost long ago", older("app - 200d untagged=101d"), "delete app"),
+        (
+            "the last tag was lost later",
+            older("app - 101d untagged=99d"),
+            "keep app not-expired",
+        ),
+        (
+            "the last tag was lost long ago",
+            older("app - 200d untagged=101d"),
+            "delete app",
+        ),
         (
             "each tag has its own",
             older("app old~200d,new~50d 300d"),
             "keep app:old shares-image; keep app:new not-expired",
         ),
-        ("a moment when it had no tag is no matter to a tagged one", older("app main 101d untagged=99d"), GOES),
+        (
+            "a moment when it had no tag is no matter to a tagged one",
+            older("app main 101d untagged=99d"),
+            GOES,
+        ),
     ]);
 }
 
@@ -37,13 +49,41 @@ fn the_time_is_the_latest_of_arrival_tag_set_and_last_tag_lost() {
 fn an_image_arrived_at_push_time_else_when_first_seen_if_an_earlier_scan_did_not_have_it_else_when_created() {
     let scanned = |since: &str, image: &str| older(&format!("@apps/web scanned_since={since}\n{image}"));
     check(&[
-        ("push time before all", scanned("300d", "app main 101d first_seen=50d created=50d"), GOES),
-        ("push time, though created long ago", scanned("300d", "app main 99d first_seen=200d created=200d"), STAYS),
-        ("first seen after an earlier scan", scanned("300d", "app main first_seen=99d created=200d"), STAYS),
-        ("first seen long ago", scanned("300d", "app main first_seen=101d created=50d"), GOES),
-        ("seen on the first scan: created", scanned("99d", "app main first_seen=99d created=200d"), GOES),
-        ("never scanned before: created", older("app main first_seen=99d created=200d"), GOES),
-        ("created lately, seen long ago", older("app main first_seen=200d created=99d"), STAYS),
+        (
+            "push time before all",
+            scanned("300d", "app main 101d first_seen=50d created=50d"),
+            GOES,
+        ),
+        (
+            "push time, though created long ago",
+            scanned("300d", "app main 99d first_seen=200d created=200d"),
+            STAYS,
+        ),
+        (
+            "first seen after an earlier scan",
+            scanned("300d", "app main first_seen=99d created=200d"),
+            STAYS,
+        ),
+        (
+            "first seen long ago",
+            scanned("300d", "app main first_seen=101d created=50d"),
+            GOES,
+        ),
+        (
+            "seen on the first scan: created",
+            scanned("99d", "app main first_seen=99d created=200d"),
+            GOES,
+        ),
+        (
+            "never scanned before: created",
+            older("app main first_seen=99d created=200d"),
+            GOES,
+        ),
+        (
+            "created lately, seen long ago",
+            older("app main first_seen=200d created=99d"),
+            STAYS,
+        ),
     ]);
 }
 
@@ -53,27 +93,37 @@ fn created_is_the_index_own_else_the_newest_plausible_one_of_its_children() {
     check(&[
         (
             "its own",
-            older(&format!("index main {seen} created=200d children=amd\namd - {seen} created=50d")),
+            older(&format!(
+                "index main {seen} created=200d children=amd\namd - {seen} created=50d"
+            )),
             "delete index; follow amd",
         ),
         (
             "the newest of its children",
-            older(&format!("index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=50d")),
+            older(&format!(
+                "index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=50d"
+            )),
             "keep index:main not-expired",
         ),
         (
             "all children old",
-            older(&format!("index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=150d")),
+            older(&format!(
+                "index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=150d"
+            )),
             "delete index; follow amd; follow arm",
         ),
         (
             "children without a plausible one are no matter",
-            older(&format!("index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=1970-01-01T00:00:00Z")),
+            older(&format!(
+                "index main {seen} children=amd,arm\namd - {seen} created=200d\narm - {seen} created=1970-01-01T00:00:00Z"
+            )),
             "delete index; follow amd; follow arm",
         ),
         (
             "its own is not plausible: the children's",
-            older(&format!("index main {seen} created=1970-01-01T00:00:00Z children=amd\namd - {seen} created=200d")),
+            older(&format!(
+                "index main {seen} created=1970-01-01T00:00:00Z children=amd\namd - {seen} created=200d"
+            )),
             "delete index; follow amd",
         ),
     ]);
@@ -84,11 +134,31 @@ fn created_is_the_configs_else_the_annotation() {
     const NAME: &str = "annotations=org.opencontainers.image.created";
     let annotated = |rest: &str| older(&format!("app main first_seen=99d {rest}"));
     check(&[
-        ("the annotation", annotated(&format!("{NAME}=2026-01-01T00:00:00Z")), GOES),
-        ("the config's before it", annotated(&format!("created=50d {NAME}=2026-01-01T00:00:00Z")), STAYS),
-        ("the config's is old", annotated(&format!("created=200d {NAME}=2026-11-01T00:00:00Z")), GOES),
-        ("the config's is not plausible", annotated(&format!("created=1970-01-01T00:00:00Z {NAME}=2026-01-01T00:00:00Z")), GOES),
-        ("an annotation that is no time counts as not given", annotated(&format!("{NAME}=yesterday")), STAYS),
+        (
+            "the annotation",
+            annotated(&format!("{NAME}=2026-01-01T00:00:00Z")),
+            GOES,
+        ),
+        (
+            "the config's before it",
+            annotated(&format!("created=50d {NAME}=2026-01-01T00:00:00Z")),
+            STAYS,
+        ),
+        (
+            "the config's is old",
+            annotated(&format!("created=200d {NAME}=2026-11-01T00:00:00Z")),
+            GOES,
+        ),
+        (
+            "the config's is not plausible",
+            annotated(&format!("created=1970-01-01T00:00:00Z {NAME}=2026-01-01T00:00:00Z")),
+            GOES,
+        ),
+        (
+            "an annotation that is no time counts as not given",
+            annotated(&format!("{NAME}=yesterday")),
+            STAYS,
+        ),
     ]);
 }
 
@@ -104,7 +174,11 @@ fn a_date_before_2013_03_20_is_not_plausible() {
         ("1980", created("1980-01-01T00:00:01Z"), STAYS),
         ("year 1", created("0001-01-01T00:00:00Z"), STAYS),
         ("any date: a push at the boundary", pushed("2013-03-20T00:00:00Z"), GOES),
-        ("any date: a push a second before", pushed("2013-03-19T23:59:59Z"), STAYS),
+        (
+            "any date: a push a second before",
+            pushed("2013-03-19T23:59:59Z"),
+            STAYS,
+        ),
     ]);
 }
 
@@ -114,9 +188,21 @@ fn a_date_more_than_24_hours_ahead_is_not_plausible() {
     let created = |date: &str| rank(&format!("app main first_seen=99d created={date}\nb b 10d"));
     let tagged = |date: &str| rank(&format!("app main~{date} 99d\nb b 10d"));
     check(&[
-        ("at the boundary", created("+24h"), "keep app:main not-expired; delete b"),
-        ("a second more: it has no time", created("+24h+1s"), "keep app:main not-expired; keep b:b not-expired"),
-        ("a tag set then", tagged("2026-11-22T12:00:01Z"), "delete app; keep b:b not-expired"),
+        (
+            "at the boundary",
+            created("+24h"),
+            "keep app:main not-expired; delete b",
+        ),
+        (
+            "a second more: it has no time",
+            created("+24h+1s"),
+            "keep app:main not-expired; keep b:b not-expired",
+        ),
+        (
+            "a tag set then",
+            tagged("2026-11-22T12:00:01Z"),
+            "delete app; keep b:b not-expired",
+        ),
     ]);
 }
 
@@ -126,16 +212,30 @@ fn where_the_time_is_unknown_age_counts_from_the_first_sight() {
         ("first seen long ago", older("app main first_seen=101d"), GOES),
         ("exactly", older("app main first_seen=100d"), STAYS),
         ("first seen lately", older("app main first_seen=99d"), STAYS),
-        ("a scan saw it first: known, and the same", older("@apps/web scanned_since=300d\napp main first_seen=101d"), GOES),
+        (
+            "a scan saw it first: known, and the same",
+            older("@apps/web scanned_since=300d\napp main first_seen=101d"),
+            GOES,
+        ),
     ]);
 }
 
 #[test]
 fn a_condition_that_cannot_be_decided_is_false() {
-    let never = images("app main").settings("grace: 0h").rules(&["match: {}, expire: { older-than: 2d }"]);
+    let never = images("app main")
+        .settings("grace: 0h")
+        .rules(&["match: {}, expire: { older-than: 2d }"]);
     let answer = never.plan();
-    assert!(answer.outcome().iter().all(|line| line.starts_with("keep ")), "{:?}", answer.outcome());
-    check(&[("rank", images("app main first_seen=99d").rules(&["match: {}, expire: { beyond-newest: 0 }"]), STAYS)]);
+    assert!(
+        answer.outcome().iter().all(|line| line.starts_with("keep ")),
+        "{:?}",
+        answer.outcome()
+    );
+    check(&[(
+        "rank",
+        images("app main first_seen=99d").rules(&["match: {}, expire: { beyond-newest: 0 }"]),
+        STAYS,
+    )]);
 }
 
 #[test]
@@ -153,7 +253,8 @@ fn an_entry_without_a_time_never_expires_by_rank_and_fills_no_place() {
         ),
         (
             "by age it may go",
-            images("app main first_seen=99d\na a 10d").rules(&["match: {}, expire: [ { beyond-newest: 1 }, { older-than: 50d } ]"]),
+            images("app main first_seen=99d\na a 10d")
+                .rules(&["match: {}, expire: [ { beyond-newest: 1 }, { older-than: 50d } ]"]),
             "delete app; keep a:a not-expired",
         ),
         (
@@ -166,12 +267,10 @@ fn an_entry_without_a_time_never_expires_by_rank_and_fills_no_place() {
 
 #[test]
 fn an_entry_without_a_time_is_kept_by_unless() {
-    check(&[
-        (
-            "unless",
-            images("app main first_seen=99d\na a 98d\nb b 97d")
-                .rules(&["match: {}, expire: { older-than: 50d }, unless: { newest-per: { day: 1 } }"]),
-            "keep app:main unless; delete a; keep b:b unless",
-        ),
-    ]);
+    check(&[(
+        "unless",
+        images("app main first_seen=99d\na a 98d\nb b 97d")
+            .rules(&["match: {}, expire: { older-than: 50d }, unless: { newest-per: { day: 1 } }"]),
+        "keep app:main unless; delete a; keep b:b unless",
+    )]);
 }

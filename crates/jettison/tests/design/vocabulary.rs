@@ -5,19 +5,25 @@ use super::world::{check, images};
 #[test]
 fn attached_is_what_has_a_subject_or_carries_a_tag_that_names_another_digest() {
     let tagged = |suffix: &str| {
-        images(&format!("app main 40d\nsig @app{suffix} 40d kind=artifact")).rules(&["match: { tags: [main] }, expire: { older-than: 2d }"])
+        images(&format!("app main 40d\nsig @app{suffix} 40d kind=artifact"))
+            .rules(&["match: { tags: [main] }, expire: { older-than: 2d }"])
     };
     check(&[
         (
             "it has a subject",
-            images("app main 40d\nsig - 40d subject=app kind=artifact").rules(&["match: { tags: [main] }, expire: { older-than: 2d }"]),
+            images("app main 40d\nsig - 40d subject=app kind=artifact")
+                .rules(&["match: { tags: [main] }, expire: { older-than: 2d }"]),
             "delete app; follow sig",
         ),
         ("sha256-<hex>", tagged(""), "delete app; follow sig"),
         ("sha256-<hex>.sig", tagged(".sig"), "delete app; follow sig"),
         ("sha256-<hex>.att", tagged(".att"), "delete app; follow sig"),
         ("sha256-<hex>.sbom", tagged(".sbom"), "delete app; follow sig"),
-        ("another suffix is an ordinary tag", tagged(".zip"), "delete app; keep sig:@app.zip no-rule"),
+        (
+            "another suffix is an ordinary tag",
+            tagged(".zip"),
+            "delete app; keep sig:@app.zip no-rule",
+        ),
         (
             "attached manifests have no verdict of their own: no rule judges them",
             images("app main 40d\nsig @app.sig 40d kind=artifact").rules(&[
@@ -47,8 +53,10 @@ fn an_attached_manifest_with_an_ordinary_tag_is_a_root() {
     check(&[
         (
             "it is judged by its tag, and what stays keeps its subject",
-            images("app main 40d\nsig signed 40d subject=app kind=artifact")
-                .rules(&["match: { tags: [signed], kinds: [artifact] }, keep: always", "match: {}, expire: { older-than: 2d }"]),
+            images("app main 40d\nsig signed 40d subject=app kind=artifact").rules(&[
+                "match: { tags: [signed], kinds: [artifact] }, keep: always",
+                "match: {}, expire: { older-than: 2d }",
+            ]),
             "keep sig:signed keep-always; keep app:main needed",
         ),
         (
@@ -58,8 +66,10 @@ fn an_attached_manifest_with_an_ordinary_tag_is_a_root() {
         ),
         (
             "its subject stays: what stays keeps its referrers, tags and all",
-            images("app main 40d\nsig signed 40d subject=app kind=artifact")
-                .rules(&["match: { tags: [main] }, keep: always", "match: { kinds: [artifact] }, expire: { older-than: 2d }"]),
+            images("app main 40d\nsig signed 40d subject=app kind=artifact").rules(&[
+                "match: { tags: [main] }, keep: always",
+                "match: { kinds: [artifact] }, expire: { older-than: 2d }",
+            ]),
             "keep app:main keep-always; keep sig:signed needed",
         ),
     ]);
@@ -131,7 +141,8 @@ fn the_kind_of_an_orphan_is_always_orphan() {
         ),
         (
             "an image",
-            images("@apps/web missing=gone\nsig - 40d subject=gone kind=image").rules(&["match: {}, expire: { older-than: 7d }"]),
+            images("@apps/web missing=gone\nsig - 40d subject=gone kind=image")
+                .rules(&["match: {}, expire: { older-than: 7d }"]),
             "keep sig no-rule",
         ),
     ]);
@@ -142,7 +153,8 @@ fn an_orphan_is_one_entry_with_all_its_tags() {
     check(&[
         (
             "one entry, whatever its tags",
-            images("@apps/web missing=gone\nsig @gone.sig,@gone.att 40d kind=artifact").rules(&["match: { tags: ['v*'] }, keep: always"]),
+            images("@apps/web missing=gone\nsig @gone.sig,@gone.att 40d kind=artifact")
+                .rules(&["match: { tags: ['v*'] }, keep: always"]),
             "keep sig no-rule",
         ),
         (
@@ -157,7 +169,11 @@ fn an_orphan_is_one_entry_with_all_its_tags() {
 fn a_root_is_tagged_or_untagged_and_neither_attached_nor_a_child() {
     let untagged = "match: { untagged: true }, expire: { older-than: 2d }";
     check(&[
-        ("untagged by itself", images("app - 40d").rules(&[untagged]), "delete app"),
+        (
+            "untagged by itself",
+            images("app - 40d").rules(&[untagged]),
+            "delete app",
+        ),
         (
             "a child of an index is none",
             images("index main 40d children=amd\namd - 40d").rules(&[untagged]),
@@ -184,8 +200,16 @@ fn a_root_is_tagged_or_untagged_and_neither_attached_nor_a_child() {
 #[test]
 fn a_loop_of_references_without_a_root_stays() {
     check(&[
-        ("subjects of each other", images("one - 40d subject=two\ntwo - 40d subject=one"), ""),
-        ("children of each other", images("one - 40d children=two\ntwo - 40d children=one"), ""),
+        (
+            "subjects of each other",
+            images("one - 40d subject=two\ntwo - 40d subject=one"),
+            "",
+        ),
+        (
+            "children of each other",
+            images("one - 40d children=two\ntwo - 40d children=one"),
+            "",
+        ),
         ("its own child", images("one - 40d children=one"), ""),
         ("its own subject", images("one - 40d subject=one"), ""),
         (

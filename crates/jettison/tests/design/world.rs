@@ -87,8 +87,14 @@ fn policy(rules: &[&str]) -> String {
 
 fn policy_with(keys: &str, rules: &[&str]) -> String {
     let rules = rules.iter().enumerate();
-    let rules: Vec<_> = rules.map(|(at, rule)| format!("      - {{ name: r{}, {rule} }}\n", at + 1)).collect();
-    let keys = if keys.is_empty() { String::new() } else { format!("    {keys}\n") };
+    let rules: Vec<_> = rules
+        .map(|(at, rule)| format!("      - {{ name: r{}, {rule} }}\n", at + 1))
+        .collect();
+    let keys = if keys.is_empty() {
+        String::new()
+    } else {
+        format!("    {keys}\n")
+    };
     format!("policies:\n  - name: p\n{keys}    rules:\n{}", rules.concat())
 }
 
@@ -159,7 +165,10 @@ impl Case {
             }
             self.add_image(repositories.last_mut().unwrap(), line);
         }
-        let hosts = repositories.iter().filter(|_| self.complete).map(|repository| repository["registry"].clone());
+        let hosts = repositories
+            .iter()
+            .filter(|_| self.complete)
+            .map(|repository| repository["registry"].clone());
         let hosts: std::collections::BTreeSet<String> = hosts.map(|host| host.as_str().unwrap().to_owned()).collect();
         json!({"schema": 1, "taken_at": self.taken_at, "complete_registries": hosts, "repositories": repositories})
     }
@@ -195,7 +204,11 @@ impl Case {
             "annotations": {}, "media_type": "application/vnd.oci.image.manifest.v1+json", "artifact_type": null,
             "config_media_type": "application/vnd.oci.image.config.v1+json", "subject": null});
         for word in words {
-            let (key, value) = if word.contains('=') { pair(word) } else { ("pushed", word) };
+            let (key, value) = if word.contains('=') {
+                pair(word)
+            } else {
+                ("pushed", word)
+            };
             manifest[field(key)] = self.value(key, value);
         }
         if manifest["children"] != json!([]) {
@@ -208,7 +221,9 @@ impl Case {
     fn tag(&self, image: &str, tag: &str) -> Value {
         let immutable = tag.ends_with('!');
         let tag = tag.trim_end_matches('!');
-        let (tag, updated) = tag.split_once('~').map_or((tag, None), |(tag, time)| (tag, Some(moment(time, &self.now))));
+        let (tag, updated) = tag
+            .split_once('~')
+            .map_or((tag, None), |(tag, time)| (tag, Some(moment(time, &self.now))));
         json!({"name": long_tag(tag), "digest": digest(image), "updated_at": updated, "immutable": immutable})
     }
 
@@ -216,9 +231,13 @@ impl Case {
         match key {
             "children" => value.split(',').map(digest).collect(),
             "subject" | "config" => json!(digest(value)),
-            "labels" | "annotations" => {
-                Value::Object(value.split(',').map(pair).map(|(k, v)| (k.to_owned(), json!(v))).collect::<Map<_, _>>())
-            }
+            "labels" | "annotations" => Value::Object(
+                value
+                    .split(',')
+                    .map(pair)
+                    .map(|(k, v)| (k.to_owned(), json!(v)))
+                    .collect::<Map<_, _>>(),
+            ),
             "blobs" => value.split(',').map(blob).collect(),
             "size" => json!(value.parse::<u64>().unwrap()),
             "kind" | "platform" | "media_type" | "artifact_type" => json!(value),
@@ -234,7 +253,10 @@ impl Case {
                 sources.push(source(header));
             } else {
                 let reference = self.reference(line);
-                sources.last_mut().unwrap()["references"].as_array_mut().unwrap().push(reference);
+                sources.last_mut().unwrap()["references"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(reference);
             }
         }
         json!({"schema": 1, "taken_at": self.taken_at, "sources": sources})
@@ -243,8 +265,11 @@ impl Case {
     fn reference(&self, line: &str) -> Value {
         let mut words = line.split_whitespace();
         let image = words.next().unwrap();
-        let image = image.split_once('@').map_or(image.to_owned(), |(path, name)| format!("{path}@{}", digest(name)));
-        let mut reference = json!({"image": image, "digest": null, "used_by": "Pod shop/web-0 container web", "last_seen_at": null});
+        let image = image
+            .split_once('@')
+            .map_or(image.to_owned(), |(path, name)| format!("{path}@{}", digest(name)));
+        let mut reference =
+            json!({"image": image, "digest": null, "used_by": "Pod shop/web-0 container web", "last_seen_at": null});
         for (key, value) in words.map(pair) {
             match key {
                 "digest" => reference["digest"] = json!(digest(value)),
@@ -266,11 +291,16 @@ impl Case {
         let at = |name: &str| directory.path().join(name);
         fs::write(at("inventory.json"), inventory.to_string()).unwrap();
         fs::write(at("usage.json"), usage.to_string()).unwrap();
-        let limits = if self.policy.contains("limits:") { "" } else { "limits: { keep-at-least: 0 }\n" };
+        let limits = if self.policy.contains("limits:") {
+            ""
+        } else {
+            "limits: { keep-at-least: 0 }\n"
+        };
         fs::write(at("policy.yaml"), format!("{}{limits}", self.policy)).unwrap();
-        let mut words: Vec<&str> = "plan --inventory inventory.json --usage usage.json --policy policy.yaml --output json --now"
-            .split(' ')
-            .collect();
+        let mut words: Vec<&str> =
+            "plan --inventory inventory.json --usage usage.json --policy policy.yaml --output json --now"
+                .split(' ')
+                .collect();
         words.push(&self.now);
         words.extend(self.flags.iter().map(String::as_str));
         let mut answer = call(directory.path(), &words);
@@ -281,7 +311,10 @@ impl Case {
     /// What each digest is called in this case.
     fn names(&self) -> BTreeMap<String, String> {
         let names = lines(&self.images).filter(|line| !line.starts_with('@'));
-        names.filter_map(|line| line.split_whitespace().next()).map(|name| (digest(name), name.to_owned())).collect()
+        names
+            .filter_map(|line| line.split_whitespace().next())
+            .map(|name| (digest(name), name.to_owned()))
+            .collect()
     }
 }
 
@@ -308,7 +341,13 @@ impl Answer {
     /// Standard output as the one JSON document that it must be.
     pub(crate) fn json(&self) -> Value {
         let parsed = serde_json::from_str(&self.stdout);
-        assert!(parsed.is_ok(), "no JSON; exit {}\n{}\n{}", self.code, self.stdout, self.stderr);
+        assert!(
+            parsed.is_ok(),
+            "no JSON; exit {}\n{}\n{}",
+            self.code,
+            self.stdout,
+            self.stderr
+        );
         parsed.unwrap()
     }
 
@@ -318,10 +357,17 @@ impl Answer {
             return vec![format!("exit 2: {}", self.stderr.trim())];
         }
         let plan = self.json();
-        let mut lines: Vec<String> = list(&plan, "actions").iter().map(|action| self.action(action)).collect();
+        let mut lines: Vec<String> = list(&plan, "actions")
+            .iter()
+            .map(|action| self.action(action))
+            .collect();
         lines.extend(list(&plan, "kept").iter().map(|entry| self.entry("keep", entry)));
         lines.extend(list(&plan, "blocked").iter().map(|entry| self.entry("block", entry)));
-        lines.extend(list(&plan, "violations").iter().map(|violation| format!("violation {violation}")));
+        lines.extend(
+            list(&plan, "violations")
+                .iter()
+                .map(|violation| format!("violation {violation}")),
+        );
         lines.sort();
         lines
     }
@@ -343,16 +389,29 @@ impl Answer {
 
     /// The tags that an action takes off, in their short form.
     pub(crate) fn tags(&self, action: &Value) -> Vec<String> {
-        let mut tags: Vec<_> = list(action, "tags").iter().map(|tag| self.short_tag(tag.as_str().unwrap())).collect();
+        let mut tags: Vec<_> = list(action, "tags")
+            .iter()
+            .map(|tag| self.short_tag(tag.as_str().unwrap()))
+            .collect();
         tags.sort();
         tags
     }
 
     fn entry(&self, verb: &str, entry: &Value) -> String {
-        let tag = entry["tag"].as_str().map(|tag| format!(":{}", self.short_tag(tag))).unwrap_or_default();
+        let tag = entry["tag"]
+            .as_str()
+            .map(|tag| format!(":{}", self.short_tag(tag)))
+            .unwrap_or_default();
         let reason = &entry["reason"];
-        let hold = reason["hold"].as_str().map(|hold| format!(" {hold}")).unwrap_or_default();
-        format!("{verb} {}{tag} {}{hold}", self.image(entry), reason["code"].as_str().unwrap())
+        let hold = reason["hold"]
+            .as_str()
+            .map(|hold| format!(" {hold}"))
+            .unwrap_or_default();
+        format!(
+            "{verb} {}{tag} {}{hold}",
+            self.image(entry),
+            reason["code"].as_str().unwrap()
+        )
     }
 
     /// The name of the image that an action or entry speaks of.
@@ -360,7 +419,11 @@ impl Answer {
         let digest = value["digest"].as_str().unwrap();
         let name = self.names.get(digest).map_or(digest, String::as_str);
         let repository = value["repository"].as_str().unwrap();
-        if repository == REPOSITORY { name.to_owned() } else { format!("{repository}/{name}") }
+        if repository == REPOSITORY {
+            name.to_owned()
+        } else {
+            format!("{repository}/{name}")
+        }
     }
 
     fn short_tag(&self, tag: &str) -> String {
@@ -375,7 +438,10 @@ impl Answer {
 
 /// Asserts that each case comes out as it says, and shows all that do not.
 pub(crate) fn check(table: &[(&str, Case, &str)]) {
-    let failures: Vec<String> = table.iter().filter_map(|(sentence, case, wanted)| failure(sentence, case, wanted)).collect();
+    let failures: Vec<String> = table
+        .iter()
+        .filter_map(|(sentence, case, wanted)| failure(sentence, case, wanted))
+        .collect();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
@@ -420,7 +486,11 @@ pub(crate) fn moment(text: &str, now: &str) -> String {
 
 /// `40d+1s` as its signed terms.
 fn terms(text: &str) -> Vec<String> {
-    text.replace('+', " ").replace('-', " -").split_whitespace().map(str::to_owned).collect()
+    text.replace('+', " ")
+        .replace('-', " -")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn seconds(term: &str) -> i64 {
@@ -447,7 +517,9 @@ fn long_tag(tag: &str) -> String {
     let Some(named) = tag.strip_prefix('@') else {
         return tag.to_owned();
     };
-    let (name, suffix) = named.split_once('.').map_or((named, String::new()), |(name, rest)| (name, format!(".{rest}")));
+    let (name, suffix) = named
+        .split_once('.')
+        .map_or((named, String::new()), |(name, rest)| (name, format!(".{rest}")));
     format!("sha256-{}{suffix}", hex(name))
 }
 

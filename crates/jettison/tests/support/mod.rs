@@ -7,7 +7,7 @@
 //! - [`port`] and [`program`]: a port no other test has, a program that cannot hang.
 //!
 //! A test file declares it `#[cfg(test)] mod support;`, with `#[expect(dead_code, reason = "…")]` beside it when it uses
-//! a part only; `real_support.rs` uses everything. A test begins with [`real_parts_ready`] and returns at once
+//! a part only. A test begins with [`real_parts_ready`] and returns at once
 //! when that says no. Everything here blocks, also in an async test: such a test needs the multi-threaded runtime when
 //! a server of its own process has to answer.
 //!

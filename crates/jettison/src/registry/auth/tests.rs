@@ -162,7 +162,7 @@ async fn tokens_are_kept_by_scope() {
 
 #[tokio::test]
 async fn many_callers_share_one_token_request() {
-    for answer in [r#"{"token":"good"}"#, r#"{"token":"good","expires_in":0.001}"#] {
+    for answer in [r#"{"token":"good"}"#, r#"{"token":"good","expires_in":0.0000001}"#] {
         let server = with_tokens(move |_| reply(200).body(answer).after(Duration::from_millis(100))).await;
         let client = Client::new(&server.connection()).unwrap();
         futures_util::future::try_join_all((0..8).map(|_| ask(&client, pull("a"))))

@@ -1,0 +1,375 @@
+//! What the registry refuses, ignores or interrupts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jettison::apply::{Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
+use jettison::output::Face;
+use jettison::registry::{Connection, Registry, open};
+use jettison::store::Store;
+use jettison::usage::Collector;
+use jettison_core::config::Config;
+use jettison_core::model::RegistryHost;
+use jettison_core::plan::Plan;
+use jettison_testkit::registry::{Effect, Fault, Options};
+use serde_json::json;
+
+use crate::common::contents::Contents;
+use crate::world::{WEB, World, expect_outcomes, image, outcomes};
+
+fn path_of(seed: u64) -> String {
+    format!("/v2/{WEB}/manifests/{}", image(seed).digest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_is_refused_stops_that_image_alone() {
+    for (status, code, outcome) in [
+        (405, 3, "blocked"),
+        (403, 4, "failed"),
+        (409, 4, "failed"),
+        (412, 4, "failed"),
+        (400, 4, "failed"),
+    ] {
+        let world = World::start(Options::default()).await;
+        world.desk.plan().await;
+        world
+            .registry
+            .fail(Fault::status(status).method("DELETE").path(&path_of(2)));
+        let ended = world.desk.apply(&[]).await.exits(code);
+        expect_outcomes(
+            &ended,
+            &[
+                (&image(1), "done", ""),
+                (&image(2), outcome, ""),
+                (&image(3), "done", ""),
+            ],
+        );
+        world.puller.pull_whole(WEB, "old-2").await.unwrap();
+        assert_eq!(world.desk.latest_run().await["deleted"], 2);
+    }
+}
+
+/// A registry in trouble for a moment costs patience, and one that stays in trouble costs that image alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_in_trouble_is_asked_again() {
+    let world = World::start(Options::default()).await;
+    world.desk.plan().await;
+    world
+        .registry
+        .fail(Fault::status(503).method("DELETE").path(&path_of(1)).times(1));
+    world.registry.fail(
+        Fault::new(Effect::ResetAfter)
+            .method("DELETE")
+            .path(&path_of(2))
+            .times(1),
+    );
+    let ended = world.desk.apply(&[]).await.exits(0);
+    for (digest, (outcome, _)) in outcomes(&ended) {
+        assert!(
+            matches!(outcome.as_str(), "done" | "already-gone"),
+            "{digest}: {outcome}"
+        );
+    }
+    assert_eq!(world.registry.manifests(WEB), [image(0).digest]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletes_that_were_switched_off_since_are_blocked() {
+    let world = World::start(Options::default()).await;
+    let before = Contents::of(&world.registry);
+    world.desk.plan().await;
+    world.registry.set_read_only(true);
+    let ended = world.desk.apply(&[]).await.exits(3);
+    let why = "deletes switched off";
+    expect_outcomes(
+        &ended,
+        &[
+            (&image(1), "blocked", why),
+            (&image(2), "blocked", why),
+            (&image(3), "blocked", why),
+        ],
+    );
+    assert_eq!(Contents::of(&world.registry), before);
+    assert_eq!(world.desk.latest_run().await["status"], "refused");
+}
+
+/// If the look before the delete fails, nothing goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_looked_at_again_stays() {
+    let tags = format!("/v2/{WEB}/tags/list");
+    for fault in [
+        Fault::status(403).path(&tags),
+        Fault::new(Effect::InvalidJson).path(&tags),
+        Fault::status(404).path(&tags),
+        Fault::status(403)
+            .method("HEAD")
+            .path(&format!("/v2/{WEB}/manifests/keep")),
+        Fault::status(500)
+            .method("HEAD")
+            .path(&format!("/v2/{WEB}/manifests/release")),
+        Fault::status(403)
+            .method("GET")
+            .path(&format!("/v2/{WEB}/manifests/{}", image(50).digest)),
+    ] {
+        let world = World::start(Options::default()).await;
+        world.desk.plan().await;
+        world.push(&["release"], &image(50)).await;
+        let shown = format!("{fault:?}");
+        world.registry.fail(fault);
+        let ended = world.desk.apply(&[]).await;
+        assert_eq!(ended.code, 4, "{shown}: {}", ended.stdout);
+        assert_eq!(
+            (ended.json()["deleted"].clone(), world.deletes()),
+            (json!(0), vec![]),
+            "{shown}"
+        );
+        assert_eq!(world.registry.manifests(WEB).len(), 5, "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_applies_at_once_are_one_too_many() {
+    let world = World::start(Options::default()).await;
+    world.desk.plan().await;
+    let waits = Fault::new(Effect::Delay(Duration::from_secs(5)))
+        .method("DELETE")
+        .path(&path_of(1));
+    world.registry.fail(waits);
+    let first = world.desk.start(&["apply", "plan.json", "--yes", "--output", "json"]);
+    reached(&world, &path_of(1)).await;
+    let second = world.desk.apply(&[]).await.exits(1);
+    assert!(
+        second.stderr.contains("run ") && second.stderr.contains("process"),
+        "{}",
+        second.stderr
+    );
+    let runs = world.desk.run(&["history", "--output", "json"]).await.exits(0).json();
+    assert_eq!(
+        runs["runs"].as_array().unwrap().len(),
+        1,
+        "the second is no run: {runs}"
+    );
+    let id = runs["runs"][0]["id"].as_str().unwrap();
+    assert!(
+        second.stderr.contains(id) && runs["runs"][0]["status"] == "running",
+        "{}",
+        second.stderr
+    );
+    // Who only looks is not kept waiting.
+    world.desk.run(&["plan"]).await.exits(0);
+    let output = first.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    world.desk.apply(&[]).await.exits(0);
+}
+
+/// Until the registry has seen a DELETE of this path.
+async fn reached(world: &World, path: &str) {
+    let seen = || {
+        world
+            .registry
+            .requests()
+            .iter()
+            .any(|request| request.method == "DELETE" && request.path == path)
+    };
+    for _ in 0..600 {
+        if seen() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no DELETE of {path}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_had_saved_everything_and_is_resumed() {
+    let world = World::start(Options::default()).await;
+    world.desk.plan().await;
+    world
+        .registry
+        .fail(Fault::new(Effect::Hang).method("DELETE").path(&path_of(2)));
+    let mut first = world.desk.start(&["apply", "plan.json", "--yes"]);
+    reached(&world, &path_of(2)).await;
+    first.kill().await.unwrap();
+    let run = world.desk.latest_run().await;
+    assert_eq!(run["status"], "interrupted");
+    let store = Store::open(world.desk.state()).await.unwrap();
+    let detail = store.run(run["id"].as_str().unwrap()).await.unwrap().unwrap();
+    assert_eq!(detail.entries.len(), 3);
+    for entry in &detail.entries {
+        let saved = store.saved_manifest(entry.id).await.unwrap();
+        assert!(
+            (1..=3)
+                .map(image)
+                .any(|image| image.digest == entry.digest.to_string() && image.bytes == saved.bytes)
+        );
+    }
+    store.close().await;
+    world.registry.clear_faults();
+    world.desk.apply(&[]).await.exits(0);
+    assert_eq!(world.registry.manifests(WEB), [image(0).digest]);
+    let runs = world.desk.run(&["history", "--output", "json"]).await.exits(0).json();
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(world.desk.latest_run().await["status"], "done");
+}
+
+/// An apply in this process, where the clock can be pushed on.
+struct Inside {
+    store: Store,
+    registries: BTreeMap<RegistryHost, Arc<dyn Registry>>,
+    config: Config,
+    plan: Plan,
+}
+
+impl Inside {
+    async fn of(world: &World) -> Self {
+        world.desk.plan().await;
+        let text = |name: &str| std::fs::read_to_string(world.desk.path(name)).unwrap();
+        let (config, _) =
+            Config::parse("jettison.yaml", &text("jettison.yaml")).unwrap_or_else(|_| panic!("configuration"));
+        let host: RegistryHost = world.desk.host().parse().unwrap();
+        let registry = open(&Connection::new(host.clone())).unwrap();
+        Self {
+            store: Store::open(world.desk.state()).await.unwrap(),
+            registries: BTreeMap::from([(host, registry)]),
+            config,
+            plan: serde_json::from_str(&text("plan.json")).unwrap(),
+        }
+    }
+
+    async fn apply(&self, world: &World, gone_within: Duration) -> RunReport {
+        let managed = self.registries.keys().cloned().collect();
+        let usage = Collector {
+            config: &self.config,
+            base: world.desk.folder(),
+            store: &self.store,
+            managed: &managed,
+            accepted: &[],
+        };
+        let options = ApplyOptions {
+            command: "test".to_owned(),
+            accept_share: None,
+            no_usage: false,
+            face: Face::Silent,
+            gone_within,
+        };
+        let applier = Applier {
+            store: &self.store,
+            registries: &self.registries,
+            usage,
+            config: &self.config,
+            options,
+        };
+        applier.apply(&self.plan).await.unwrap()
+    }
+
+    /// The same while the clock runs a hundred times as fast. A blocked thread keeps it from running away by itself.
+    async fn apply_fast(&self, world: &World) -> RunReport {
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let blocked = tokio::task::spawn_blocking(move || wait.recv());
+        tokio::time::pause();
+        let hurry = async {
+            loop {
+                tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(5)))
+                    .await
+                    .unwrap();
+                tokio::time::advance(Duration::from_millis(500)).await;
+            }
+        };
+        let report = tokio::select! {
+            report = self.apply(world, GONE_WITHIN) => report,
+            () = hurry => unreachable!("it never ends"),
+        };
+        tokio::time::resume();
+        drop(done);
+        drop(blocked.await);
+        report
+    }
+}
+
+fn outcome_of(report: &RunReport, seed: u64) -> (Happened, String) {
+    let digest = image(seed).digest;
+    let action = report
+        .actions
+        .iter()
+        .find(|action| action.digest.to_string() == digest)
+        .unwrap();
+    (action.outcome, action.why.clone().unwrap_or_default())
+}
+
+/// 202, and nothing happens: after the time that a registry may take this is a failure, and no success.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_is_accepted_and_never_done_is_a_failure() {
+    let world = World::start(Options::default()).await;
+    let inside = Inside::of(&world).await;
+    world
+        .registry
+        .fail(Fault::new(Effect::DeleteIgnored).method("DELETE").path(&path_of(2)));
+    let report = inside.apply(&world, Duration::from_secs(1)).await;
+    let (outcome, why) = outcome_of(&report, 2);
+    assert!(
+        outcome == Happened::Failed && why.contains("still there"),
+        "{outcome:?} {why}"
+    );
+    assert_eq!((report.deleted, report.failed), (2, 1));
+    assert!(world.has(&image(2)) && !world.has(&image(1)) && !world.has(&image(3)));
+}
+
+/// Some registries accept a delete and carry it out later: that is not a failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_is_done_later_is_waited_for() {
+    let world = World::start(Options::default()).await;
+    let inside = Inside::of(&world).await;
+    let digest = image(2).digest;
+    world
+        .registry
+        .fail(Fault::new(Effect::DeleteIgnored).method("DELETE").path(&path_of(2)));
+    let gone = Fault::call(move |registry| assert!(registry.remove_manifest(WEB, &digest)));
+    // The first HEAD is one of the looks; the fourth comes some tenths of a second after the delete.
+    world
+        .registry
+        .fail(gone.method("HEAD").path(&path_of(2)).skip(3).times(1));
+    let report = inside.apply(&world, Duration::from_secs(60)).await;
+    assert_eq!((report.deleted, report.failed), (3, 0));
+}
+
+/// Design, section 6: the tag list is no older than 60 s, and usage was observed no longer than 60 s ago, when
+/// something is removed; also where the removals before it took long.
+#[tokio::test]
+async fn a_look_that_has_become_old_is_repeated_before_the_next_delete() {
+    let world = World::start(Options::default()).await;
+    let last = 30;
+    for number in 4..=last {
+        world.push(&[&format!("old-{number}")], &image(number)).await;
+    }
+    let inside = Inside::of(&world).await;
+    // Every delete takes 25 s, and eight are under way at once. While the first is under way somebody rolls back to the last.
+    world.registry.fail(
+        Fault::new(Effect::Delay(Duration::from_secs(25)))
+            .method("DELETE")
+            .path(&format!("/v2/{WEB}/manifests/sha256:*")),
+    );
+    let order: Vec<String> = inside
+        .plan
+        .actions
+        .iter()
+        .map(|action| action.digest.to_string())
+        .collect();
+    assert_eq!(order.len(), usize::try_from(last).unwrap());
+    let first = order.first().unwrap();
+    let victim = order.last().unwrap().clone();
+    let moved = victim.clone();
+    let rolls_back = Fault::call(move |registry| assert!(registry.move_tag(WEB, "keep", &moved)));
+    world.registry.fail(
+        rolls_back
+            .method("DELETE")
+            .path(&format!("/v2/{WEB}/manifests/{first}"))
+            .times(1),
+    );
+    let report = inside.apply_fast(&world).await;
+    assert!(report.deleted > 20, "{report:?}");
+    assert!(
+        world.registry.manifests(WEB).contains(&victim),
+        "an image that `keep` has pointed to for minutes was deleted"
+    );
+}
