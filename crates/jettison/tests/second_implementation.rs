@@ -104,7 +104,7 @@ async fn what_is_kept_pulls_whole_and_the_rest_is_gone() {
     let world = World::new();
     world.push(&pusher).await;
     let desk = Desk::new(&host, CONFIG);
-    desk.write("in-use.txt", "{host}/apps/web:keep\n{host}/apps/api:old-12\n");
+    desk.write("in-use.txt", "{host}/apps/api:old-12\n");
     let plan = desk.plan().await;
     let gone = deletions(&plan);
     // 19 images of one repository; of the other the index, its own child and its signature.
@@ -121,7 +121,9 @@ async fn what_is_kept_pulls_whole_and_the_rest_is_gone() {
     assert_eq!(deletions(&desk.plan().await), Vec::<String>::new());
 }
 
-/// What jettison sends, with the status that each registry answers.
+/// What jettison sends, with the status that each registry answers. Left out is what the other one does not claim to
+/// do, removing a single tag (405), and the one thing that it does in its own way: it has no tags (200) where
+/// distribution-spec has no repository (404).
 async fn statuses(host: &str) -> Vec<(String, u16)> {
     let url = format!("http://{host}");
     let pusher = Pusher::new(&url).unwrap();
@@ -136,7 +138,6 @@ async fn statuses(host: &str) -> Vec<(String, u16)> {
         (Method::GET, "/v2/".to_owned()),
         (Method::GET, "/v2/_catalog".to_owned()),
         (Method::GET, "/v2/apps/web/tags/list".to_owned()),
-        (Method::GET, "/v2/no/where/tags/list".to_owned()),
         (Method::GET, manifest("keep")),
         (Method::HEAD, manifest("keep")),
         (Method::GET, manifest("nobody")),
@@ -151,14 +152,11 @@ async fn statuses(host: &str) -> Vec<(String, u16)> {
         (Method::GET, format!("/v2/apps/web/referrers/{}", world.old.digest)),
         (Method::GET, format!("/v2/apps/web/referrers/{nobody}")),
         (Method::DELETE, manifest(&nobody)),
-        (Method::DELETE, manifest("nobody")),
         (Method::DELETE, old.clone()),
         (Method::DELETE, old.clone()),
         (Method::HEAD, old.clone()),
         (Method::GET, manifest("old-1")),
         (Method::GET, manifest(&world.shared.digest)),
-        (Method::DELETE, manifest("keep")),
-        (Method::GET, manifest("keep")),
         (Method::GET, manifest(&world.kept.digest)),
     ] {
         let request = client.request(method.clone(), format!("{url}{path}"));

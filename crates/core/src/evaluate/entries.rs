@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
-use crate::model::{Inventory, Kind, Manifest, Repository, TagEntry};
+use crate::model::{Digest, Kind, Manifest, RegistryHost, Repository, TagEntry};
 
 /// What a rule judges: a tag of a root, or a root without an ordinary tag.
 #[derive(Debug, Clone)]
@@ -39,23 +39,23 @@ impl Root<'_> {
 #[derive(Debug)]
 pub(super) struct Roots<'a> {
     facts: &'a Facts<'a>,
-    present: BTreeSet<(&'a crate::model::RegistryHost, &'a crate::model::Digest)>,
+    present: BTreeSet<(&'a RegistryHost, &'a Digest)>,
+    read_whole: BTreeSet<&'a RegistryHost>,
 }
 
 impl<'a> Roots<'a> {
-    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
-        let manifests = |inventory: &'a Inventory| {
-            inventory.repositories.iter().flat_map(|repository| {
-                repository
-                    .manifests
-                    .iter()
-                    .map(move |manifest| (&repository.registry, &manifest.digest))
-            })
-        };
-        Self {
-            facts,
-            present: manifests(facts.inventory).collect(),
+    /// `graphs` are those of the inventory's repositories, in its order.
+    pub(super) fn new(facts: &'a Facts<'a>, graphs: &[Graph<'a>]) -> Self {
+        let mut present = BTreeSet::new();
+        let mut read_whole: BTreeSet<&RegistryHost> = facts.inventory.complete_registries.iter().collect();
+        for (repository, graph) in facts.inventory.repositories.iter().zip(graphs) {
+            let digests = repository.manifests.iter().map(|manifest| &manifest.digest);
+            present.extend(digests.map(|digest| (&repository.registry, digest)));
+            if !repository.gaps.is_empty() || !graph.contradictions().is_empty() {
+                read_whole.remove(&repository.registry);
+            }
         }
+        Self { facts, present, read_whole }
     }
 
     /// The roots of one repository, in the order of their digests.
@@ -120,13 +120,9 @@ impl<'a> Roots<'a> {
     /// The registry answered 404 for it here, was read whole, and holds it nowhere else.
     fn absent(&self, repository: &Repository, graph: &Graph<'_>, subject: Node) -> bool {
         let digest = graph.digest(subject);
-        let inventory = self.facts.inventory;
-        let read_whole = inventory.complete_registries.contains(&repository.registry)
-            && inventory
-                .repositories
-                .iter()
-                .all(|other| other.registry != repository.registry || other.gaps.is_empty());
-        repository.missing.contains(digest) && read_whole && !self.present.contains(&(&repository.registry, digest))
+        repository.missing.contains(digest)
+            && self.read_whole.contains(&repository.registry)
+            && !self.present.contains(&(&repository.registry, digest))
     }
 
     /// When the image arrived, as far as that is known (design, section 4).

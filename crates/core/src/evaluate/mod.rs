@@ -86,13 +86,11 @@ pub enum Decision {
 /// Decides every entry of the inventory.
 pub fn evaluate<'a>(facts: &'a Facts<'a>) -> Evaluation<'a> {
     let uses = Uses::of(facts);
-    let roots = Roots::new(facts);
-    let mut repositories: Vec<_> = facts
-        .inventory
-        .repositories
-        .iter()
-        .map(|repository| one(facts, &uses, &roots, repository))
-        .collect();
+    let graphs: Vec<Graph<'a>> = facts.inventory.repositories.iter().map(Graph::of).collect();
+    let roots = Roots::new(facts, &graphs);
+    let repositories = facts.inventory.repositories.iter().zip(graphs);
+    let mut repositories: Vec<_> =
+        repositories.map(|(repository, graph)| one(facts, &uses, &roots, repository, graph)).collect();
     repositories.sort_by_key(|evaluation| (&evaluation.repository.registry, &evaluation.repository.name));
     let gaps = gaps(facts, &uses, &repositories);
     let warnings = missing_aliases(&uses, &repositories);
@@ -130,8 +128,8 @@ fn one<'a>(
     uses: &Uses,
     roots: &Roots<'a>,
     repository: &'a Repository,
+    graph: Graph<'a>,
 ) -> RepositoryEvaluation<'a> {
-    let graph = Graph::of(repository);
     let mut holds = Holds::of(facts, repository, &graph, uses);
     let roots = roots.of(repository, &graph);
     holds.add_unproven(&graph, roots.iter().filter(|root| root.unproven).map(|root| root.node));
