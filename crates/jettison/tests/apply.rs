@@ -9,6 +9,7 @@
 #[path = "apply/belongings.rs"]
 mod belongings;
 #[cfg(test)]
+#[expect(dead_code, reason = "shared helpers: nobody here logs in")]
 mod common;
 #[cfg(test)]
 #[path = "apply/failures.rs"]

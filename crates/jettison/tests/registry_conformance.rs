@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use conformance::{PASSWORD, USER, World, conforms, connection};
 use jettison::registry::{ErrorKind, open};
+use jettison_core::model::Tag;
 use jettison_testkit::push::Pusher;
-use jettison_testkit::registry::{Auth, Effect, Fault, Options, TestRegistry};
+use jettison_testkit::registry::{Auth, Class, Effect, Fault, Options, TestRegistry};
 use support::distribution::{DistributionOptions, DistributionRegistry};
 
 #[tokio::test]
@@ -34,6 +35,18 @@ async fn with_tag_removal_referrers_and_pages() {
         delete_tag: true,
         referrers: true,
         page_size: Some(10),
+        ..Options::default()
+    })
+    .await;
+}
+
+/// What only one product offers is no business of the plain adapter.
+#[tokio::test]
+async fn with_extensions_of_a_product() {
+    conforms(Options {
+        list_untagged: true,
+        push_times: true,
+        refuse_children: true,
         ..Options::default()
     })
     .await;
@@ -126,6 +139,66 @@ async fn spoiled_answers_are_errors() {
         let error = conformance::reads(&*registry, &world).await.unwrap_err();
         assert_ne!(error.kind, ErrorKind::NotFound, "{shown}: {error}");
     }
+}
+
+/// One 404 may be a hiccup of a registry that is not in step with itself; two are a proof.
+#[tokio::test]
+async fn what_is_not_there_is_asked_for_twice() {
+    let server = TestRegistry::start(Options::default()).await.unwrap();
+    let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
+    let registry = open(&connection(&server.host())).unwrap();
+    let (repository, nobody) = (world.repository(), "nobody".parse::<Tag>().unwrap());
+    server.clear_requests();
+    assert_eq!(
+        registry.manifest(repository, &nobody.clone().into()).await.unwrap(),
+        None
+    );
+    assert_eq!(server.count("GET", Class::Manifest), 2);
+    // The first answer is wrong: what is there is found all the same.
+    let path = "/v2/apps/web/manifests/latest";
+    let unknown = Effect::Status {
+        status: 404,
+        retry_after: None,
+        body: Some(r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#.to_owned()),
+    };
+    server.fail(Fault::new(unknown.clone()).path(path).method("GET").times(1));
+    let latest: Tag = "latest".parse().unwrap();
+    assert!(
+        registry
+            .manifest(repository, &latest.clone().into())
+            .await
+            .unwrap()
+            .is_some()
+    );
+    server.fail(Fault::new(unknown).path(path).times(2));
+    assert!(registry.resolve(repository, &latest).await.unwrap().is_some());
+}
+
+/// A refusal for one manifest says nothing about the registry as a whole.
+#[tokio::test]
+async fn what_a_registry_protects_is_refused_by_name() {
+    let server = TestRegistry::start(Options {
+        delete_tag: true,
+        refuse_children: true,
+        immutable_tags: vec!["v1.*".to_owned()],
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let world = World::push(&Pusher::new(&server.url()).unwrap()).await;
+    let registry = open(&connection(&server.host())).unwrap();
+    let child = world.child();
+    let refused = registry.delete_manifest(world.repository(), &child).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict, "{refused}");
+    let tagged: Tag = "v1.0".parse().unwrap();
+    let refused = registry.delete_tag(world.repository(), &tagged).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Immutable, "{refused}");
+    let refused = registry
+        .delete_manifest(world.repository(), &world.index())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Immutable, "{refused}");
+    assert!(registry.exists(world.repository(), &world.index()).await.unwrap());
 }
 
 #[tokio::test]

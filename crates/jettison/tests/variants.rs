@@ -1,6 +1,7 @@
 //! From scan to apply, with the program itself, in each variant that registries come in, and what a scan costs.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "shared helpers: the history is not looked at here")]
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -55,7 +55,11 @@ impl<'a> Roots<'a> {
                 read_whole.remove(&repository.registry);
             }
         }
-        Self { facts, present, read_whole }
+        Self {
+            facts,
+            present,
+            read_whole,
+        }
     }
 
     /// The roots of one repository, in the order of their digests.

@@ -85,7 +85,10 @@ impl Holds {
     pub(super) fn add_unproven(&mut self, graph: &Graph<'_>, orphans: impl Iterator<Item = Node>) {
         for node in orphans {
             let because = "its subject was not read, and is not proven to be gone".to_owned();
-            let evidence = || Evidence { because, ..Evidence::default() };
+            let evidence = || Evidence {
+                because,
+                ..Evidence::default()
+            };
             self.of[node].entry(Hold::Incomplete).or_insert_with(evidence);
         }
         self.spread_up(graph, Hold::Incomplete);

@@ -89,8 +89,9 @@ pub fn evaluate<'a>(facts: &'a Facts<'a>) -> Evaluation<'a> {
     let graphs: Vec<Graph<'a>> = facts.inventory.repositories.iter().map(Graph::of).collect();
     let roots = Roots::new(facts, &graphs);
     let repositories = facts.inventory.repositories.iter().zip(graphs);
-    let mut repositories: Vec<_> =
-        repositories.map(|(repository, graph)| one(facts, &uses, &roots, repository, graph)).collect();
+    let mut repositories: Vec<_> = repositories
+        .map(|(repository, graph)| one(facts, &uses, &roots, repository, graph))
+        .collect();
     repositories.sort_by_key(|evaluation| (&evaluation.repository.registry, &evaluation.repository.name));
     let gaps = gaps(facts, &uses, &repositories);
     let warnings = missing_aliases(&uses, &repositories);

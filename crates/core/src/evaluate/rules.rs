@@ -278,9 +278,17 @@ fn describe_age(nanoseconds: i128) -> String {
 
 /// `day 7, week 4`.
 fn describe_buckets(unless: &NewestPer) -> String {
-    let counts = [("day", unless.day), ("week", unless.week), ("month", unless.month), ("year", unless.year)];
+    let counts = [
+        ("day", unless.day),
+        ("week", unless.week),
+        ("month", unless.month),
+        ("year", unless.year),
+    ];
     let given = counts.iter().filter(|(_, count)| *count > 0);
-    given.map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>().join(", ")
+    given
+        .map(|(word, count)| format!("{word} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The entries of one rule by group, ranked.

@@ -154,7 +154,9 @@ impl Uses {
     pub(super) fn incomplete(&self, config: &Config, registry: &RegistryHost, name: &RepositoryName) -> Vec<String> {
         let expected = self.unanswered.get(registry).into_iter().flatten().cloned();
         let covers = |source: &&PartialSource| {
-            config.names_of(registry).any(|host| source.covers.fits(&format!("{host}/{name}")))
+            config
+                .names_of(registry)
+                .any(|host| source.covers.fits(&format!("{host}/{name}")))
         };
         let covering = self.partial.iter().filter(covers);
         let partial = covering.map(|source| format!("usage source {} is partial: {}", source.name, source.why));

@@ -30,8 +30,10 @@ pub struct RunReport {
     pub failed: u64,
     /// Actions that a blown fuse refuses.
     pub refused: u64,
-    /// Actions that the registry does not offer.
+    /// Actions that the registry turned out not to offer.
     pub blocked: u64,
+    /// Entries that the plan itself could not act on, for the same reason.
+    pub blocked_in_plan: u64,
     /// The bytes that the deletions free, as the plan counted them.
     pub bytes: u64,
     /// Each action.
@@ -123,6 +125,7 @@ impl RunReport {
             failed: 0,
             refused: 0,
             blocked: 0,
+            blocked_in_plan: plan.blocked.len() as u64,
             bytes: 0,
             actions: Vec::new(),
         }

@@ -11,7 +11,7 @@ use jettison_core::model::{
     Usage,
 };
 use jettison_core::plan::{Action, ActionKind, Plan};
-use jettison_core::reason::Reason;
+use jettison_core::reason::{Hold, Reason};
 use jettison_core::recognise::ParsedManifest;
 use jiff::Timestamp;
 
@@ -96,7 +96,23 @@ impl<'a> RepositoryRun<'a> {
                 reports.extend(done);
             }
         }
+        self.forget(gone).await?;
         Ok(reports)
+    }
+
+    /// What is gone by our own hand is not looked for in the next scan.
+    async fn forget(&self, gone: BTreeSet<Digest>) -> Result<(), StoreError> {
+        let observation = store::Observation {
+            registry: self.host.clone(),
+            repository: self.name.clone(),
+            taken_at: Timestamp::now(),
+            complete: false,
+            tags: BTreeMap::new(),
+            manifests: BTreeSet::new(),
+            gone,
+            referrers: BTreeMap::new(),
+        };
+        self.applier.store.observe(&observation).await.map(drop)
     }
 
     fn watch(&self, registry: &'a Arc<dyn Registry>, actions: &[Numbered<'a>]) -> Watch<'a> {
@@ -296,8 +312,8 @@ impl Batch<'_> {
         unsaved: BTreeMap<Digest, String>,
         watch: &mut Watch<'_>,
         asked: &mut Asked<'_>,
-    ) -> Result<BTreeMap<Digest, String>, StoreError> {
-        let mut held = unsaved;
+    ) -> Result<BTreeMap<Digest, NotNow>, StoreError> {
+        let mut held: BTreeMap<Digest, NotNow> = failed(unsaved).collect();
         // An image that only loses tags stays, whatever else points to it.
         let deletes = |digest: &&Digest| {
             self.condemned
@@ -309,19 +325,20 @@ impl Batch<'_> {
             Ok(wanted) => {
                 for digest in &deleted {
                     if let Some(why) = wanted.get(digest) {
-                        held.entry(digest.clone())
-                            .or_insert_with(|| format!("{why} since the plan"));
+                        let why = || (Happened::Failed, format!("{why} since the plan"));
+                        held.entry(digest.clone()).or_insert_with(why);
                     }
                 }
             }
             Err(why) => {
                 let why = format!("its tags could not be looked up again: {why}");
                 for digest in digests {
-                    held.entry(digest.clone()).or_insert_with(|| why.clone());
+                    held.entry(digest.clone())
+                        .or_insert_with(|| (Happened::Failed, why.clone()));
                 }
             }
         }
-        for (digest, why) in self.newly_attached(&deleted).await {
+        for (digest, why) in failed(self.newly_attached(&deleted).await) {
             held.entry(digest).or_insert(why);
         }
         if let Some(usage) = asked.usage().await? {
@@ -363,7 +380,7 @@ impl Batch<'_> {
     }
 
     /// What somebody uses now, by the same rules as in the plan.
-    async fn in_use(&self, digests: &[Digest], usage: &Usage) -> Result<Vec<(Digest, String)>, StoreError> {
+    async fn in_use(&self, digests: &[Digest], usage: &Usage) -> Result<Vec<(Digest, NotNow)>, StoreError> {
         let inventory = self.inventory(digests).await?;
         let config = self.run.applier.config;
         let facts = Facts {
@@ -393,13 +410,17 @@ impl Batch<'_> {
             manifests.insert(digest.clone(), manifest(digest, &condemned.parsed));
             below.extend(condemned.parsed.children.iter().cloned());
         }
-        let missing: Vec<Digest> = below
-            .into_iter()
-            .filter(|digest| !manifests.contains_key(digest))
-            .collect();
-        for (digest, cached) in self.run.applier.store.manifests(&missing).await? {
-            if let Ok(parsed) = parse(&cached.media_type, &cached.bytes) {
-                manifests.insert(digest.clone(), manifest(&digest, &parsed));
+        while !below.is_empty() {
+            let unread: Vec<Digest> = below
+                .into_iter()
+                .filter(|digest| !manifests.contains_key(digest))
+                .collect();
+            below = BTreeSet::new();
+            for (digest, cached) in self.run.applier.store.manifests(&unread).await? {
+                if let Ok(parsed) = parse(&cached.media_type, &cached.bytes) {
+                    manifests.insert(digest.clone(), manifest(&digest, &parsed));
+                    below.extend(parsed.children);
+                }
             }
         }
         let tags = digests
@@ -476,14 +497,14 @@ impl Batch<'_> {
 
 /// What has to stay after all.
 struct Leave<'a> {
-    held: &'a BTreeMap<Digest, String>,
+    held: &'a BTreeMap<Digest, NotNow>,
     staying: &'a BTreeMap<Digest, Digest>,
 }
 
 impl Leave<'_> {
     fn why(&self, digest: &Digest) -> Option<(Happened, String)> {
-        if let Some(why) = self.held.get(digest) {
-            return Some((Happened::Failed, why.clone()));
+        if let Some(held) = self.held.get(digest) {
+            return Some(held.clone());
         }
         let because = self.staying.get(digest)?;
         Some((
@@ -493,13 +514,26 @@ impl Leave<'_> {
     }
 }
 
-fn describe(reason: &Reason) -> String {
+/// Why something is not removed now after all, and what that counts as.
+type NotNow = (Happened, String);
+
+fn failed(held: impl IntoIterator<Item = (Digest, String)>) -> impl Iterator<Item = (Digest, NotNow)> {
+    held.into_iter().map(|(digest, why)| (digest, (Happened::Failed, why)))
+}
+
+/// Something that came into use is a failure of the plan; a source that does not answer is a refusal.
+fn describe(reason: &Reason) -> NotNow {
     match reason {
-        Reason::Hold { used_by, because, .. } if !used_by.is_empty() => {
-            format!("in use by now: {because} ({})", used_by.join(", "))
-        }
-        Reason::Hold { because, .. } => because.clone(),
-        other => other.code().to_owned(),
+        Reason::Hold {
+            hold: Hold::UsageIncomplete,
+            because,
+            ..
+        } => (Happened::Refused, because.clone()),
+        Reason::Hold { used_by, because, .. } => (
+            Happened::Failed,
+            format!("in use by now: {because} ({})", used_by.join(", ")),
+        ),
+        other => (Happened::Failed, other.code().to_owned()),
     }
 }
 

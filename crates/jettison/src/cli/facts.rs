@@ -5,8 +5,8 @@ use jettison_core::evaluate::evaluate;
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Inventory, RegistryHost, Usage};
 use jettison_core::plan::{Plan, plan};
-use jettison_core::reason::{Hold, Reason};
 use jettison_core::policy::Period;
+use jettison_core::reason::{Hold, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Sources;
@@ -168,7 +168,8 @@ pub(crate) async fn remember(store: &Store, plan: &Plan, config: &Config) -> Res
 }
 
 fn before(now: Timestamp, period: Period) -> Timestamp {
-    now.saturating_sub(SignedDuration::from_secs(period.seconds())).unwrap_or(Timestamp::MIN)
+    now.saturating_sub(SignedDuration::from_secs(period.seconds()))
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// Done, or done with facts that were incomplete.

@@ -84,6 +84,12 @@ fn draw(inventory: &Inventory, width: usize) -> String {
             if !repository.gaps.is_empty() {
                 notes.push(count(repository.gaps.len() as u64, "gap"));
             }
+            match (repository.capabilities.delete, repository.capabilities.delete_tag) {
+                (Some(false), _) => notes.push("deletes are switched off".to_owned()),
+                (Some(true), Some(false)) => notes.push("no removal of single tags".to_owned()),
+                (Some(true), _) => notes.push("deletes are on".to_owned()),
+                (None, _) => {}
+            }
             if !repository.dangling.is_empty() {
                 notes.push(format!(
                     "{} without a manifest",

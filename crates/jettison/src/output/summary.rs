@@ -261,7 +261,10 @@ fn going_because(reason: &Reason) -> String {
 pub fn staying_because(reason: &Reason) -> String {
     match reason {
         Reason::KeepAlways(ruling) => format!("{} keeps them always", rule_name(ruling)),
-        Reason::NotExpired(ruling) => format!("{} does not expire them yet", rule_name(ruling)),
+        Reason::NotExpired(ruling) => match undecided(ruling) {
+            Some(unknown) => format!("{} does not expire them; {unknown}", rule_name(ruling)),
+            None => format!("{} does not expire them yet", rule_name(ruling)),
+        },
         Reason::Unless(ruling) => format!("{} spares the newest of each period", rule_name(ruling)),
         Reason::NoRule { policy: Some(policy) } => format!("no rule of `{policy}` fits them"),
         Reason::NoRule { policy: None } => "no policy covers their repository".to_owned(),
@@ -278,6 +281,13 @@ pub fn staying_because(reason: &Reason) -> String {
         Reason::CannotDelete { .. } => "the registry has deletes switched off".to_owned(),
         Reason::Expired(_) | Reason::Follows { .. } => reason.code().to_owned(),
     }
+}
+
+/// What a rule could not decide, and why: `not-pulled-for is unknown: no pull times are known here`.
+fn undecided(ruling: &Ruling) -> Option<String> {
+    let (name, finding) = ruling.conditions.iter().find(|(_, finding)| finding.holds.is_none())?;
+    let name = name.split('#').next().unwrap_or(name);
+    Some(format!("{name} is {}", finding.found))
 }
 
 fn held_because(hold: Hold, because: &str) -> String {

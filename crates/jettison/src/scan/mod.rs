@@ -9,7 +9,7 @@ mod target;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jettison_core::model::{
@@ -17,6 +17,7 @@ use jettison_core::model::{
 };
 use jettison_core::recognise::assemble;
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::output::{Face, Progress};
 use crate::registry::Registry;
@@ -69,6 +70,10 @@ pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -
                 continue;
             }
         };
+        if names.is_empty() {
+            let gap = format!("no repository of {} fits {}", target.registry.host(), target.selection);
+            inventory.gaps.push(Gap(gap));
+        }
         let repositories = scan_registry(store, target.registry.as_ref(), names, options).await?;
         if listed_all && repositories.iter().all(|repository| repository.gaps.is_empty()) {
             inventory.complete_registries.insert(target.registry.host().clone());
@@ -88,13 +93,13 @@ async fn scan_registry(
     options: ScanOptions,
 ) -> Result<Vec<Repository>, StoreError> {
     let progress = Progress::start(options.face, &format!("scanning {}", registry.host()), 0);
-    let no_referrers = AtomicBool::new(false);
+    let referrers_api = OnceCell::new();
     let scan = RegistryScan {
         store,
         registry,
         options,
         progress: &progress,
-        no_referrers: &no_referrers,
+        referrers_api: &referrers_api,
     };
     let scan = &scan;
     let repositories = stream::iter(names).map(|name| async move { scan.repository(&name).await });
@@ -108,7 +113,7 @@ struct RegistryScan<'a> {
     registry: &'a dyn Registry,
     options: ScanOptions,
     progress: &'a Progress,
-    no_referrers: &'a AtomicBool,
+    referrers_api: &'a OnceCell<bool>,
 }
 
 impl RegistryScan<'_> {
@@ -121,7 +126,7 @@ impl RegistryScan<'_> {
             store: self.store,
             memory: &memory,
             progress: self.progress,
-            no_referrers: self.no_referrers,
+            referrers_api: self.referrers_api,
             failures: AtomicUsize::new(0),
         };
         let found = reader.read().await?;

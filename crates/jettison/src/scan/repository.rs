@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt as _, stream};
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest};
+
+use tokio::sync::OnceCell;
 
 use super::found::{Ask, Found, Wanted};
 use crate::output::Progress;
@@ -38,8 +40,8 @@ pub(super) struct RepositoryReader<'a> {
     pub(super) store: &'a Store,
     pub(super) memory: &'a RepositoryMemory,
     pub(super) progress: &'a Progress,
-    /// Whether the registry has said that it has no referrers API; shared by its repositories.
-    pub(super) no_referrers: &'a AtomicBool,
+    /// Whether the registry has a referrers API, once somebody has asked; shared by its repositories.
+    pub(super) referrers_api: &'a OnceCell<bool>,
     pub(super) failures: AtomicUsize,
 }
 
@@ -221,34 +223,39 @@ impl RepositoryReader<'_> {
         let unasked =
             |digest: &&Digest| !self.memory.referrers.contains_key(digest) && !found.referrers.contains_key(*digest);
         let subjects: Vec<Digest> = found.manifests.keys().filter(unasked).cloned().collect();
-        if subjects.is_empty() || self.no_referrers.load(Ordering::Relaxed) {
+        let Some(first) = subjects.first() else {
             return Wanted::new();
-        }
-        self.progress.expect(subjects.len() as u64);
-        let answers = self
-            .each(subjects, |subject| async move { self.referrers_of(&subject).await })
-            .await;
-        for (subject, answer) in answers {
-            match answer {
-                Ok(Some(referrers)) => drop(found.referrers.insert(subject, referrers)),
-                Ok(None) | Err(NoAnswer::NotAsked) => {}
-                Err(NoAnswer::Failed(why)) => found.gap(format!("what is attached to {}: {why}", subject.short())),
-            }
+        };
+        match self.has_referrers_api(first).await {
+            Ok(true) => self.ask_each(subjects, found).await,
+            // Remembered as an answer, so that the next scan does not ask again.
+            Ok(false) => found
+                .referrers
+                .extend(subjects.into_iter().map(|subject| (subject, Vec::new()))),
+            Err(NoAnswer::Failed(why)) => found.gap(format!("what is attached to {}: {why}", first.short())),
+            Err(NoAnswer::NotAsked) => {}
         }
         let referrers = found.referrers.values().flatten().cloned().collect();
         found.unknown(referrers)
     }
 
-    async fn referrers_of(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, NoAnswer> {
-        // The first answer that says "unsupported" is enough for the whole registry.
-        if self.no_referrers.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        match self.ask(self.registry.referrers(self.name, subject)).await? {
-            Referrers::Listed(referrers) => Ok(Some(referrers)),
-            Referrers::Unsupported => {
-                self.no_referrers.store(true, Ordering::Relaxed);
-                Ok(None)
+    /// One question answers it for the whole registry, however many repositories are read at once.
+    async fn has_referrers_api(&self, subject: &Digest) -> Result<bool, NoAnswer> {
+        let ask = || async {
+            let answer = self.ask(self.registry.referrers(self.name, subject)).await?;
+            Ok(answer != Referrers::Unsupported)
+        };
+        self.referrers_api.get_or_try_init(ask).await.copied()
+    }
+
+    async fn ask_each(&self, subjects: Vec<Digest>, found: &mut Found) {
+        self.progress.expect(subjects.len() as u64);
+        let ask = |subject: Digest| async move { self.ask(self.registry.referrers(self.name, &subject)).await };
+        for (subject, answer) in self.each(subjects, ask).await {
+            match answer {
+                Ok(Referrers::Listed(referrers)) => drop(found.referrers.insert(subject, referrers)),
+                Ok(Referrers::Unsupported) | Err(NoAnswer::NotAsked) => {}
+                Err(NoAnswer::Failed(why)) => found.gap(format!("what is attached to {}: {why}", subject.short())),
             }
         }
     }

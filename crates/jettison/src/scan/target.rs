@@ -150,6 +150,12 @@ impl Selection {
     }
 }
 
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.globs.patterns().join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

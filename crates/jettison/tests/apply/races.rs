@@ -338,8 +338,14 @@ async fn an_image_that_came_into_use_since_loses_no_tag() {
         world
             .desk
             .write("other.txt", &format!("{{host}}/apps/api:keep\n{used}\n"));
-        world.desk.apply(&[]).await.exits(4).says("in use by now");
-        assert_eq!(world.registry.tags(WEB).len(), 3, "{used}");
+        let ended = world.desk.apply(&[]).await;
+        assert_eq!(
+            (ended.code, world.registry.tags(WEB).len()),
+            (4, 3),
+            "{used}: {}",
+            ended.stdout
+        );
+        ended.says("in use by now");
     }
 }
 

@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use jettison::registry::{
-    Connection, ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError, Removed, Secret,
-    open,
+    Connection, DeleteSupport, ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError,
+    Removed, Secret, open,
 };
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_testkit::images::{Image, Index, Manifest, sigstore_bundle};
 use jettison_testkit::push::Pusher;
-use jettison_testkit::registry::{Auth, Options, TestRegistry};
+use jettison_testkit::registry::{Auth, Options, Request, TestRegistry};
 
 pub(crate) const USER: &str = "robot";
 pub(crate) const PASSWORD: &str = "hunter2";
@@ -28,6 +28,10 @@ pub(crate) fn connection(host: &str) -> Connection {
 /// Runs the suite on a variant of the in-process registry.
 pub(crate) async fn conforms(options: Options) {
     let logs_in = !matches!(options.auth, Auth::None);
+    let expected = DeleteSupport {
+        delete: Some(options.delete),
+        delete_tag: Some(options.delete && options.delete_tag),
+    };
     let server = TestRegistry::start(options).await.unwrap();
     let mut connection = connection(&server.host());
     let pusher = match logs_in {
@@ -38,7 +42,25 @@ pub(crate) async fn conforms(options: Options) {
         false => Pusher::new(&server.url()).unwrap(),
     };
     let world = World::push(&pusher).await;
-    run(&*open(&connection).unwrap(), &world).await;
+    server.clear_requests();
+    let registry = open(&connection).unwrap();
+    looks(&*registry, &world).await;
+    only_reads(&server.requests());
+    assert_eq!(probe(&*registry, &world).await, expected);
+    run(&*registry, &world).await;
+}
+
+/// Nothing that reads sends what could change anything. The token service is asked by POST for some logins.
+fn only_reads(requests: &[Request]) {
+    assert!(requests.len() > 10);
+    for request in requests {
+        let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+        assert!(reads || request.path == "/token", "{request:?}");
+        assert!(
+            !request.path.contains("/_untagged") && !request.path.contains("/_times"),
+            "{request:?}"
+        );
+    }
 }
 
 /// What is in the registry when the suite begins: an index under two tags, a signature of it, an image under many.
@@ -54,6 +76,19 @@ pub(crate) struct World {
 const IMAGE_TAGS: usize = 25;
 
 impl World {
+    pub(crate) fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    pub(crate) fn index(&self) -> Digest {
+        digest(&self.index)
+    }
+
+    /// One of the images that the index lists.
+    pub(crate) fn child(&self) -> Digest {
+        self.index.children.first().map(digest).unwrap()
+    }
+
     pub(crate) async fn push(pusher: &Pusher) -> Self {
         let amd64 = Image::new(1).platform("linux/amd64").layers(&[1000]).build();
         let arm64 = Image::new(2).platform("linux/arm64").layers(&[1000]).build();
@@ -82,15 +117,25 @@ impl World {
 
 /// Runs every case that fits the registry.
 pub(crate) async fn run(registry: &dyn Registry, world: &World) {
-    lists_repositories_and_tags(registry, world).await;
-    reads_exact_bytes(registry, world).await;
-    tells_what_is_not_there(registry, world).await;
-    finds_referrers(registry, world).await;
-    let support = registry.probe_deletes(&world.repository).await.unwrap();
+    looks(registry, world).await;
+    let support = probe(registry, world).await;
     lists_repositories_and_tags(registry, world).await;
     reads_exact_bytes(registry, world).await;
     removes_single_tags(registry, world, support.delete_tag.unwrap()).await;
     deletes_and_puts_back(registry, world, support.delete.unwrap()).await;
+}
+
+/// The cases that only read.
+async fn looks(registry: &dyn Registry, world: &World) {
+    lists_repositories_and_tags(registry, world).await;
+    reads_exact_bytes(registry, world).await;
+    tells_what_is_not_there(registry, world).await;
+    finds_referrers(registry, world).await;
+}
+
+/// What the adapter finds out about deletes.
+async fn probe(registry: &dyn Registry, world: &World) -> DeleteSupport {
+    registry.probe_deletes(&world.repository).await.unwrap()
 }
 
 /// What a scan reads first: the tags, and one manifest.

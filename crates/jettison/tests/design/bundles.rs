@@ -306,3 +306,45 @@ fn planning_again_after_a_simulated_apply_deletes_nothing_more() {
     let again = case.plan_from(&inventory, &case.usage_form()).json();
     assert!(list(&again, "actions").is_empty(), "{again}");
 }
+
+#[test]
+fn a_plan_never_violates_its_own_laws() {
+    check(&[
+        (
+            "an attached index that lists its own subject",
+            but_keep("app main 40d\natt - 40d subject=app children=app"),
+            "delete app; follow att",
+        ),
+        (
+            "an attached index that lists another root",
+            but_keep("app main 40d\natt - 40d subject=app children=web\nweb web 50d"),
+            "delete app; delete web; follow att",
+        ),
+        (
+            "an attached index that lists a root and something younger",
+            but_keep("app main 50d\natt - 40d subject=app children=web,part\nweb web 40d\npart - 40d"),
+            "delete app; delete web; follow att; follow part",
+        ),
+    ]);
+}
+
+#[test]
+fn what_was_not_read_is_never_taken_for_absent() {
+    check(&[(
+        "a child that is neither there nor missing",
+        but_keep("index main 40d children=amd,gone\namd - 40d"),
+        "keep index:main hold incomplete",
+    )]);
+}
+
+#[test]
+fn depth_is_no_matter() {
+    let last = 3000;
+    let mut text: String = (0..last)
+        .map(|at| format!("c{at} - 40d children=c{}\n", at + 1))
+        .collect();
+    text.push_str(&format!("c{last} - 40d\ntop main 40d children=c0\n"));
+    let answer = but_keep(&text).plan();
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert_eq!(list(&answer.json(), "actions").len(), last + 2);
+}

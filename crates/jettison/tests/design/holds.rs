@@ -390,3 +390,24 @@ fn where_a_rule_and_a_hold_both_keep_the_hold_is_the_reason() {
         ),
     ]);
 }
+
+#[test]
+fn a_hold_of_any_sort_on_a_child_holds_its_index() {
+    check(&[
+        (
+            "grace",
+            held("index main 90d children=amd\namd - 1h"),
+            "keep index:main hold grace",
+        ),
+        (
+            "restored",
+            held("index main 90d children=amd\namd - 90d restored=2d"),
+            "keep index:main hold restored",
+        ),
+        (
+            "a protected tag on a child",
+            held("index main 90d children=amd\namd golden 90d").settings("protect: ['r.example.com/apps/web:golden']"),
+            "keep index:main hold protected; keep amd:golden hold protected",
+        ),
+    ]);
+}

@@ -253,3 +253,13 @@ fn its_actions_are_shown_but_refused_with_the_share() {
     let share = refused["share"].as_f64().unwrap();
     assert!((share - 7.0 / 9.0).abs() < 0.01, "{share}");
 }
+
+#[test]
+fn ties_of_the_brake_are_broken_by_registry_before_repository() {
+    let text = "@apps/web host=b.example\n0a a 40d\n@apps/zzz host=a.example\n0b b 40d";
+    check(&[(
+        "registry, repository, digest",
+        limited("keep-at-least: 0, max-deletions: 1", text),
+        "keep 0a:a brake; delete apps/zzz/0b",
+    )]);
+}

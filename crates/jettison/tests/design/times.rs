@@ -186,7 +186,6 @@ fn a_date_before_2013_03_20_is_not_plausible() {
 fn a_date_more_than_24_hours_ahead_is_not_plausible() {
     // A plausible date makes `app` the newest, so that the other one goes.
     let created = |date: &str| rank(&format!("app main first_seen=99d created={date}\nb b 10d"));
-    let tagged = |date: &str| rank(&format!("app main~{date} 99d\nb b 10d"));
     check(&[
         (
             "at the boundary",
@@ -197,11 +196,6 @@ fn a_date_more_than_24_hours_ahead_is_not_plausible() {
             "a second more: it has no time",
             created("+24h+1s"),
             "keep app:main not-expired; keep b:b not-expired",
-        ),
-        (
-            "a tag set then",
-            tagged("2026-11-22T12:00:01Z"),
-            "delete app; keep b:b not-expired",
         ),
     ]);
 }
@@ -273,4 +267,48 @@ fn an_entry_without_a_time_is_kept_by_unless() {
             .rules(&["match: {}, expire: { older-than: 50d }, unless: { newest-per: { day: 1 } }"]),
         "keep app:main unless; delete a; keep b:b unless",
     )]);
+}
+
+#[test]
+fn any_date_that_is_ahead_fills_no_place_among_the_newest() {
+    // `b` is the newest with a plausible time; whatever holds `app`, it must not push `b` out.
+    let cases = [
+        ("a push", "app main +24h+1s first_seen=99d\nb b 10d"),
+        ("a tag set", "app main~2026-11-22T12:00:01Z 99d\nb b 10d"),
+        ("a last tag lost", "app - 99d untagged=+24h+1s\nb b 10d"),
+        (
+            "a first sight",
+            "@apps/web scanned_since=300d\napp main first_seen=+24h+1s\nb b 10d",
+        ),
+        ("a build", "app main first_seen=99d created=+24h+1s\nb b 10d"),
+    ];
+    let pushed_out = cases.iter().filter(|(_, text)| {
+        let outcome = rank(text).plan().outcome();
+        !outcome.contains(&"keep b:b not-expired".to_owned())
+    });
+    let pushed_out: Vec<_> = pushed_out.map(|(sentence, _)| sentence).collect();
+    assert!(pushed_out.is_empty(), "the newest goes because of: {pushed_out:?}");
+}
+
+#[test]
+fn any_date_that_is_too_old_counts_as_not_given() {
+    let year_1 = "0001-01-01T00:00:00Z";
+    let pulls = format!("@apps/web cap.pull_time=true pull_data_since={year_1}\napp main 200d");
+    check(&[
+        (
+            "a first sight: then nothing is known, and it is held",
+            older(&format!("app main first_seen={year_1}")),
+            "keep app:main hold grace",
+        ),
+        (
+            "a tag set: the push counts",
+            older(&format!("app main~{year_1} 99d")),
+            STAYS,
+        ),
+        (
+            "the start of pull data: they cover nothing",
+            images(&pulls).rules(&["match: {}, expire: { not-pulled-for: 90d }"]),
+            STAYS,
+        ),
+    ]);
 }

@@ -305,3 +305,46 @@ fn an_unparsable_reference_deletes_nothing_it_could_matter_to() {
     let kept = answer.code == 2 || answer.outcome() == ["keep app:main hold usage-incomplete"];
     assert!(kept, "exit {}: {}", answer.code, answer.stdout);
 }
+
+#[test]
+fn a_last_sight_that_is_not_plausible_counts_as_not_given_and_so_as_in_use() {
+    let seen = |time: &str| used("app main 40d", &format!("r.example.com/apps/web:main seen={time}"));
+    check(&[
+        (
+            "year 1, as some programs write `never set`",
+            seen("0001-01-01T00:00:00Z"),
+            "keep app:main hold in-use",
+        ),
+        ("1970", seen("1970-01-01T00:00:00Z"), "keep app:main hold in-use"),
+        ("the plausible boundary", seen("2013-03-20T00:00:00Z"), "delete app"),
+        ("ahead", seen("+48h"), "keep app:main hold in-use"),
+    ]);
+}
+
+#[test]
+fn a_digest_of_a_host_that_is_not_scanned_matches_in_every_repository() {
+    check(&[
+        (
+            "a digest",
+            used("app main 40d\nweb web 40d", "other.internal/x/y@app"),
+            "keep app:main hold in-use; delete web",
+        ),
+        (
+            "a digest and a tag: the path is another",
+            used("app main 40d\nweb web 40d", "other.internal/x/y:web@app"),
+            "keep app:main hold in-use; delete web",
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_source_used_below_an_index_stays_with_it() {
+    check(&[(
+        "the index that is used and what is attached below it",
+        used(
+            "index main 40d children=amd\namd amd 40d\nsbom - 40d subject=amd kind=artifact\nweb web 40d",
+            "r.example.com/apps/web@index",
+        ),
+        "keep index:main hold in-use; keep amd:amd hold in-use; delete web",
+    )]);
+}
