@@ -5,6 +5,7 @@
 #[path = "design/world.rs"]
 #[expect(
     dead_code,
+    unused_imports,
     reason = "the shorthand is made for tests/design; here a few calls suffice"
 )]
 mod world;

@@ -128,6 +128,66 @@ async fn what_cannot_be_looked_at_again_stays() {
     }
 }
 
+/// An account that may read and not delete, and a referrers API that does not answer at the last moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_asked_before_a_delete_stops_it() {
+    for fault in [
+        Fault::status(403)
+            .method("DELETE")
+            .path(&format!("/v2/{WEB}/manifests/*")),
+        Fault::status(403).path(&format!("/v2/{WEB}/referrers/*")),
+    ] {
+        let world = World::start(Options {
+            referrers: true,
+            ..Options::default()
+        })
+        .await;
+        world.desk.plan().await;
+        let shown = format!("{fault:?}");
+        world.registry.fail(fault);
+        let ended = world.desk.apply(&[]).await.exits(4);
+        assert_eq!(
+            (&ended.json()["deleted"], &ended.json()["failed"]),
+            (&json!(0), &json!(3)),
+            "{shown}"
+        );
+        assert_eq!(world.registry.manifests(WEB).len(), 4, "{shown}");
+    }
+}
+
+/// A plan may be applied where nothing is remembered: what is about to go is read again first, and saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_with_an_empty_store_saves_what_it_deletes() {
+    let world = World::start(Options::default()).await;
+    world.desk.plan().await;
+    std::fs::remove_dir_all(world.desk.state()).unwrap();
+    let report = world.desk.apply(&[]).await.exits(0).json();
+    assert_eq!(report["deleted"], 3);
+    let store = Store::open(world.desk.state()).await.unwrap();
+    let run = store.run(report["run"].as_str().unwrap()).await.unwrap().unwrap();
+    for entry in &run.entries {
+        let saved = store.saved_manifest(entry.id).await.unwrap();
+        assert!((1..=3).map(image).any(|image| image.bytes == saved.bytes));
+    }
+    assert_eq!(run.entries.len(), 3);
+    store.close().await;
+    // And where it cannot be read again, it stays.
+    let other = World::start(Options::default()).await;
+    other.desk.plan().await;
+    std::fs::remove_dir_all(other.desk.state()).unwrap();
+    other.registry.fail(Fault::new(Effect::WrongBody).path(&path_of(2)));
+    let ended = other.desk.apply(&[]).await.exits(4);
+    expect_outcomes(
+        &ended,
+        &[
+            (&image(1), "done", ""),
+            (&image(2), "failed", ""),
+            (&image(3), "done", ""),
+        ],
+    );
+    assert!(other.has(&image(2)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_applies_at_once_are_one_too_many() {
     let world = World::start(Options::default()).await;

@@ -225,8 +225,7 @@ async fn when_usage_cannot_be_read_any_more_nothing_goes() {
             Some(content) => world.desk.write("in-use.txt", content),
             None => std::fs::remove_file(world.desk.path("in-use.txt")).unwrap(),
         }
-        let ended = world.desk.apply(&[]).await;
-        assert!(matches!(ended.code, 3 | 4), "{now:?}: {}", ended.stdout);
+        let ended = world.desk.apply(&[]).await.exits(3);
         assert_eq!(ended.json()["deleted"], 0, "{now:?}");
         assert_eq!(world.deletes(), Vec::<String>::new(), "{now:?}");
         assert_eq!(world.registry.manifests(WEB).len(), 4);
@@ -365,4 +364,16 @@ async fn a_tag_that_cannot_be_removed_alone_stays() {
         .exits(0)
         .json();
     assert_eq!(run["actions"], json!([]), "a run asks first, and plans accordingly");
+}
+
+/// Some registries remove the image with its last tag, or with any: that is told, and no success.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_goes_with_its_tag_is_a_failure() {
+    let world = untagging(true).await;
+    world.desk.plan().await;
+    let digest = image(0).digest;
+    let takes_all = Fault::call(move |registry| drop(registry.remove_manifest(WEB, &digest).then_some(())));
+    let removal = takes_all.method("DELETE").path(&format!("/v2/{WEB}/manifests/old-1"));
+    world.registry.fail(removal.times(1));
+    world.desk.apply(&[]).await.exits(4).says("so is the image");
 }

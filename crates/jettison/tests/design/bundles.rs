@@ -316,14 +316,22 @@ fn a_plan_never_violates_its_own_laws() {
             "delete app; follow att",
         ),
         (
-            "an attached index that lists another root",
-            but_keep("app main 40d\natt - 40d subject=app children=web\nweb web 50d"),
-            "delete app; delete web; follow att",
+            "an attached index that lists another root, of a lower digest than its subject",
+            but_keep("0b main 40d\natt - 40d subject=0b children=0a\n0a web 40d"),
+            "delete 0b; delete 0a; follow att",
         ),
         (
-            "an attached index that lists a root and something younger",
-            but_keep("app main 50d\natt - 40d subject=app children=web,part\nweb web 40d\npart - 40d"),
-            "delete app; delete web; follow att; follow part",
+            "two attached to each other, one of them an index that lists another root",
+            but_keep("0b main 40d subject=att\natt - 40d subject=0b children=0a\n0a web 40d"),
+            "delete 0b; delete 0a; follow att",
+        ),
+        (
+            "a child that an index further down lists as well",
+            but_keep(
+                "top main 40d children=0b,0a\n0b - 40d subject=0e children=0d\n0e - 40d subject=0d kind=artifact\n\
+                 0d - 40d children=0a\n0a - 40d",
+            ),
+            "delete top; follow 0b; follow 0e; follow 0d; follow 0a",
         ),
     ]);
 }

@@ -176,6 +176,13 @@ impl Handle {
         self.state().contents.stored_bytes()
     }
 
+    /// Bytes of all manifests, each counted once in each repository that has it.
+    pub fn manifest_bytes(&self) -> u64 {
+        let state = self.state();
+        let manifests = state.contents.repositories.values().flat_map(|repository| repository.manifests.values());
+        manifests.map(|manifest| manifest.bytes.len() as u64).sum()
+    }
+
     /// Points a tag at a manifest of the repository, as a push by somebody else would; false where it has no such
     /// manifest.
     pub fn move_tag(&self, repository: &str, tag: &str, digest: &str) -> bool {
