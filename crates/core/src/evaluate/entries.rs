@@ -78,7 +78,7 @@ impl<'a> Roots<'a> {
             .map(|tag| Entry {
                 root: node,
                 tag: Some(tag),
-                time: latest([arrived, given(tag.updated_at)]),
+                time: latest([arrived, plausible(tag.updated_at, self.facts.now)]),
             })
             .collect();
         if !tagged.is_empty() {
@@ -101,8 +101,9 @@ impl<'a> Roots<'a> {
         if !attached && !graph.parents(node).is_empty() {
             return None;
         }
-        let set = graph.tags(node).iter().filter_map(|tag| given(tag.updated_at)).max();
-        let time = latest([arrived, given(manifest.untagged_at), set]);
+        let plausible = |date| plausible(date, self.facts.now);
+        let set = graph.tags(node).iter().filter_map(|tag| plausible(tag.updated_at)).max();
+        let time = latest([arrived, plausible(manifest.untagged_at), set]);
         let unproven = attached
             && !graph
                 .subjects(node)
@@ -132,15 +133,15 @@ impl<'a> Roots<'a> {
     /// When the image arrived, as far as that is known (design, section 4).
     fn arrival(&self, repository: &Repository, graph: &Graph<'_>, node: Node) -> Option<Timestamp> {
         let manifest = graph.manifest(node)?;
-        given(manifest.pushed_at)
-            .or_else(|| seen_to_arrive(repository, manifest))
+        plausible(manifest.pushed_at, self.facts.now)
+            .or_else(|| plausible(seen_to_arrive(repository, manifest), self.facts.now))
             .or_else(|| built(graph, node, self.facts.now))
     }
 }
 
 /// The first sight of a manifest that an earlier complete scan did not have.
 pub(super) fn seen_to_arrive(repository: &Repository, manifest: &Manifest) -> Option<Timestamp> {
-    let (seen, since) = (manifest.first_seen_at?, repository.scanned_since?);
+    let (seen, since) = (given(manifest.first_seen_at)?, repository.scanned_since?);
     (since < seen).then_some(seen)
 }
 
@@ -181,18 +182,19 @@ impl Builds<'_> {
 const CREATED: &str = "org.opencontainers.image.created";
 
 fn plausible_build_date(manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
-    let limit = now
-        .saturating_add(SignedDuration::from_hours(24))
-        .unwrap_or(Timestamp::MAX);
-    let plausible = |date: Timestamp| given(Some(date)).filter(|date| *date <= limit);
-    let annotated = || manifest.annotations.get(CREATED)?.parse::<Timestamp>().ok();
-    manifest
-        .created_at
-        .and_then(plausible)
-        .or_else(|| annotated().and_then(plausible))
+    let annotated = || manifest.annotations.get(CREATED)?.parse().ok();
+    plausible(manifest.created_at, now).or_else(|| plausible(annotated(), now))
+}
+
+/// A date that says something: no placeholder, and no more than a clock's error ahead of `now`.
+fn plausible(date: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let limit = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+    given(date).filter(|date| *date <= limit)
 }
 
 /// A date from before Docker's first release says nothing: it is a placeholder (1970, 1980, year 1).
+///
+/// Where a date only protects, this is all that is asked of it: one from the future still does.
 pub(super) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
     /// 2013-03-20T00:00:00Z, Docker's first release.
     const FIRST_RELEASE: i64 = 1_363_737_600;

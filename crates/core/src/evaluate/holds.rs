@@ -25,6 +25,8 @@ const KEEP_LABEL: &str = "io.jettison.keep";
 struct Evidence {
     because: String,
     used_by: BTreeSet<String>,
+    /// Only because an index above it is used.
+    inherited: bool,
 }
 
 /// The holds on every manifest of one repository.
@@ -68,6 +70,11 @@ impl Holds {
     /// Whether anything holds a manifest.
     pub fn any(&self, node: Node) -> bool {
         !self.of[node].is_empty()
+    }
+
+    /// Whether anything holds a manifest that does not come from an index above it.
+    pub fn by_itself(&self, node: Node) -> bool {
+        self.of[node].values().any(|evidence| !evidence.inherited)
     }
 
     /// The reason for which a manifest is held, the strongest hold first.
@@ -148,19 +155,21 @@ impl Holds {
 
     fn spread_use(&mut self, graph: &Graph<'_>, node: Node, hold: Hold, users: &BTreeSet<String>) {
         let name = graph.digest(node).short();
-        let mut note = |node: Node, because: String| {
+        let mut note = |node: Node, because: String, inherited: bool| {
             let evidence = self.of[node].entry(hold).or_insert_with(|| Evidence {
                 because,
+                inherited,
                 ..Evidence::default()
             });
+            evidence.inherited &= inherited;
             evidence.used_by.extend(users.iter().cloned());
         };
-        note(node, "it is referred to".to_owned());
+        note(node, "it is referred to".to_owned(), false);
         for below in graph.reach(node, |graph, node| graph.children(node)) {
-            note(below, format!("it is part of {name}, which is referred to"));
+            note(below, format!("it is part of {name}, which is referred to"), true);
         }
         for above in above(graph, node) {
-            note(above, format!("{name}, which belongs to it, is referred to"));
+            note(above, format!("{name}, which belongs to it, is referred to"), false);
         }
     }
 
@@ -277,7 +286,7 @@ impl Direct<'_> {
         if let Some(pushed) = given(manifest.pushed_at) {
             return Some(("it was pushed", pushed));
         }
-        let seen = manifest.first_seen_at.map(|seen| ("it was first seen", seen));
+        let seen = given(manifest.first_seen_at).map(|seen| ("it was first seen", seen));
         let noticed = seen_to_arrive(self.repository, manifest).is_some();
         if noticed || !self.facts.config.trusts_created(&self.repository.registry) {
             return seen;

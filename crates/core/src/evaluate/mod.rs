@@ -59,6 +59,8 @@ pub struct RootVerdicts {
     pub kind: Kind,
     /// The time of its newest entry.
     pub time: Option<Timestamp>,
+    /// Whether it stays by its rules alone, whatever holds it besides.
+    pub ruled_to_stay: bool,
     /// One for each entry.
     pub entries: Vec<Verdict>,
 }
@@ -149,6 +151,7 @@ fn one<'a>(
             node: root.node,
             kind: root.kind,
             time: root.newest(),
+            ruled_to_stay: decisions.iter().any(|decision| matches!(decision, Decision::Keep(_))),
             entries: root
                 .entries
                 .iter()

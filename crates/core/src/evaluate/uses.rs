@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::entries::given;
 use super::{elapsed, length};
 use crate::config::Config;
 use crate::facts::Facts;
@@ -183,7 +184,7 @@ fn bare(image: &str) -> &str {
 
 /// A use that is over holds for `usage-memory`, then no longer. A use without an end is a present one.
 fn hold_of(reference: &Reference, usage: &Usage, facts: &Facts<'_>) -> Option<Hold> {
-    match reference.last_seen_at {
+    match given(reference.last_seen_at) {
         Some(seen) if seen < usage.taken_at => {
             (elapsed(seen, facts.now) <= length(facts.config.usage_memory)).then_some(Hold::RecentlyUsed)
         }

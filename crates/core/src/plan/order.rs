@@ -35,8 +35,7 @@ pub(super) fn steps<'e>(repository: &'e LimitedRepository<'e>) -> Vec<Step<'e>> 
         let before = waiting.len();
         waiting.retain(|root| !queue.emit_if_free(root));
         if waiting.len() == before {
-            // Manifests that need each other in a circle: one has to be the first.
-            queue.emit(waiting.remove(0));
+            queue.break_circle(&mut waiting);
         }
     }
     queue.emit_circles();
@@ -59,6 +58,21 @@ impl<'e> Queue<'e> {
         earlier
             .into_iter()
             .all(|earlier| *earlier == node || !self.left.contains(earlier))
+    }
+
+    /// Subjects and indexes that wait for each other in a circle: an index still goes before what it lists, because
+    /// registries insist on that; the order of attached things gives way.
+    fn break_circle(&mut self, waiting: &mut Vec<&'e RootVerdicts>) {
+        if self.emit_unlisted() {
+            return;
+        }
+        let unlisted = waiting.iter().position(|root| !self.is_listed(root.node));
+        self.emit(waiting.remove(unlisted.unwrap_or(0)));
+    }
+
+    /// An index that has not gone yet lists it.
+    fn is_listed(&self, node: Node) -> bool {
+        self.graph.parents(node).iter().any(|index| *index != node && self.left.contains(index))
     }
 
     fn emit_if_free(&mut self, root: &'e RootVerdicts) -> bool {
@@ -103,14 +117,27 @@ impl<'e> Queue<'e> {
 
     /// What is left needs itself in a circle, and hangs on something that went.
     fn emit_circles(&mut self) {
+        while self.emit_unlisted() || self.emit_follower(|_, _| true) {}
+    }
+
+    /// A follower that no index lists any more, though a subject of it may still be there.
+    fn emit_unlisted(&mut self) -> bool {
+        self.emit_follower(|queue, node| !queue.is_listed(node))
+    }
+
+    /// The first follower that `fits` and belongs to something that went; whether there is one.
+    fn emit_follower(&mut self, fits: impl Fn(&Self, Node) -> bool) -> bool {
         let graph = self.graph;
-        while let Some((node, root, relation)) = self.left.iter().find_map(|node| {
-            let by = |earlier: &[Node]| earlier.iter().find_map(|earlier| self.root_of.get(earlier).copied());
-            let child = by(graph.parents(*node)).map(|root| (*node, root, Relation::Child));
-            child.or_else(|| by(graph.subjects(*node)).map(|root| (*node, root, Relation::Attached)))
-        }) {
-            self.follow(node, root, relation);
-            self.emit_followers(node, root);
-        }
+        let went = |earlier: &[Node]| earlier.iter().find_map(|earlier| self.root_of.get(earlier).copied());
+        let belongs = |node: Node| {
+            let child = went(graph.parents(node)).map(|root| (root, Relation::Child));
+            child.or_else(|| went(graph.subjects(node)).map(|root| (root, Relation::Attached)))
+        };
+        let followers = self.left.iter().copied().filter(|node| !self.roots.contains(node) && fits(self, *node));
+        let found = followers.into_iter().find_map(|node| Some((node, belongs(node)?)));
+        let Some((node, (root, relation))) = found else { return false };
+        self.follow(node, root, relation);
+        self.emit_followers(node, root);
+        true
     }
 }

@@ -34,13 +34,13 @@ impl Stays {
             stays: vec![false; graph.nodes().len()],
             needs: vec![None; graph.nodes().len()],
         };
-        let base = base(evaluation, kept);
-        let mut open: VecDeque<Node> = base.iter().copied().collect();
+        let mut open: VecDeque<Node> = base(evaluation, kept, |node| evaluation.holds.any(node)).into_iter().collect();
         open.iter().for_each(|node| stays.stays[*node] = true);
-        let mut forced = base;
+        let mut forced = base(evaluation, kept, |node| evaluation.holds.by_itself(node));
+        let listed = listed_by_rule(evaluation);
         loop {
             stays.close(graph, &mut open);
-            let stranded = stays.stranding_indexes(graph, &forced);
+            let stranded = stays.stranding_indexes(graph, &forced, &listed);
             if stranded.is_empty() {
                 return stays;
             }
@@ -94,7 +94,12 @@ impl Stays {
     }
 
     /// Indexes that would go although an untagged child of theirs must stay without regard to any index.
-    fn stranding_indexes(&self, graph: &Graph<'_>, forced: &BTreeSet<Node>) -> Vec<(Node, Node)> {
+    fn stranding_indexes(
+        &self,
+        graph: &Graph<'_>,
+        forced: &BTreeSet<Node>,
+        listed: &BTreeSet<Node>,
+    ) -> Vec<(Node, Node)> {
         let goes = |index: &Node| !self.stays[*index] && graph.manifest(*index).is_some();
         let mut found = Vec::new();
         for child in graph
@@ -104,7 +109,7 @@ impl Stays {
             if !graph.parents(child).iter().any(goes) || graph.ordinary_tags(child).next().is_some() {
                 continue;
             }
-            if stays_by_itself(graph, child, forced) {
+            if !listed.contains(&child) && stays_by_itself(graph, child, forced) {
                 found.extend(
                     graph
                         .parents(child)
@@ -122,7 +127,7 @@ impl Stays {
 /// Whether a child would stay if none of its indexes did: something else that must stay leads to it.
 ///
 /// Asked this way, and not as "does any index of it stay", the answer cannot turn from yes to no when
-/// one more thing is kept.
+/// one more thing is held.
 fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> bool {
     if forced.contains(&child) {
         return true;
@@ -144,6 +149,17 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> b
     false
 }
 
+/// What an index lists that stays by its rules alone: that is never left without an index, whatever is held.
+fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> BTreeSet<Node> {
+    let graph = &evaluation.graph;
+    let mut listed = BTreeSet::new();
+    let mut open: Vec<Node> = evaluation.roots.iter().filter(|root| root.ruled_to_stay).map(|root| root.node).collect();
+    while let Some(index) = open.pop() {
+        open.extend(graph.children(index).iter().copied().filter(|child| listed.insert(*child)));
+    }
+    listed
+}
+
 /// Whether all entries of a root expire and nothing holds it.
 pub(super) fn expires(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> bool {
     let all = root
@@ -154,7 +170,11 @@ pub(super) fn expires(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts
 }
 
 /// What stays by itself: roots that do not expire, whatever is held, and what hangs on no root at all.
-fn base(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> BTreeSet<Node> {
+fn base(
+    evaluation: &RepositoryEvaluation<'_>,
+    kept: &BTreeSet<Node>,
+    held: impl Fn(Node) -> bool,
+) -> BTreeSet<Node> {
     let graph = &evaluation.graph;
     let expiring: Vec<Node> = evaluation
         .roots
@@ -175,7 +195,7 @@ fn base(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> BTreeSe
     base.extend(
         graph
             .nodes()
-            .filter(|node| evaluation.holds.any(*node) || !hanging[*node]),
+            .filter(|node| held(*node) || !hanging[*node]),
     );
     // What is not there needs nothing.
     base.retain(|node| graph.manifest(*node).is_some());

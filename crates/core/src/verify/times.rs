@@ -68,19 +68,24 @@ fn created_of_what_it_belongs_to(contents: &Contents<'_>, manifest: &Manifest, n
 }
 
 fn own_created(manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
-    let fits = |date: Option<Timestamp>| plausible(date).filter(|date| date.duration_since(now) <= DAY);
-    fits(manifest.created_at).or_else(|| fits(manifest.annotations.get(CREATED)?.parse().ok()))
+    let annotated = || not_ahead(manifest.annotations.get(CREATED)?.parse().ok(), now);
+    not_ahead(manifest.created_at, now).or_else(annotated)
+}
+
+/// A date that is plausible, and not more than a day ahead.
+fn not_ahead(date: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    plausible(date).filter(|date| date.duration_since(now) <= DAY)
 }
 
 /// Whether an earlier complete scan of the repository did not have it yet.
 fn is_newly_seen(contents: &Contents<'_>, manifest: &Manifest) -> bool {
-    matches!((manifest.first_seen_at, contents.record.scanned_since), (Some(seen), Some(scanned)) if seen > scanned)
+    matches!((plausible(manifest.first_seen_at), contents.record.scanned_since), (Some(seen), Some(scanned)) if seen > scanned)
 }
 
 /// When an image arrived, as far as that is known.
 fn arrived(contents: &Contents<'_>, manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
-    plausible(manifest.pushed_at)
-        .or_else(|| manifest.first_seen_at.filter(|_| is_newly_seen(contents, manifest)))
+    not_ahead(manifest.pushed_at, now)
+        .or_else(|| not_ahead(manifest.first_seen_at, now).filter(|_| is_newly_seen(contents, manifest)))
         .or_else(|| created(contents, manifest, now))
 }
 
@@ -92,8 +97,8 @@ pub(super) fn newest_entry(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let tag_set = match standing {
-        Standing::Tagged => node.ordinary_tags().filter_map(|tag| plausible(tag.updated_at)).max(),
-        _ => plausible(node.manifest.untagged_at),
+        Standing::Tagged => node.ordinary_tags().filter_map(|tag| not_ahead(tag.updated_at, now)).max(),
+        _ => not_ahead(node.manifest.untagged_at, now),
     };
     arrived(contents, node.manifest, now).max(tag_set)
 }
@@ -111,7 +116,7 @@ pub(super) fn grace_from(
     } else {
         None
     };
-    let came = plausible(manifest.pushed_at).or(built).or(manifest.first_seen_at)?;
+    let came = plausible(manifest.pushed_at).or(built).or(plausible(manifest.first_seen_at))?;
     let tag_set = node.tags.iter().filter_map(|tag| plausible(tag.updated_at)).max();
     Some(came).max(tag_set).max(plausible(manifest.untagged_at))
 }

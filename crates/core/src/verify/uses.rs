@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::configured::Configured;
-use super::times::{length, since};
+use super::times::{length, plausible, since};
 use super::world::{Node, Place, World};
 use crate::model::{Digest, ImageReference, Reference, RegistryHost, RepositoryName, SourceStatus, Tag, Usage};
 use crate::reason::Hold;
@@ -111,7 +111,7 @@ fn scanned_hosts(world: &World<'_>, configured: &Configured<'_>) -> BTreeSet<Reg
 fn still_counts<'a>(world: &World<'a>, reference: &'a Reference) -> Option<Use<'a>> {
     let taken_at = world.facts.usage?.taken_at;
     let by = reference.used_by.as_str();
-    match reference.last_seen_at.filter(|seen| *seen < taken_at) {
+    match plausible(reference.last_seen_at).filter(|seen| *seen < taken_at) {
         None => Some(Use { hold: Hold::InUse, by }),
         Some(seen) if since(seen, world.facts.now) <= length(world.facts.config.usage_memory) => Some(Use {
             hold: Hold::RecentlyUsed,
