@@ -102,7 +102,11 @@ impl<'a> Roots<'a> {
             return None;
         }
         let plausible = |date| plausible(date, self.facts.now);
-        let set = graph.tags(node).iter().filter_map(|tag| plausible(tag.updated_at)).max();
+        let set = graph
+            .tags(node)
+            .iter()
+            .filter_map(|tag| plausible(tag.updated_at))
+            .max();
         let time = latest([arrived, plausible(manifest.untagged_at), set]);
         let unproven = attached
             && !graph
@@ -188,7 +192,9 @@ fn plausible_build_date(manifest: &Manifest, now: Timestamp) -> Option<Timestamp
 
 /// A date that says something: no placeholder, and no more than a clock's error ahead of `now`.
 fn plausible(date: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let limit = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+    let limit = now
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MAX);
     given(date).filter(|date| *date <= limit)
 }
 

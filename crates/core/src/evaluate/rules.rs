@@ -171,7 +171,9 @@ impl<'a> RepositoryRules<'a> {
 
     /// The moment that age counts from: the entry's time, else the first sight, which only understates it.
     fn since(&self, entry: &Entry<'_>) -> Option<Timestamp> {
-        entry.time.or_else(|| given(self.graph.manifest(entry.root)?.first_seen_at))
+        entry
+            .time
+            .or_else(|| given(self.graph.manifest(entry.root)?.first_seen_at))
     }
 
     fn older_than(&self, limit: Period, entry: &Entry<'_>) -> Finding {
@@ -189,8 +191,8 @@ impl<'a> RepositoryRules<'a> {
         if self.repository.capabilities.pull_time != Some(true) {
             return undecided(limit, "no pull times are known here");
         }
-        let covered = given(self.repository.pull_data_since)
-            .is_some_and(|since| elapsed(since, self.facts.now) >= length(limit));
+        let covered =
+            given(self.repository.pull_data_since).is_some_and(|since| elapsed(since, self.facts.now) >= length(limit));
         if !covered {
             return undecided(limit, "pull times do not reach back that far");
         }

@@ -72,7 +72,10 @@ impl<'e> Queue<'e> {
 
     /// An index that has not gone yet lists it.
     fn is_listed(&self, node: Node) -> bool {
-        self.graph.parents(node).iter().any(|index| *index != node && self.left.contains(index))
+        self.graph
+            .parents(node)
+            .iter()
+            .any(|index| *index != node && self.left.contains(index))
     }
 
     fn emit_if_free(&mut self, root: &'e RootVerdicts) -> bool {
@@ -133,9 +136,15 @@ impl<'e> Queue<'e> {
             let child = went(graph.parents(node)).map(|root| (root, Relation::Child));
             child.or_else(|| went(graph.subjects(node)).map(|root| (root, Relation::Attached)))
         };
-        let followers = self.left.iter().copied().filter(|node| !self.roots.contains(node) && fits(self, *node));
+        let followers = self
+            .left
+            .iter()
+            .copied()
+            .filter(|node| !self.roots.contains(node) && fits(self, *node));
         let found = followers.into_iter().find_map(|node| Some((node, belongs(node)?)));
-        let Some((node, (root, relation))) = found else { return false };
+        let Some((node, (root, relation))) = found else {
+            return false;
+        };
         self.follow(node, root, relation);
         self.emit_followers(node, root);
         true

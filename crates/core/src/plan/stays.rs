@@ -34,7 +34,9 @@ impl Stays {
             stays: vec![false; graph.nodes().len()],
             needs: vec![None; graph.nodes().len()],
         };
-        let mut open: VecDeque<Node> = base(evaluation, kept, |node| evaluation.holds.any(node)).into_iter().collect();
+        let mut open: VecDeque<Node> = base(evaluation, kept, |node| evaluation.holds.any(node))
+            .into_iter()
+            .collect();
         open.iter().for_each(|node| stays.stays[*node] = true);
         let mut forced = base(evaluation, kept, |node| evaluation.holds.by_itself(node));
         let listed = listed_by_rule(evaluation);
@@ -153,9 +155,20 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> b
 fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> BTreeSet<Node> {
     let graph = &evaluation.graph;
     let mut listed = BTreeSet::new();
-    let mut open: Vec<Node> = evaluation.roots.iter().filter(|root| root.ruled_to_stay).map(|root| root.node).collect();
+    let mut open: Vec<Node> = evaluation
+        .roots
+        .iter()
+        .filter(|root| root.ruled_to_stay)
+        .map(|root| root.node)
+        .collect();
     while let Some(index) = open.pop() {
-        open.extend(graph.children(index).iter().copied().filter(|child| listed.insert(*child)));
+        open.extend(
+            graph
+                .children(index)
+                .iter()
+                .copied()
+                .filter(|child| listed.insert(*child)),
+        );
     }
     listed
 }
@@ -170,11 +183,7 @@ pub(super) fn expires(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts
 }
 
 /// What stays by itself: roots that do not expire, whatever is held, and what hangs on no root at all.
-fn base(
-    evaluation: &RepositoryEvaluation<'_>,
-    kept: &BTreeSet<Node>,
-    held: impl Fn(Node) -> bool,
-) -> BTreeSet<Node> {
+fn base(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>, held: impl Fn(Node) -> bool) -> BTreeSet<Node> {
     let graph = &evaluation.graph;
     let expiring: Vec<Node> = evaluation
         .roots
@@ -192,11 +201,7 @@ fn base(
     let expiring: BTreeSet<Node> = expiring.into_iter().filter(|node| !kept.contains(node)).collect();
     let mut base: BTreeSet<Node> = evaluation.roots.iter().map(|root| root.node).collect();
     base.retain(|node| !expiring.contains(node));
-    base.extend(
-        graph
-            .nodes()
-            .filter(|node| held(*node) || !hanging[*node]),
-    );
+    base.extend(graph.nodes().filter(|node| held(*node) || !hanging[*node]));
     // What is not there needs nothing.
     base.retain(|node| graph.manifest(*node).is_some());
     base

@@ -97,7 +97,10 @@ pub(super) fn newest_entry(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let tag_set = match standing {
-        Standing::Tagged => node.ordinary_tags().filter_map(|tag| not_ahead(tag.updated_at, now)).max(),
+        Standing::Tagged => node
+            .ordinary_tags()
+            .filter_map(|tag| not_ahead(tag.updated_at, now))
+            .max(),
         _ => not_ahead(node.manifest.untagged_at, now),
     };
     arrived(contents, node.manifest, now).max(tag_set)
@@ -116,7 +119,9 @@ pub(super) fn grace_from(
     } else {
         None
     };
-    let came = plausible(manifest.pushed_at).or(built).or(plausible(manifest.first_seen_at))?;
+    let came = plausible(manifest.pushed_at)
+        .or(built)
+        .or(plausible(manifest.first_seen_at))?;
     let tag_set = node.tags.iter().filter_map(|tag| plausible(tag.updated_at)).max();
     Some(came).max(tag_set).max(plausible(manifest.untagged_at))
 }

@@ -3,7 +3,9 @@
 //! It makes no choice of its own. All it can do beyond the plan is to leave something alone, because facts
 //! have changed since. A failure stops what hangs together with it, and nothing else.
 
+mod batch;
 mod check;
+mod look;
 mod removal;
 mod report;
 mod repository;
@@ -156,6 +158,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// When the answers that are at hand were asked for.
+    fn at(&self) -> Option<Instant> {
+        self.usage.as_ref().map(|(at, _)| *at)
+    }
+
     async fn usage(&mut self) -> Result<Option<&Usage>, StoreError> {
         let stale = self.usage.as_ref().is_none_or(|(at, _)| at.elapsed() >= FRESH);
         if stale {

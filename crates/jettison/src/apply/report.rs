@@ -106,7 +106,7 @@ impl ActionReport {
         }
     }
 
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         matches!(self.outcome, Happened::Done | Happened::AlreadyGone)
     }
 }

@@ -75,6 +75,11 @@ impl<'a> Watch<'a> {
             .ok_or_else(|| "the tags were not looked up".to_owned())
     }
 
+    /// When the tags were looked up that are at hand.
+    pub(super) fn seen_at(&self) -> Option<Instant> {
+        self.seen.as_ref().map(|seen| seen.at)
+    }
+
     async fn look(&self) -> Result<BTreeMap<Digest, String>, String> {
         let told = |error: RegistryError| error.to_string();
         let tags = self.registry.tags(self.name).await.map_err(told)?;
@@ -109,6 +114,7 @@ impl<'a> Watch<'a> {
 
     /// What manifests that the plan does not know list or are attached to.
     async fn follow(&self, new: BTreeMap<Digest, Tag>, wanted: &mut BTreeMap<Digest, String>) -> Result<(), String> {
+        let tagged: BTreeSet<Digest> = new.keys().cloned().collect();
         let mut open = new;
         let mut read = BTreeSet::new();
         for _ in 0..MAX_ROUNDS {
@@ -116,13 +122,21 @@ impl<'a> Watch<'a> {
             if open.is_empty() {
                 return Ok(());
             }
-            let manifests: Vec<(Tag, Option<ParsedManifest>)> = stream::iter(std::mem::take(&mut open))
-                .map(|(digest, tag)| async move { self.read(&digest).await.map(|parsed| (tag, parsed)) })
+            let manifests: Vec<(Digest, Tag, Option<ParsedManifest>)> = stream::iter(std::mem::take(&mut open))
+                .map(|(digest, tag)| async move { self.read(&digest).await.map(|parsed| (digest, tag, parsed)) })
                 .buffer_unordered(LOOKUPS)
                 .try_collect()
                 .await?;
-            for (tag, manifest) in manifests {
-                let Some(manifest) = manifest else { continue };
+            for (digest, tag, manifest) in manifests {
+                let Some(manifest) = manifest else {
+                    // What a tag points to was there a moment ago: this registry tells different things at a time.
+                    if tagged.contains(&digest) {
+                        return Err(format!(
+                            "tag {tag} points to {digest}, and the registry says that it has no such thing"
+                        ));
+                    }
+                    continue;
+                };
                 for digest in manifest.children.into_iter().chain(manifest.subject) {
                     wanted
                         .entry(digest.clone())

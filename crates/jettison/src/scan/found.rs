@@ -6,6 +6,7 @@ use jettison_core::model::{Digest, Gap, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest};
 
 use crate::registry::RepositoryFacts;
+use crate::store::ReferrersMemory;
 
 /// Gaps that are told one by one.
 const TOLD_GAPS: usize = 20;
@@ -80,29 +81,24 @@ impl Found {
             .is_none()
     }
 
-    /// Children and subjects of what was read that were not asked for yet.
-    pub(super) fn related(&mut self) -> Wanted {
+    /// Children, subjects and remembered referrers of what was read that were not asked for yet.
+    pub(super) fn related(&mut self, referrers: &BTreeMap<Digest, ReferrersMemory>) -> Wanted {
         let mut wanted = Wanted::new();
-        for manifest in self.manifests.values() {
-            let children = manifest.parsed.children.iter().map(|child| (child, Ask::IfUnknown));
-            let subject = manifest.parsed.subject.iter().map(|subject| (subject, Ask::Always));
-            for (digest, ask) in children
-                .chain(subject)
-                .filter(|(digest, _)| !self.asked.contains(*digest))
-            {
-                let entry = wanted.entry(digest.clone()).or_insert(ask);
-                if ask == Ask::IfUnknown {
-                    *entry = ask;
-                }
+        for (digest, manifest) in &self.manifests {
+            let attached = referrers.get(digest).into_iter().flat_map(|answer| &answer.referrers);
+            // What is here speaks for its children, and the registry for what is attached; for a subject nobody does.
+            for related in manifest.parsed.children.iter().chain(attached) {
+                wanted.insert(related.clone(), Ask::IfUnknown);
             }
         }
-        let attached = self.tags.keys().filter_map(Tag::subject);
-        wanted.extend(
-            attached
-                .filter(|subject| !self.asked.contains(subject))
-                .map(|subject| (subject, Ask::Always)),
-        );
-        self.asked.extend(wanted.keys().cloned());
+        let by_field = self
+            .manifests
+            .values()
+            .filter_map(|manifest| manifest.parsed.subject.clone());
+        for subject in by_field.chain(self.tags.keys().filter_map(Tag::subject)) {
+            wanted.entry(subject).or_insert(Ask::Always);
+        }
+        wanted.retain(|digest, _| self.asked.insert(digest.clone()));
         wanted
     }
 

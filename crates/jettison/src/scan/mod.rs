@@ -125,6 +125,7 @@ impl RegistryScan<'_> {
             name,
             store: self.store,
             memory: &memory,
+            taken_at: self.options.taken_at,
             progress: self.progress,
             referrers_api: self.referrers_api,
             failures: AtomicUsize::new(0),

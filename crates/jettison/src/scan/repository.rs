@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
 
 use super::found::{Ask, Found, Wanted};
@@ -33,12 +34,17 @@ const MAX_ROUNDS: usize = 32;
 /// After so many failures in one repository the rest is not asked for: it has a gap anyway.
 const MAX_FAILURES: usize = 50;
 
+/// So long an answer of the referrers API is believed. An apply asks anew before it deletes.
+const REFERRERS_TRUSTED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Reads one repository with what is remembered of it.
 pub(super) struct RepositoryReader<'a> {
     pub(super) registry: &'a dyn Registry,
     pub(super) name: &'a RepositoryName,
     pub(super) store: &'a Store,
     pub(super) memory: &'a RepositoryMemory,
+    /// When the scan began.
+    pub(super) taken_at: Timestamp,
     pub(super) progress: &'a Progress,
     /// Whether the registry has a referrers API, once somebody has asked; shared by its repositories.
     pub(super) referrers_api: &'a OnceCell<bool>,
@@ -145,14 +151,8 @@ impl RepositoryReader<'_> {
     async fn follow(&self, facts: &RepositoryFacts, found: &mut Found) -> Result<(), StoreError> {
         let mut others: Vec<Digest> = facts.untagged.clone();
         others.extend(self.memory.manifests.keys().cloned());
-        others.extend(
-            self.memory
-                .referrers
-                .values()
-                .flat_map(|memory| memory.referrers.clone()),
-        );
         for _ in 0..MAX_ROUNDS {
-            let mut wanted = found.related();
+            let mut wanted = found.related(&self.memory.referrers);
             if wanted.is_empty() {
                 wanted = found.unknown(std::mem::take(&mut others));
             }
@@ -220,8 +220,11 @@ impl RepositoryReader<'_> {
 
     /// Asks what is attached to manifests of which nobody has asked that before.
     async fn ask_referrers(&self, found: &mut Found) -> Wanted {
-        let unasked =
-            |digest: &&Digest| !self.memory.referrers.contains_key(digest) && !found.referrers.contains_key(*digest);
+        let known = |digest: &Digest| {
+            let answer = self.memory.referrers.get(digest);
+            answer.is_some_and(|answer| self.taken_at.duration_since(answer.asked_at) < REFERRERS_TRUSTED)
+        };
+        let unasked = |digest: &&Digest| !known(digest) && !found.referrers.contains_key(*digest);
         let subjects: Vec<Digest> = found.manifests.keys().filter(unasked).cloned().collect();
         let Some(first) = subjects.first() else {
             return Wanted::new();

@@ -179,7 +179,11 @@ impl Handle {
     /// Bytes of all manifests, each counted once in each repository that has it.
     pub fn manifest_bytes(&self) -> u64 {
         let state = self.state();
-        let manifests = state.contents.repositories.values().flat_map(|repository| repository.manifests.values());
+        let manifests = state
+            .contents
+            .repositories
+            .values()
+            .flat_map(|repository| repository.manifests.values());
         manifests.map(|manifest| manifest.bytes.len() as u64).sum()
     }
 

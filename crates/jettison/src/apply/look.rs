@@ -1,0 +1,271 @@
+//! Looks again before anything goes: at the tags, at what is attached, at what is in use.
+//!
+//! By the same rules as the plan; all it can do is to hold something.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
+use jettison_core::evaluate::used;
+use jettison_core::facts::{Facts, Origin};
+use jettison_core::model::{
+    Blob, Capabilities, Digest, Inventory, Kind, Manifest, Repository, Schema, Tag, TagEntry, Usage,
+};
+use jettison_core::plan::ActionKind;
+use jettison_core::reason::{Hold, Reason};
+use jettison_core::recognise::ParsedManifest;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::report::Happened;
+use super::repository::{RepositoryRun, parse};
+use super::unit::Condemned;
+use super::watch::Watch;
+use super::{Asked, FRESH};
+use crate::registry::{Referrers, Registry};
+use crate::store::StoreError;
+
+/// Questions about referrers at once; the registry's own limit decides how many really run.
+const QUESTIONS: usize = 16;
+
+/// Why something is not removed now after all, and what that counts as.
+pub(super) type NotNow = (Happened, String);
+
+pub(super) fn failed(held: impl IntoIterator<Item = (Digest, String)>) -> impl Iterator<Item = (Digest, NotNow)> {
+    held.into_iter().map(|(digest, why)| (digest, (Happened::Failed, why)))
+}
+
+/// Something that came into use is a failure of the plan; a source that does not answer is a refusal.
+fn describe(reason: &Reason) -> NotNow {
+    match reason {
+        Reason::Hold {
+            hold: Hold::UsageIncomplete,
+            because,
+            ..
+        } => (Happened::Refused, because.clone()),
+        Reason::Hold { used_by, because, .. } => (
+            Happened::Failed,
+            format!("in use by now: {because} ({})", used_by.join(", ")),
+        ),
+        other => (Happened::Failed, other.code().to_owned()),
+    }
+}
+
+/// What was seen, and when.
+#[derive(Debug)]
+pub(super) struct Look {
+    at: Instant,
+    /// What must not go after all: in use now, wanted by a tag, attached to since.
+    pub(super) held: BTreeMap<Digest, NotNow>,
+}
+
+impl Look {
+    /// Whether a removal may still rely on it.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
+    }
+}
+
+/// Everything that is needed to look again.
+pub(super) struct Looking<'r, 'a> {
+    pub(super) run: &'r RepositoryRun<'a>,
+    pub(super) registry: &'r dyn Registry,
+    pub(super) condemned: &'r BTreeMap<Digest, Condemned<'a>>,
+    /// The tags that stay, by what they point to.
+    pub(super) kept_tags: BTreeMap<&'a Digest, Vec<&'a Tag>>,
+    pub(super) watch: Watch<'a>,
+    pub(super) asked: &'r mut Asked<'a>,
+}
+
+impl Looking<'_, '_> {
+    /// Looks at some condemned manifests.
+    ///
+    /// # Errors
+    /// Only if the store fails: what the registry or a source does not tell holds everything.
+    pub(super) async fn look(&mut self, digests: &[Digest]) -> Result<Look, StoreError> {
+        let begun = Instant::now();
+        let mut held: BTreeMap<Digest, NotNow> = BTreeMap::new();
+        // An image that only loses tags stays, whatever else points to it.
+        let deletes = |digest: &&Digest| {
+            self.condemned
+                .get(*digest)
+                .is_some_and(|condemned| condemned.action.action == ActionKind::Delete)
+        };
+        let deleted: Vec<Digest> = digests.iter().filter(deletes).cloned().collect();
+        match self.watch.wanted().await {
+            Ok(wanted) => {
+                for digest in &deleted {
+                    if let Some(why) = wanted.get(digest) {
+                        held.insert(digest.clone(), (Happened::Failed, format!("{why} since the plan")));
+                    }
+                }
+            }
+            Err(why) => {
+                let why = format!("its tags could not be looked up again: {why}");
+                held.extend(failed(digests.iter().map(|digest| (digest.clone(), why.clone()))));
+            }
+        }
+        for (digest, why) in failed(self.newly_attached(&deleted).await?) {
+            held.entry(digest).or_insert(why);
+        }
+        if let Some(usage) = self.asked.usage().await?.cloned() {
+            for (digest, why) in self.in_use(digests, &usage).await? {
+                held.entry(digest).or_insert(why);
+            }
+        }
+        // As old as the oldest of its parts, which may have been seen for an earlier look.
+        let parts = [self.watch.seen_at(), self.asked.at()];
+        let at = parts.into_iter().flatten().fold(begun, Instant::min);
+        Ok(Look { at, held })
+    }
+
+    /// Referrers that were pushed since the plan, where the registry lists referrers. The next scan shall know them.
+    async fn newly_attached(&self, digests: &[Digest]) -> Result<Vec<(Digest, String)>, StoreError> {
+        let Some(first) = digests.first() else {
+            return Ok(Vec::new());
+        };
+        if self.registry.referrers(self.run.name, first).await == Ok(Referrers::Unsupported) {
+            return Ok(Vec::new());
+        }
+        let ask = |digest: Digest| async move {
+            let answer = self.registry.referrers(self.run.name, &digest).await;
+            (digest, answer)
+        };
+        let answers: Vec<_> = stream::iter(digests.iter().cloned())
+            .map(ask)
+            .buffer_unordered(QUESTIONS)
+            .collect()
+            .await;
+        let mut held = Vec::new();
+        let mut learnt = BTreeMap::new();
+        for (digest, answer) in answers {
+            match answer {
+                Ok(Referrers::Unsupported) => {}
+                Ok(Referrers::Listed(referrers)) => {
+                    let new = referrers.iter().find(|referrer| !self.condemned.contains_key(referrer));
+                    if let Some(new) = new {
+                        held.push((
+                            digest.clone(),
+                            format!("{} was attached to it since the plan", new.short()),
+                        ));
+                        learnt.insert(digest, referrers);
+                    }
+                }
+                Err(error) => held.push((digest, error.to_string())),
+            }
+        }
+        if !learnt.is_empty() {
+            self.run.observe(BTreeSet::new(), learnt).await?;
+        }
+        Ok(held)
+    }
+
+    /// What somebody uses now, by the same rules as in the plan.
+    async fn in_use(&self, digests: &[Digest], usage: &Usage) -> Result<Vec<(Digest, NotNow)>, StoreError> {
+        let inventory = self.inventory(digests).await?;
+        let config = self.run.applier.config;
+        let facts = Facts {
+            inventory: &inventory,
+            usage: Some(usage),
+            config,
+            now: Timestamp::now(),
+            origin: Origin::Registries,
+        };
+        let condemned: BTreeSet<&Digest> = digests.iter().collect();
+        let held = used(&facts)
+            .into_iter()
+            .filter(|((_, _, digest), _)| condemned.contains(digest));
+        Ok(held
+            .map(|((_, _, digest), reason)| (digest, describe(&reason)))
+            .collect())
+    }
+
+    /// The condemned manifests, and whatever below them stays, as far as usage needs to know them.
+    async fn inventory(&self, digests: &[Digest]) -> Result<Inventory, StoreError> {
+        let mut manifests = BTreeMap::new();
+        let mut below: BTreeSet<Digest> = BTreeSet::new();
+        for digest in digests {
+            let Some(condemned) = self.condemned.get(digest) else {
+                continue;
+            };
+            manifests.insert(digest.clone(), manifest(digest, &condemned.parsed));
+            below.extend(condemned.parsed.children.iter().cloned());
+        }
+        while !below.is_empty() {
+            let unread: Vec<Digest> = below
+                .into_iter()
+                .filter(|digest| !manifests.contains_key(digest))
+                .collect();
+            below = BTreeSet::new();
+            for (digest, cached) in self.run.applier.store.manifests(&unread).await? {
+                if let Ok(parsed) = parse(&cached.media_type, &cached.bytes) {
+                    manifests.insert(digest.clone(), manifest(&digest, &parsed));
+                    below.extend(parsed.children);
+                }
+            }
+        }
+        // Tags that stay count as well: of images that only lose others, and of children that stay.
+        let tags: Vec<TagEntry> = manifests.keys().flat_map(|digest| self.tags_of(digest)).collect();
+        let repository = Repository {
+            registry: self.run.host.clone(),
+            name: self.run.name.clone(),
+            capabilities: Capabilities::default(),
+            pull_data_since: None,
+            scanned_since: None,
+            missing: BTreeSet::new(),
+            dangling: BTreeSet::new(),
+            gaps: Vec::new(),
+            tags,
+            manifests: manifests.into_values().collect(),
+        };
+        Ok(Inventory {
+            schema: Schema,
+            taken_at: Timestamp::now(),
+            complete_registries: BTreeSet::new(),
+            repositories: vec![repository],
+            gaps: Vec::new(),
+        })
+    }
+}
+
+impl Looking<'_, '_> {
+    fn tags_of<'s>(&'s self, digest: &'s Digest) -> impl Iterator<Item = TagEntry> + 's {
+        let condemned = self
+            .condemned
+            .get(digest)
+            .into_iter()
+            .flat_map(|condemned| &condemned.action.tags);
+        let kept = self.kept_tags.get(digest).into_iter().flatten().copied();
+        let entry = |tag: &Tag| TagEntry {
+            name: tag.clone(),
+            digest: digest.clone(),
+            updated_at: None,
+            immutable: false,
+        };
+        condemned.chain(kept).map(entry)
+    }
+}
+
+/// As much of a manifest as usage needs: digests and relations.
+fn manifest(digest: &Digest, parsed: &ParsedManifest) -> Manifest {
+    Manifest {
+        digest: digest.clone(),
+        kind: parsed.kind.unwrap_or(Kind::Image),
+        media_type: parsed.media_type.clone(),
+        artifact_type: None,
+        config_media_type: None,
+        config_digest: parsed.config.as_ref().map(|config| config.digest.clone()),
+        size: 0,
+        blobs: Vec::<Blob>::new(),
+        children: parsed.children.clone(),
+        subject: parsed.subject.clone(),
+        platform: None,
+        created_at: None,
+        pushed_at: None,
+        untagged_at: None,
+        last_pulled_at: None,
+        first_seen_at: None,
+        restored_at: None,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    }
+}
