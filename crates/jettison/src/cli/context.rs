@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
+use jettison_core::config::{Config, Diagnostic, UsageKind, UsageSourceConfig};
 use jettison_core::model::RegistryHost;
 use jettison_core::policy::NameGlobs;
 use serde::Serialize;
@@ -196,14 +196,17 @@ pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Fail
     let text = read_text(file)?;
     match Config::parse(&file.display().to_string(), &text) {
         Ok((config, warnings)) => {
-            for warning in &warnings {
-                if !console.quiet {
-                    anstream::eprintln!("{}", warning.render(true));
-                }
-            }
+            print_warnings(&warnings, console);
             Ok(config)
         }
         Err(diagnostics) => Err(Failure::diagnostics(diagnostics.render(true))),
+    }
+}
+
+/// What is suspicious in a configuration, and no mistake.
+pub(crate) fn print_warnings(warnings: &[Diagnostic], console: &Console) {
+    for warning in warnings.iter().filter(|_| !console.quiet) {
+        anstream::eprintln!("{}", warning.render(true));
     }
 }
 
@@ -227,7 +230,11 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
 /// Reads one of the documented JSON forms.
 pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
     let text = read_text(file)?;
-    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{} is not {what}: {error}", file.display())))
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{} is not {what}: {error}", file.display()));
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| wrong(&error))?;
+    reader.end().map_err(|error| wrong(&error))?;
+    Ok(value)
 }
 
 /// Writes one of the documented JSON forms, whole or not at all.

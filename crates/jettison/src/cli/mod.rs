@@ -122,7 +122,7 @@ enum Command {
     /// Say which rule or hold decided on an image, and what would have to change
     Explain(explain::Explain),
     /// Check, show and test policies
-    #[command(subcommand)]
+    #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
     /// Show all of it on a registry made up for you
     Demo(demo::Demo),

@@ -14,11 +14,19 @@ use jettison_core::reason::Reason;
 use serde_json::json;
 
 use super::Globals;
-use super::context::{read_config, read_text};
+use super::context::{print_warnings, read_config, read_text};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Console, staying_because, style, styled};
+
+/// Examples for the whole group.
+pub(crate) const HELP: &str = "\
+Examples:
+  jettison policy check                               every mistake in jettison.yaml at once
+  jettison policy show standard > jettison.yaml       the built-in policy, to start from
+  jettison policy test tests/policy.yaml              images and the verdicts they should get
+  jettison policy schema > jettison.schema.json       for editors";
 
 /// Check, show and test policies.
 #[derive(Debug, Subcommand)]
@@ -28,6 +36,9 @@ pub(crate) enum PolicyCommand {
     /// Print the built-in policy, to start from
     Show(Show),
     /// Print the JSON Schema of jettison.yaml, for editors
+    #[command(after_help = "\
+Example:
+  jettison policy schema > jettison.schema.json")]
     Schema,
     /// Hold a policy against images and the verdicts they should get
     #[command(after_help = TEST_HELP)]
@@ -46,6 +57,10 @@ Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be
 
 /// Report every mistake in a configuration at once.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  jettison policy check
+  jettison policy check jettison.yaml --output json")]
 pub(crate) struct Check {
     /// The file [default: --config, else ./jettison.yaml]
     #[arg(value_name = "FILE")]
@@ -54,6 +69,9 @@ pub(crate) struct Check {
 
 /// Print the built-in policy.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  jettison policy show standard > jettison.yaml")]
 pub(crate) struct Show {
     /// Which one
     #[arg(value_name = "NAME", value_parser = ["standard"])]
@@ -90,12 +108,21 @@ impl Check {
         let named = [&self.file, &globals.policy, &globals.config];
         let default = PathBuf::from("jettison.yaml");
         let file = named.into_iter().flatten().next().unwrap_or(&default);
-        let config = read_config(file, console)?;
+        let name = file.display().to_string();
+        let (config, warnings) = match Config::parse(&name, &read_text(file)?) {
+            Ok(parsed) => parsed,
+            Err(mistakes) => {
+                console.json(&json!({"schema": 1, "file": name, "ok": false, "diagnostics": mistakes}))?;
+                return Err(Failure::diagnostics(mistakes.render(true)));
+            }
+        };
+        print_warnings(&warnings, console);
         let policies = config.policies();
         let rules = policies.iter().map(|policy| policy.rules.len() as u64).sum();
-        console.json(
-            &json!({"schema": 1, "file": file.display().to_string(), "policies": policies.len(), "rules": rules}),
-        )?;
+        console.json(&json!({
+            "schema": 1, "file": name, "ok": true, "diagnostics": warnings,
+            "policies": policies.len(), "rules": rules,
+        }))?;
         let built_in = if config.policies.is_none() {
             " (the built-in one applies)"
         } else {
