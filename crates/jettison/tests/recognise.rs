@@ -1,6 +1,12 @@
 //! Recognition held against the test kit, whose builders were written from the same specifications by other
 //! hands: what each artifact looks like on the wire, and what jettison takes it for.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
 use std::collections::BTreeMap;
 
 use jettison_core::model::{Digest, Kind, Tag};

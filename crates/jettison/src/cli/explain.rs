@@ -25,8 +25,8 @@ Examples:
   jettison explain registry.example.com/apps/web:v1.2.3
   jettison explain registry.example.com/apps/web@sha256:… --plan 3f2a9c1b")]
 pub(crate) struct Explain {
-    /// HOST[:PORT]/REPOSITORY with :TAG or @DIGEST
-    #[arg(value_name = "IMAGE")]
+    // As an attribute: in a doc comment the brackets would be a link.
+    #[arg(value_name = "IMAGE", help = "HOST[:PORT]/REPOSITORY with :TAG or @DIGEST")]
     image: String,
     /// The plan to explain, by its id [default: the newest that speaks of the image]
     #[arg(long, value_name = "ID")]

@@ -92,8 +92,11 @@ pub(crate) struct Access {
 /// Which repositories, and whom to ask who uses them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Sources {
-    /// HOST[:PORT]/REPOSITORY-GLOB [default: the configured registries]
-    #[arg(value_name = "TARGET")]
+    // As an attribute: in a doc comment the brackets would be a link.
+    #[arg(
+        value_name = "TARGET",
+        help = "HOST[:PORT]/REPOSITORY-GLOB [default: the configured registries]"
+    )]
     targets: Vec<Target>,
     /// A file that tells what is in use: one image a line, or the usage form
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,7 @@
 //!
 //! An adapter reports facts and carries out single removals. It decides nothing, never lists while it
 //! deletes, and concludes nothing from an answer that proves nothing: that is an error. Retries, the
-//! in-flight limit, time limits and size limits lie below this trait, in [`http`], [`retry`] and [`limiter`].
+//! in-flight limit, time limits and size limits lie below this trait, in `http`, `retry` and `limiter`.
 
 mod auth;
 mod challenge;
