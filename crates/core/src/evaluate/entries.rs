@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Copies;
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, Manifest, RegistryHost, Repository, TagEntry};
@@ -44,8 +45,8 @@ pub(super) struct Roots<'a> {
 }
 
 impl<'a> Roots<'a> {
-    /// `graphs` are those of the inventory's repositories, in its order.
-    pub(super) fn new(facts: &'a Facts<'a>, graphs: &[Graph<'a>]) -> Self {
+    /// `graphs` are those of the inventory's repositories, in its order. What is `taken` counts as gone everywhere.
+    pub(super) fn new(facts: &'a Facts<'a>, graphs: &[Graph<'a>], taken: &BTreeSet<Copies>) -> Self {
         let mut present = BTreeSet::new();
         let mut read_whole: BTreeSet<&RegistryHost> = facts.inventory.complete_registries.iter().collect();
         for (repository, graph) in facts.inventory.repositories.iter().zip(graphs) {
@@ -54,6 +55,9 @@ impl<'a> Roots<'a> {
             if !repository.gaps.is_empty() || !graph.contradictions().is_empty() {
                 read_whole.remove(&repository.registry);
             }
+        }
+        if !taken.is_empty() {
+            present.retain(|(host, digest)| !taken.contains(&((*host).clone(), (*digest).clone())));
         }
         Self {
             facts,

@@ -85,11 +85,19 @@ pub enum Decision {
     Expire(Ruling),
 }
 
+/// All copies of a digest in the repositories of one registry.
+pub(crate) type Copies = (RegistryHost, Digest);
+
 /// Decides every entry of the inventory.
 pub fn evaluate<'a>(facts: &'a Facts<'a>) -> Evaluation<'a> {
+    evaluate_without(facts, &BTreeSet::new())
+}
+
+/// The same where some digests will be gone: what was attached to them is an orphan.
+pub(crate) fn evaluate_without<'a>(facts: &'a Facts<'a>, taken: &BTreeSet<Copies>) -> Evaluation<'a> {
     let uses = Uses::of(facts);
     let graphs: Vec<Graph<'a>> = facts.inventory.repositories.iter().map(Graph::of).collect();
-    let roots = Roots::new(facts, &graphs);
+    let roots = Roots::new(facts, &graphs, taken);
     let repositories = facts.inventory.repositories.iter().zip(graphs);
     let mut repositories: Vec<_> = repositories
         .map(|(repository, graph)| one(facts, &uses, &roots, repository, graph))

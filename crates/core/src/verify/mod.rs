@@ -128,7 +128,7 @@ impl Violation {
 
 /// Every law that the plan would break on these facts, in a fixed order; none means that it may be applied.
 pub fn verify(plan: &Plan, facts: &Facts<'_>) -> Vec<Violation> {
-    let world = World::new(*facts);
+    let world = World::new(*facts, plan);
     let configured = Configured::new(facts.config);
     let holds = Holds::new(&world, &configured);
     let all = Doings::of(plan);

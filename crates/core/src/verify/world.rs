@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::facts::Facts;
 use crate::model::{Digest, Kind, Manifest, RegistryHost, Repository, RepositoryName, Tag, TagEntry};
+use crate::plan::{ActionKind, Plan};
 
 /// A repository's full name.
 pub(super) type Place<'a> = (&'a RegistryHost, &'a RepositoryName);
@@ -59,7 +60,7 @@ pub(super) enum Standing {
 }
 
 impl<'a> World<'a> {
-    pub(super) fn new(facts: Facts<'a>) -> Self {
+    pub(super) fn new(facts: Facts<'a>, plan: &Plan) -> Self {
         let mut records: BTreeMap<Place<'a>, Vec<&'a Repository>> = BTreeMap::new();
         for repository in &facts.inventory.repositories {
             records
@@ -72,8 +73,9 @@ impl<'a> World<'a> {
             .filter_map(|(place, records)| Some((place, Contents::new(&records)?)))
             .collect();
         let whole = facts.inventory.complete_registries.iter();
+        let going = going(plan);
         let absent = whole
-            .filter_map(|host| Some((host, absent_from(host, &repositories)?)))
+            .filter_map(|host| Some((host, absent_from(host, &repositories, &going)?)))
             .collect();
         Self {
             facts,
@@ -114,10 +116,18 @@ impl<'a> World<'a> {
     }
 }
 
-/// `None` if a repository of the registry was not read wholly: then nothing is proven.
+/// What the plan deletes, and nobody refuses.
+fn going(plan: &Plan) -> HashSet<(&RegistryHost, &RepositoryName, &Digest)> {
+    let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete && !action.refused);
+    deletes.map(|action| (&action.registry, &action.repository, &action.digest)).collect()
+}
+
+/// What was asked for in vain, and is nowhere, or only where the same plan deletes it. `None` if a repository of the
+/// registry was not read wholly: then nothing is proven.
 fn absent_from<'a>(
     host: &RegistryHost,
     repositories: &BTreeMap<Place<'a>, Contents<'a>>,
+    going: &HashSet<(&RegistryHost, &RepositoryName, &Digest)>,
 ) -> Option<HashSet<&'a Digest>> {
     let of_registry: Vec<_> = repositories
         .iter()
@@ -131,8 +141,8 @@ fn absent_from<'a>(
         .flat_map(|(_, contents)| &contents.missing)
         .copied()
         .collect();
-    for (_, contents) in of_registry {
-        absent.retain(|digest| !contents.nodes.contains_key(digest));
+    for ((registry, name), contents) in of_registry {
+        absent.retain(|digest| !contents.nodes.contains_key(digest) || going.contains(&(*registry, *name, *digest)));
     }
     Some(absent)
 }

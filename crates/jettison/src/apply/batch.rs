@@ -27,6 +27,8 @@ pub(super) struct Batch<'r, 'a> {
     pub(super) registry: &'r dyn Registry,
     pub(super) condemned: &'r BTreeMap<Digest, Condemned<'a>>,
     pub(super) relations: &'r Relations,
+    /// What waits for something in another repository, and why.
+    pub(super) waiting: &'r BTreeMap<Digest, String>,
     pub(super) support: DeleteSupport,
 }
 
@@ -163,7 +165,7 @@ impl Batch<'_, '_> {
                 .first(&digest)
                 .find(|first| !gone.contains(*first) && !gone_here.contains(*first));
             let report = self.remove(condemned.action, &leave, waits_for).await;
-            if report.is_done() && condemned.action.action == ActionKind::Delete {
+            if report.is_gone() {
                 gone_here.insert(digest);
             }
             self.run.progress.advance();
@@ -177,6 +179,9 @@ impl Batch<'_, '_> {
         let left = |outcome, why| ActionReport::new(action, outcome, Some(why));
         if let Some((outcome, why)) = leave.why(&action.digest) {
             return left(outcome, why);
+        }
+        if let Some(why) = self.waiting.get(&action.digest) {
+            return left(Happened::Left, why.clone());
         }
         if let Some(first) = waits_for {
             return left(

@@ -12,12 +12,12 @@ mod repository;
 mod unit;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jettison_core::config::{Config, Share};
-use jettison_core::model::{RegistryHost, RepositoryName, Usage};
+use jettison_core::model::{Digest, Kind, RegistryHost, RepositoryName, Usage};
 use jettison_core::plan::{Action, Plan};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -112,6 +112,7 @@ impl Applier<'_> {
             usage: None,
             applier: self,
         };
+        let gone = Gone::default();
         for ((host, name), actions) in by_repository(plan) {
             let repository = RepositoryRun {
                 applier: self,
@@ -119,9 +120,12 @@ impl Applier<'_> {
                 run: &run,
                 host,
                 name,
+                gone: &gone,
                 progress: &progress,
             };
-            report.actions.extend(repository.run(actions, &mut asked).await?);
+            let done = repository.run(actions, &mut asked).await?;
+            gone.add(&done);
+            report.actions.extend(done);
         }
         progress.finish();
         report.close(Timestamp::now());
@@ -174,8 +178,29 @@ impl Asked<'_> {
     }
 }
 
-/// The plan's actions with their places, repository by repository.
-fn by_repository(plan: &Plan) -> BTreeMap<(&RegistryHost, &RepositoryName), Vec<(u64, &Action)>> {
+/// What went in this run, from whatever repository.
+#[derive(Debug, Default)]
+struct Gone(Mutex<BTreeSet<(RegistryHost, RepositoryName, Digest)>>);
+
+impl Gone {
+    fn add(&self, done: &[ActionReport]) {
+        let gone = done.iter().filter(|action| action.is_gone());
+        let places = gone.map(|action| (action.registry.clone(), action.repository.clone(), action.digest.clone()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(places);
+    }
+
+    fn has(&self, action: &Action) -> bool {
+        let place = (action.registry.clone(), action.repository.clone(), action.digest.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&place)
+    }
+}
+
+/// A repository's actions with their places in the plan.
+type OfRepository<'p> = ((&'p RegistryHost, &'p RepositoryName), Vec<(u64, &'p Action)>);
+
+/// The plan's actions, repository by repository. Those with orphans come last: the subject of one may be about to go
+/// elsewhere, and has to go first.
+fn by_repository(plan: &Plan) -> Vec<OfRepository<'_>> {
     let mut repositories: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (sequence, action) in (0..).zip(&plan.actions) {
         repositories
@@ -183,6 +208,8 @@ fn by_repository(plan: &Plan) -> BTreeMap<(&RegistryHost, &RepositoryName), Vec<
             .or_default()
             .push((sequence, action));
     }
+    let mut repositories: Vec<OfRepository<'_>> = repositories.into_iter().collect();
+    repositories.sort_by_key(|(_, actions)| actions.iter().any(|(_, action)| action.kind == Kind::Orphan));
     repositories
 }
 

@@ -106,6 +106,11 @@ impl ActionReport {
         }
     }
 
+    /// Whether the manifest is not there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.action == ActionKind::Delete && self.is_done()
+    }
+
     pub(super) fn is_done(&self) -> bool {
         matches!(self.outcome, Happened::Done | Happened::AlreadyGone)
     }

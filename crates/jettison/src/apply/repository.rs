@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
+use jettison_core::model::{Digest, Kind, RegistryHost, RepositoryName, Tag};
 use jettison_core::plan::{Action, ActionKind, Plan};
 use jettison_core::recognise::ParsedManifest;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::look::Looking;
 use super::report::{ActionReport, Happened};
 use super::unit::{Condemned, Relations};
 use super::watch::Watch;
-use super::{Applier, Asked};
+use super::{Applier, Asked, Gone};
 use crate::output::Progress;
 use crate::registry::{ManifestReference, Registry};
 use crate::store::{self, CachedManifest, RunId, StoreError};
@@ -28,6 +28,8 @@ pub(super) struct RepositoryRun<'a> {
     pub(super) run: &'a RunId,
     pub(super) host: &'a RegistryHost,
     pub(super) name: &'a RepositoryName,
+    /// What went from other repositories in this run.
+    pub(super) gone: &'a Gone,
     pub(super) progress: &'a Progress,
 }
 
@@ -67,6 +69,7 @@ impl<'a> RepositoryRun<'a> {
         let (condemned, unread) = self.read(registry, &actions).await?;
         reports.extend(unread);
         let relations = Relations::of(&condemned);
+        let waiting = self.waiting(&condemned);
         let mut looking = Looking {
             run: self,
             registry: registry.as_ref(),
@@ -87,6 +90,7 @@ impl<'a> RepositoryRun<'a> {
                     registry: registry.as_ref(),
                     condemned: &condemned,
                     relations: &relations,
+                    waiting: &waiting,
                     support,
                 };
                 let done = work.apply(std::mem::take(&mut batch), &mut looking, &gone).await?;
@@ -115,6 +119,20 @@ impl<'a> RepositoryRun<'a> {
             referrers,
         };
         self.applier.store.observe(&observation).await.map(drop)
+    }
+
+    /// Orphans whose subject was to go from another repository first, and has not.
+    fn waiting(&self, condemned: &BTreeMap<Digest, Condemned<'_>>) -> BTreeMap<Digest, String> {
+        let orphans = condemned.iter().filter(|(_, manifest)| manifest.action.kind == Kind::Orphan);
+        let waits = |(digest, manifest): (&Digest, &Condemned<'_>)| {
+            let subjects = manifest.subjects();
+            let elsewhere = self.plan.actions.iter().filter(|action| {
+                action.registry == *self.host && action.repository != *self.name && subjects.contains(&action.digest)
+            });
+            let first = elsewhere.into_iter().find(|action| !self.gone.has(action))?;
+            Some((digest.clone(), format!("its subject {} has not gone from {}", first.digest.short(), first.repository)))
+        };
+        orphans.filter_map(waits).collect()
     }
 
     /// The tags that stay, by what they point to.
