@@ -66,8 +66,13 @@ fn orphaning(plan: &Plan, facts: &Facts<'_>) -> BTreeSet<Copies> {
     if missing.is_empty() {
         return BTreeSet::new();
     }
-    let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete && !action.refused);
-    let goes: BTreeSet<_> = deletes.map(|action| (&action.registry, &action.repository, &action.digest)).collect();
+    let deletes = plan
+        .actions
+        .iter()
+        .filter(|action| action.action == ActionKind::Delete && !action.refused);
+    let goes: BTreeSet<_> = deletes
+        .map(|action| (&action.registry, &action.repository, &action.digest))
+        .collect();
     let mut copies: BTreeMap<(&RegistryHost, &Digest), bool> = BTreeMap::new();
     for repository in inventory {
         for manifest in &repository.manifests {
@@ -79,7 +84,9 @@ fn orphaning(plan: &Plan, facts: &Facts<'_>) -> BTreeSet<Copies> {
         }
     }
     let all_gone = copies.into_iter().filter(|(_, gone)| *gone);
-    all_gone.map(|((registry, digest), _)| (registry.clone(), digest.clone())).collect()
+    all_gone
+        .map(|((registry, digest), _)| (registry.clone(), digest.clone()))
+        .collect()
 }
 
 fn drafted(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Plan {

@@ -176,7 +176,7 @@ impl ParsedManifest {
         // Builders before BuildKit 0.21 write a cache as an index of layers; everything else lists manifests.
         let (children, blobs): (Vec<_>, Vec<_>) = entries
             .into_iter()
-            .partition(|entry| is_manifest(&entry.media_type) || !cache && entry.media_type.is_empty());
+            .partition(|entry| !cache || is_manifest(&entry.media_type));
         let kind = match (cache && raw.subject.is_none(), &raw.artifact_type) {
             (true, _) => Some(Kind::BuildCache),
             (false, Some(_)) => Some(Kind::Artifact),

@@ -57,7 +57,7 @@ impl Kinds<'_> {
         };
         Manifest {
             digest: digest.clone(),
-            kind: self.kind(digest, &mut BTreeSet::new()),
+            kind: self.kind(digest),
             media_type: parsed.media_type.clone(),
             artifact_type: parsed.artifact_type.clone(),
             config_media_type: parsed.config.as_ref().map(|config| config.media_type.clone()),
@@ -79,21 +79,15 @@ impl Kinds<'_> {
     }
 
     /// An index is what its children are: an image if any of them is one.
-    fn kind(&self, digest: &Digest, seen: &mut BTreeSet<Digest>) -> Kind {
-        let Some(manifest) = self.read.get(digest) else {
-            return Kind::Artifact;
-        };
-        match manifest.parsed.kind {
-            Some(Kind::Image) if self.is_cache(digest, manifest) => Kind::BuildCache,
-            Some(kind) => kind,
-            None if !seen.insert(digest.clone()) => Kind::Artifact,
-            None => {
-                let any = manifest
-                    .parsed
-                    .children
-                    .iter()
-                    .any(|child| self.kind(child, seen) == Kind::Image);
-                if any { Kind::Image } else { Kind::Artifact }
+    fn kind(&self, digest: &Digest) -> Kind {
+        match self.read.get(digest).map(|manifest| (manifest, manifest.parsed.kind)) {
+            None => Kind::Artifact,
+            Some((manifest, Some(Kind::Image))) if self.is_cache(digest, manifest) => Kind::BuildCache,
+            Some((_, Some(kind))) => kind,
+            Some((_, None)) => {
+                let runs = |(digest, manifest): &(&Digest, &ReadManifest)| !self.is_cache(digest, manifest);
+                let image = self.images_below(digest).iter().any(runs);
+                if image { Kind::Image } else { Kind::Artifact }
             }
         }
     }
@@ -111,11 +105,10 @@ impl Kinds<'_> {
 
     /// The labels on which all platform images of an index agree.
     fn agreed_labels(&self, index: &Digest) -> BTreeMap<String, String> {
-        let mut images = BTreeSet::new();
-        self.collect_images(index, &mut images, &mut BTreeSet::new());
+        let images = self.images_below(index);
         let mut labels = images
             .iter()
-            .filter_map(|image| Some(&self.read.get(image)?.config.as_ref()?.labels));
+            .filter_map(|(_, image)| Some(&image.config.as_ref()?.labels));
         let Some(first) = labels.next() else {
             return BTreeMap::new();
         };
@@ -126,17 +119,26 @@ impl Kinds<'_> {
         agreed
     }
 
-    fn collect_images(&self, digest: &Digest, images: &mut BTreeSet<Digest>, seen: &mut BTreeSet<Digest>) {
-        let Some(manifest) = self.read.get(digest) else { return };
-        if !seen.insert(digest.clone()) {
-            return;
+    /// The images that an index lists, however deep. No recursion: an enemy decides how deep.
+    fn images_below(&self, index: &Digest) -> Vec<(&Digest, &ReadManifest)> {
+        let mut images = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&Digest> = self
+            .read
+            .get(index)
+            .map_or(Vec::new(), |index| index.parsed.children.iter().collect());
+        while let Some(digest) = open.pop() {
+            let Some((digest, manifest)) = self.read.get_key_value(digest) else {
+                continue;
+            };
+            if seen.insert(digest) {
+                if manifest.parsed.kind == Some(Kind::Image) {
+                    images.push((digest, manifest));
+                }
+                open.extend(&manifest.parsed.children);
+            }
         }
-        if manifest.parsed.kind == Some(Kind::Image) {
-            images.insert(digest.clone());
-        }
-        for child in &manifest.parsed.children {
-            self.collect_images(child, images, seen);
-        }
+        images
     }
 }
 

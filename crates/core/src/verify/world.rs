@@ -118,8 +118,13 @@ impl<'a> World<'a> {
 
 /// What the plan deletes, and nobody refuses.
 fn going(plan: &Plan) -> HashSet<(&RegistryHost, &RepositoryName, &Digest)> {
-    let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete && !action.refused);
-    deletes.map(|action| (&action.registry, &action.repository, &action.digest)).collect()
+    let deletes = plan
+        .actions
+        .iter()
+        .filter(|action| action.action == ActionKind::Delete && !action.refused);
+    deletes
+        .map(|action| (&action.registry, &action.repository, &action.digest))
+        .collect()
 }
 
 /// What was asked for in vain, and is nowhere, or only where the same plan deletes it. `None` if a repository of the

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::look::{Looking, NotNow, failed};
-use super::removal::remove;
+use super::removal::{Within, remove};
 use super::report::{ActionReport, Happened};
 use super::repository::RepositoryRun;
 use super::unit::{Condemned, Relations};
@@ -192,7 +192,11 @@ impl Batch<'_, '_> {
         if action.action == ActionKind::Untag && self.support.delete_tag == Some(false) {
             return left(Happened::Blocked, "the registry cannot remove a single tag".to_owned());
         }
-        remove(self.registry, action, self.run.applier.options.gone_within).await
+        let within = Within {
+            fresh_until: leave.look.fresh_until(),
+            gone_within: self.run.applier.options.gone_within,
+        };
+        remove(self.registry, action, within).await
     }
 
     /// What has to stay, by a look that is no older than a removal may rely on.

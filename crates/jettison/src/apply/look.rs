@@ -8,7 +8,8 @@ use futures_util::{StreamExt as _, stream};
 use jettison_core::evaluate::used;
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{
-    Blob, Capabilities, Digest, Inventory, Kind, Manifest, Repository, Schema, Tag, TagEntry, Usage,
+    Blob, Capabilities, Digest, Inventory, Kind, Manifest, RegistryHost, Repository, RepositoryName, Schema, Tag,
+    TagEntry, Usage,
 };
 use jettison_core::plan::ActionKind;
 use jettison_core::reason::{Hold, Reason};
@@ -59,6 +60,27 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// A look that took so long that nothing may rely on it holds everything.
+    fn too_slow(digests: &[Digest]) -> Self {
+        let seconds = FRESH.as_secs();
+        let why = format!(
+            "looking everything up again took more than {seconds} s, so that something may have changed meanwhile"
+        );
+        let held = digests
+            .iter()
+            .map(|digest| (digest.clone(), (Happened::Failed, why.clone())))
+            .collect();
+        Self {
+            at: Instant::now(),
+            held,
+        }
+    }
+
+    /// Until when a removal may rely on it.
+    pub(super) fn fresh_until(&self) -> Instant {
+        self.at + FRESH
+    }
+
     /// Whether a removal may still rely on it.
     pub(super) fn is_fresh(&self) -> bool {
         self.at.elapsed() < FRESH
@@ -108,14 +130,19 @@ impl Looking<'_, '_> {
             held.entry(digest).or_insert(why);
         }
         if let Some(usage) = self.asked.usage().await?.cloned() {
-            for (digest, why) in self.in_use(digests, &usage).await? {
+            let in_use = match self.inventory(digests).await? {
+                Ok(inventory) => self.in_use(digests, &usage, &inventory),
+                Err(why) => failed(digests.iter().map(|digest| (digest.clone(), why.clone()))).collect(),
+            };
+            for (digest, why) in in_use {
                 held.entry(digest).or_insert(why);
             }
         }
         // As old as the oldest of its parts, which may have been seen for an earlier look.
         let parts = [self.watch.seen_at(), self.asked.at()];
         let at = parts.into_iter().flatten().fold(begun, Instant::min);
-        Ok(Look { at, held })
+        let look = Look { at, held };
+        Ok(if look.is_fresh() { look } else { Look::too_slow(digests) })
     }
 
     /// Referrers that were pushed since the plan, where the registry lists referrers. The next scan shall know them.
@@ -154,17 +181,16 @@ impl Looking<'_, '_> {
             }
         }
         if !learnt.is_empty() {
-            self.run.observe(BTreeSet::new(), learnt).await?;
+            self.run.learn(learnt).await?;
         }
         Ok(held)
     }
 
     /// What somebody uses now, by the same rules as in the plan.
-    async fn in_use(&self, digests: &[Digest], usage: &Usage) -> Result<Vec<(Digest, NotNow)>, StoreError> {
-        let inventory = self.inventory(digests).await?;
+    fn in_use(&self, digests: &[Digest], usage: &Usage, inventory: &Inventory) -> Vec<(Digest, NotNow)> {
         let config = self.run.applier.config;
         let facts = Facts {
-            inventory: &inventory,
+            inventory,
             usage: Some(usage),
             config,
             now: Timestamp::now(),
@@ -174,13 +200,12 @@ impl Looking<'_, '_> {
         let held = used(&facts)
             .into_iter()
             .filter(|((_, _, digest), _)| condemned.contains(digest));
-        Ok(held
-            .map(|((_, _, digest), reason)| (digest, describe(&reason)))
-            .collect())
+        held.map(|((_, _, digest), reason)| (digest, describe(&reason)))
+            .collect()
     }
 
     /// The condemned manifests, and whatever below them stays, as far as usage needs to know them.
-    async fn inventory(&self, digests: &[Digest]) -> Result<Inventory, StoreError> {
+    async fn inventory(&self, digests: &[Digest]) -> Result<Result<Inventory, String>, StoreError> {
         let mut manifests = BTreeMap::new();
         let mut below: BTreeSet<Digest> = BTreeSet::new();
         for digest in digests {
@@ -196,34 +221,55 @@ impl Looking<'_, '_> {
                 .filter(|digest| !manifests.contains_key(digest))
                 .collect();
             below = BTreeSet::new();
-            for (digest, cached) in self.run.applier.store.manifests(&unread).await? {
-                if let Ok(parsed) = parse(&cached.media_type, &cached.bytes) {
-                    manifests.insert(digest.clone(), manifest(&digest, &parsed));
-                    below.extend(parsed.children);
+            let cached = self.run.applier.store.manifests(&unread).await?;
+            for digest in unread {
+                let parsed = match cached.get(&digest) {
+                    Some(cached) => parse(&cached.media_type, &cached.bytes).map(Some),
+                    None => self.run.fetch(self.registry, &digest).await?,
+                };
+                match parsed {
+                    Ok(Some(parsed)) => {
+                        manifests.insert(digest.clone(), manifest(&digest, &parsed));
+                        below.extend(parsed.children);
+                    }
+                    Ok(None) => {}
+                    Err(why) => return Ok(Err(format!("{} could not be read again: {why}", digest.short()))),
                 }
             }
         }
         // Tags that stay count as well: of images that only lose others, and of children that stay.
         let tags: Vec<TagEntry> = manifests.keys().flat_map(|digest| self.tags_of(digest)).collect();
-        let repository = Repository {
-            registry: self.run.host.clone(),
-            name: self.run.name.clone(),
-            capabilities: Capabilities::default(),
-            pull_data_since: None,
-            scanned_since: None,
-            missing: BTreeSet::new(),
-            dangling: BTreeSet::new(),
-            gaps: Vec::new(),
+        let here = Repository {
             tags,
             manifests: manifests.into_values().collect(),
+            ..empty(self.run.host, self.run.name)
         };
-        Ok(Inventory {
+        // Other registries of the plan: a reference to one of them says nothing about this one.
+        let others = self.run.hosts().into_iter().filter(|host| *host != self.run.host);
+        let others = others.map(|host| empty(host, self.run.name));
+        Ok(Ok(Inventory {
             schema: Schema,
             taken_at: Timestamp::now(),
             complete_registries: BTreeSet::new(),
-            repositories: vec![repository],
+            repositories: std::iter::once(here).chain(others).collect(),
             gaps: Vec::new(),
-        })
+        }))
+    }
+}
+
+/// A repository of which nothing is said.
+fn empty(registry: &RegistryHost, name: &RepositoryName) -> Repository {
+    Repository {
+        registry: registry.clone(),
+        name: name.clone(),
+        capabilities: Capabilities::default(),
+        pull_data_since: None,
+        scanned_since: None,
+        missing: BTreeSet::new(),
+        dangling: BTreeSet::new(),
+        gaps: Vec::new(),
+        tags: Vec::new(),
+        manifests: Vec::new(),
     }
 }
 

@@ -185,12 +185,22 @@ struct Gone(Mutex<BTreeSet<(RegistryHost, RepositoryName, Digest)>>);
 impl Gone {
     fn add(&self, done: &[ActionReport]) {
         let gone = done.iter().filter(|action| action.is_gone());
-        let places = gone.map(|action| (action.registry.clone(), action.repository.clone(), action.digest.clone()));
+        let places = gone.map(|action| {
+            (
+                action.registry.clone(),
+                action.repository.clone(),
+                action.digest.clone(),
+            )
+        });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(places);
     }
 
     fn has(&self, action: &Action) -> bool {
-        let place = (action.registry.clone(), action.repository.clone(), action.digest.clone());
+        let place = (
+            action.registry.clone(),
+            action.repository.clone(),
+            action.digest.clone(),
+        );
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&place)
     }
 }

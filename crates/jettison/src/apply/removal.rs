@@ -10,29 +10,40 @@ use super::report::{ActionReport, Happened};
 use crate::registry::{ErrorKind, Registry, RegistryError, Removed};
 
 /// Carries out one action, if its tags are still where the plan saw them.
-pub(super) async fn remove(registry: &dyn Registry, action: &Action, gone_within: Duration) -> ActionReport {
+pub(super) async fn remove(registry: &dyn Registry, action: &Action, within: Within) -> ActionReport {
     let removal = Removal {
         registry,
         name: &action.repository,
         action,
-        gone_within,
+        within,
     };
-    match removal.run().await {
+    match removal.run_while_fresh().await {
         Ok(outcome) => ActionReport::new(action, outcome, None),
-        Err(NotRemoved { outcome, why }) => ActionReport::new(action, outcome, Some(why)),
+        Err(NotRemoved { outcome, why, .. }) => ActionReport::new(action, outcome, Some(why)),
     }
+}
+
+/// The time limits of a removal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within {
+    /// Until when the last look may be relied on.
+    pub(super) fresh_until: Instant,
+    /// How long the registry may take to carry out what it accepted.
+    pub(super) gone_within: Duration,
 }
 
 struct Removal<'a> {
     registry: &'a dyn Registry,
     name: &'a RepositoryName,
     action: &'a Action,
-    gone_within: Duration,
+    within: Within,
 }
 
 struct NotRemoved {
     outcome: Happened,
     why: String,
+    /// It may go better a moment later.
+    passing: bool,
 }
 
 impl NotRemoved {
@@ -40,6 +51,7 @@ impl NotRemoved {
         Self {
             outcome: Happened::Failed,
             why: why.to_string(),
+            passing: false,
         }
     }
 }
@@ -51,14 +63,28 @@ impl From<RegistryError> for NotRemoved {
         } else {
             Happened::Failed
         };
+        let passing = matches!(error.kind, ErrorKind::Transient | ErrorKind::RateLimited);
         Self {
             outcome,
             why: error.to_string(),
+            passing,
         }
     }
 }
 
 impl Removal<'_> {
+    /// Tries a few times, each from the start with the tags looked up again, as long as the last look may be relied on.
+    async fn run_while_fresh(&self) -> Result<Happened, NotRemoved> {
+        const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+        for pause in PAUSES {
+            match self.run().await {
+                Err(failed) if failed.passing && Instant::now() + pause < self.within.fresh_until => sleep(pause).await,
+                ended => return ended,
+            }
+        }
+        self.run().await
+    }
+
     async fn run(&self) -> Result<Happened, NotRemoved> {
         let mut present = Vec::new();
         for tag in &self.action.tags {
@@ -88,7 +114,8 @@ impl Removal<'_> {
     }
 
     async fn untag(&self, present: &[&Tag]) -> Result<Happened, NotRemoved> {
-        for tag in present {
+        for (removed, tag) in present.iter().enumerate() {
+            self.check_again(tag, removed).await?;
             self.registry.delete_tag(self.name, tag).await?;
             self.wait_until_gone(Gone::Tag(tag)).await?;
         }
@@ -104,9 +131,23 @@ impl Removal<'_> {
         }
     }
 
+    /// Removing the tags before may have taken its time: another look at this one, right before it goes.
+    async fn check_again(&self, tag: &Tag, removed: usize) -> Result<(), NotRemoved> {
+        if Instant::now() >= self.within.fresh_until {
+            let why = format!("stopped after {removed} tags: the last look at what is in use is too old by now");
+            return Err(NotRemoved::failed(why));
+        }
+        match self.registry.resolve(self.name, tag).await? {
+            Some(digest) if digest != self.action.digest => Err(NotRemoved::failed(format!(
+                "tag {tag} was moved to {digest} since the plan"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Some registries carry out later what they accept now.
     async fn wait_until_gone(&self, what: Gone<'_>) -> Result<Happened, NotRemoved> {
-        let deadline = Instant::now() + self.gone_within;
+        let deadline = Instant::now() + self.within.gone_within;
         let mut pause = Duration::from_millis(100);
         loop {
             let still_there = match what {
@@ -118,7 +159,7 @@ impl Removal<'_> {
                 return Ok(Happened::Done);
             }
             if Instant::now() + pause > deadline {
-                let seconds = self.gone_within.as_secs();
+                let seconds = self.within.gone_within.as_secs();
                 return Err(NotRemoved::failed(format!(
                     "the registry accepted the delete, and {seconds} s later it is still there"
                 )));

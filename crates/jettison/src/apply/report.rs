@@ -22,13 +22,17 @@ pub struct RunReport {
     pub ended_at: Timestamp,
     /// How it ended.
     pub status: RunStatus,
-    /// Manifests that are gone now.
+    /// Manifests that were deleted.
     pub deleted: u64,
+    /// Actions that found nothing left to do.
+    pub already_gone: u64,
     /// Images that lost tags and stayed.
     pub untagged: u64,
     /// Actions that failed, or were left because something changed since the plan.
     pub failed: u64,
-    /// Actions that a blown fuse refuses.
+    /// Actions that were left because what they hang on stays.
+    pub left: u64,
+    /// Actions that a blown fuse or a silent usage source refuses.
     pub refused: u64,
     /// Actions that the registry turned out not to offer.
     pub blocked: u64,
@@ -82,7 +86,6 @@ pub enum Happened {
 
 impl ActionReport {
     pub(super) fn new(action: &Action, outcome: Happened, why: Option<String>) -> Self {
-        let done = matches!(outcome, Happened::Done | Happened::AlreadyGone);
         Self {
             action: action.action,
             registry: action.registry.clone(),
@@ -91,7 +94,7 @@ impl ActionReport {
             tags: action.tags.clone(),
             outcome,
             why,
-            bytes: if done { action.bytes } else { 0 },
+            bytes: if outcome == Happened::Done { action.bytes } else { 0 },
         }
     }
 
@@ -126,8 +129,10 @@ impl RunReport {
             ended_at: started_at,
             status: RunStatus::Running,
             deleted: 0,
+            already_gone: 0,
             untagged: 0,
             failed: 0,
+            left: 0,
             refused: 0,
             blocked: 0,
             blocked_in_plan: plan.blocked.len() as u64,
@@ -142,9 +147,12 @@ impl RunReport {
             |fits: &dyn Fn(&ActionReport) -> bool| self.actions.iter().filter(|action| fits(action)).count() as u64;
         let outcome = |happened| count(&|action| action.outcome == happened);
         self.ended_at = ended_at;
-        self.deleted = count(&|action| action.action == ActionKind::Delete && action.is_done());
-        self.untagged = count(&|action| action.action == ActionKind::Untag && action.is_done());
+        let done = |kind| count(&|action| action.action == kind && action.outcome == Happened::Done);
+        self.deleted = done(ActionKind::Delete);
+        self.untagged = done(ActionKind::Untag);
+        self.already_gone = outcome(Happened::AlreadyGone);
         self.failed = outcome(Happened::Failed);
+        self.left = outcome(Happened::Left);
         self.refused = outcome(Happened::Refused);
         self.blocked = outcome(Happened::Blocked);
         self.bytes = self

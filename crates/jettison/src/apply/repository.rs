@@ -68,6 +68,16 @@ impl<'a> RepositoryRun<'a> {
         let mut reports = Vec::new();
         let (condemned, unread) = self.read(registry, &actions).await?;
         reports.extend(unread);
+        if let Some(unread) = reports.iter().find(|report| report.outcome == Happened::Failed) {
+            // It may list or be the subject of anything here: nobody could tell what has to stay with it.
+            let why = format!("{} could not be read, and may need it", unread.digest.short());
+            let left = condemned
+                .values()
+                .map(|condemned| ActionReport::new(condemned.action, Happened::Left, Some(why.clone())));
+            let left: Vec<ActionReport> = left.collect();
+            reports.extend(left);
+            return Ok(reports);
+        }
         let relations = Relations::of(&condemned);
         let waiting = self.waiting(&condemned);
         let mut looking = Looking {
@@ -98,16 +108,27 @@ impl<'a> RepositoryRun<'a> {
                 reports.extend(done);
             }
         }
-        self.observe(gone, BTreeMap::new()).await?;
+        self.forget(&reports).await?;
         Ok(reports)
     }
 
-    /// What became of the repository by our own hand, or came to light: the next scan need not find it out.
-    pub(super) async fn observe(
-        &self,
-        gone: BTreeSet<Digest>,
-        referrers: BTreeMap<Digest, Vec<Digest>>,
-    ) -> Result<(), StoreError> {
+    /// The next scan shall not look for what is gone by our own hand; and what comes back is new.
+    async fn forget(&self, done: &[ActionReport]) -> Result<(), StoreError> {
+        let gone = done
+            .iter()
+            .filter(|report| report.is_gone())
+            .map(|report| report.digest.clone())
+            .collect();
+        let untagged = done.iter().filter(|report| report.action == ActionKind::Untag);
+        let tags = untagged.flat_map(|report| report.tags.clone()).collect();
+        self.applier
+            .store
+            .forget_removed(self.host, self.name, &gone, &tags)
+            .await
+    }
+
+    /// The next scan shall know what came to light.
+    pub(super) async fn learn(&self, referrers: BTreeMap<Digest, Vec<Digest>>) -> Result<(), StoreError> {
         let observation = store::Observation {
             registry: self.host.clone(),
             repository: self.name.clone(),
@@ -115,22 +136,43 @@ impl<'a> RepositoryRun<'a> {
             complete: false,
             tags: BTreeMap::new(),
             manifests: BTreeSet::new(),
-            gone,
+            gone: BTreeSet::new(),
             referrers,
         };
         self.applier.store.observe(&observation).await.map(drop)
     }
 
+    /// Every registry that the plan speaks of.
+    pub(super) fn hosts(&self) -> BTreeSet<&'a RegistryHost> {
+        let kept = self
+            .plan
+            .kept
+            .iter()
+            .chain(&self.plan.blocked)
+            .map(|kept| &kept.registry);
+        kept.chain(self.plan.actions.iter().map(|action| &action.registry))
+            .collect()
+    }
+
     /// Orphans whose subject was to go from another repository first, and has not.
     fn waiting(&self, condemned: &BTreeMap<Digest, Condemned<'_>>) -> BTreeMap<Digest, String> {
-        let orphans = condemned.iter().filter(|(_, manifest)| manifest.action.kind == Kind::Orphan);
+        let orphans = condemned
+            .iter()
+            .filter(|(_, manifest)| manifest.action.kind == Kind::Orphan);
         let waits = |(digest, manifest): (&Digest, &Condemned<'_>)| {
             let subjects = manifest.subjects();
             let elsewhere = self.plan.actions.iter().filter(|action| {
                 action.registry == *self.host && action.repository != *self.name && subjects.contains(&action.digest)
             });
             let first = elsewhere.into_iter().find(|action| !self.gone.has(action))?;
-            Some((digest.clone(), format!("its subject {} has not gone from {}", first.digest.short(), first.repository)))
+            Some((
+                digest.clone(),
+                format!(
+                    "its subject {} has not gone from {}",
+                    first.digest.short(),
+                    first.repository
+                ),
+            ))
         };
         orphans.filter_map(waits).collect()
     }
@@ -202,7 +244,7 @@ impl<'a> RepositoryRun<'a> {
         Ok((condemned, unread))
     }
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         registry: &dyn Registry,
         digest: &Digest,

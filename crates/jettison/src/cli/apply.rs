@@ -1,20 +1,21 @@
 //! `jettison apply`: carries out a plan that was made before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jettison_core::config::Share;
-use jettison_core::plan::Plan;
+use jettison_core::plan::{ActionKind, Plan, Refused};
 
 use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
-use crate::apply::{Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
+use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
-use crate::output::{Console, Remarks, Summary, draw, percent, style, styled};
+use crate::output::{Console, Remarks, Summary, draw, image_name, percent, style, styled};
 use crate::store::Store;
 use crate::usage::Collector;
 
@@ -36,6 +37,9 @@ pub(crate) struct Apply {
     /// A file that tells what is in use, the same as for the plan
     #[arg(long, value_name = "FILE")]
     usage: Vec<PathBuf>,
+    /// Accept that this usage source names far fewer images than before
+    #[arg(long, value_name = "NAME")]
+    accept_shrunk_usage: Vec<String>,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -72,7 +76,10 @@ impl Apply {
         context.add_usage_files(&self.usage)?;
         let store = context.store().await?;
         let plan = find(&store, &self.plan).await?;
-        let hosts: Vec<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
+        for source in &self.accept_shrunk_usage {
+            store.accept_shrunk_usage(source).await?;
+        }
+        let hosts: BTreeSet<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
         let open = context.open(hosts.iter(), &self.access)?;
         let registries = Registries {
             targets: Vec::new(),
@@ -101,7 +108,6 @@ impl Apply {
             store: &store,
             registries: &registries,
             consent: &self.consent,
-            accepted: &[],
         };
         let exit = work.apply(&plan, &summary, "apply").await;
         store.close().await;
@@ -131,8 +137,6 @@ pub(crate) struct Work<'a> {
     pub(crate) store: &'a Store,
     pub(crate) registries: &'a Registries,
     pub(crate) consent: &'a Consent,
-    /// Usage sources of which somebody accepted that they shrank.
-    pub(crate) accepted: &'a [String],
 }
 
 impl Work<'_> {
@@ -147,7 +151,8 @@ impl Work<'_> {
                 base: &self.context.base,
                 store: self.store,
                 managed: &managed,
-                accepted: self.accepted,
+                // Accepted once, before the plan: what shrinks from now on is looked at anew.
+                accepted: &[],
             },
             config: &self.context.config,
             options: ApplyOptions {
@@ -165,7 +170,16 @@ impl Work<'_> {
             } else {
                 String::new()
             };
-            let question = format!("Delete {}{tags}?", count(summary.go, "image"));
+            let manifests = plan
+                .actions
+                .iter()
+                .filter(|action| action.action == ActionKind::Delete)
+                .count();
+            let manifests = count(manifests as u64, "manifest");
+            let question = format!(
+                "Delete {} ({manifests} with what belongs to them){tags}?",
+                count(summary.go, "image")
+            );
             if !confirm(&question, self.consent.yes)? {
                 self.context.console.say("nothing was done");
                 return Ok(Exit::Done);
@@ -178,40 +192,55 @@ impl Work<'_> {
     }
 }
 
-/// The exit code of a run.
+/// The exit code of a run. What was left because something else failed or was refused is told with that.
 fn ended(report: &RunReport) -> Exit {
-    match (report.failed, report.refused + report.blocked) {
-        (1.., _) => Exit::Failed,
-        (0, 1..) => Exit::Refused,
-        (0, 0) => Exit::Done,
+    match (report.failed, report.refused + report.blocked, report.left) {
+        (1.., _, _) => Exit::Failed,
+        (0, 1.., _) => Exit::Refused,
+        (0, 0, 1..) => Exit::Failed,
+        (0, 0, 0) => Exit::Done,
     }
 }
 
 /// What a run did, for people.
 fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     let mut lines = Vec::new();
+    let by_fuse = |action: &&ActionReport| {
+        let same = |refused: &&Refused| refused.registry == action.registry && refused.repository == action.repository;
+        action.outcome == Happened::Refused && plan.limits.refused.iter().any(|refused| same(&refused))
+    };
+    let untold = [Happened::Done, Happened::AlreadyGone];
     let failures = report
         .actions
         .iter()
-        .filter(|action| matches!(action.outcome, Happened::Failed | Happened::Blocked));
+        .filter(|action| !untold.contains(&action.outcome) && !by_fuse(action));
     let told = if console.verbose { usize::MAX } else { TOLD_FAILURES };
-    for action in failures.clone().take(told) {
-        let why = action.why.as_deref().unwrap_or_default();
-        let what = styled(style::NOTE, "left:");
+    let mut equal: BTreeMap<String, Vec<&ActionReport>> = BTreeMap::new();
+    for action in failures {
+        equal
+            .entry(action.why.clone().unwrap_or_default())
+            .or_default()
+            .push(action);
+    }
+    let untold = equal.len().saturating_sub(told);
+    for (why, actions) in equal.iter().take(told) {
         lines.push(format!(
-            "{what} {}/{}@{}: {why}",
-            action.registry,
-            action.repository,
-            action.digest.short()
+            "{} {}: {why}",
+            styled(style::NOTE, "left:"),
+            some_images(actions)
         ));
     }
-    let untold = failures.count().saturating_sub(told);
     if untold > 0 {
         lines.push(format!("and {untold} more: jettison history {}", report.run));
     }
     for refused in &plan.limits.refused {
-        let share = percent(refused.share);
-        if report.refused > 0 {
+        let left = |action: &ActionReport| {
+            action.outcome == Happened::Refused
+                && action.registry == refused.registry
+                && action.repository == refused.repository
+        };
+        if report.actions.iter().any(left) {
+            let share = percent(refused.share);
             lines.push(format!(
                 "{} {}/{} was left: {share} of it would go; accept it with --accept-share {share}",
                 styled(style::NOTE, "fuse:"),
@@ -234,4 +263,22 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     lines.push(format!("{done}; {} to be freed", bytes(report.bytes)));
     lines.push(format!("All of it: jettison history {}", report.run));
     lines.join("\n")
+}
+
+/// One image by name, several by number and an example.
+fn some_images(actions: &[&ActionReport]) -> String {
+    let Some(first) = actions.first() else {
+        return String::new();
+    };
+    let tag = first.tags.first().map(ToString::to_string);
+    let name = format!(
+        "{}/{}",
+        first.registry,
+        image_name(&first.repository, tag, &first.digest)
+    );
+    if actions.len() == 1 {
+        name
+    } else {
+        format!("{} such as {name}", count(actions.len() as u64, "manifest"))
+    }
 }

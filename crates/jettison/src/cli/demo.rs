@@ -194,7 +194,6 @@ impl Show<'_> {
             store: &store,
             registries: &registries,
             consent: &consent,
-            accepted: &[],
         };
         work.apply(&plan, &summary, "demo").await?;
         store.close().await;

@@ -16,7 +16,7 @@ use super::history::outcome;
 use crate::exit::Exit;
 use crate::output::text::{ago, bytes, moment};
 use crate::output::{staying_because, style, styled};
-use crate::store::{EntryRecord, ImageName, Store};
+use crate::store::{EntryRecord, ImageName, Outcome, Store};
 
 /// Say which rule or hold decided on an image, and what would have to change.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ impl Explain {
         store.close().await;
         if found.is_none() && recorded.is_empty() {
             return Err(Failure::usage(format!(
-                "no plan and no run speaks of {image}; make a plan first: jettison plan {}/{}",
+                "no plan and no run speaks of {image}; see whether the tag is right, or make a plan: jettison plan {}/{}",
                 image.registry, image.repository
             )));
         }
@@ -71,7 +71,10 @@ impl Explain {
             "plan": plan.as_ref().map(|plan| &plan.id), "now": plan.as_ref().map(|plan| plan.now),
             "verdicts": told.iter().flatten().map(Told::json).collect::<Vec<_>>(), "runs": done,
         }))?;
-        if let (Some(plan), Some(told)) = (&plan, &told) {
+        // A plan that was carried out says what was to go: what went stands in the history.
+        let went = |entry: &EntryRecord| matches!(entry.outcome(), Some(Outcome::Done | Outcome::AlreadyGone));
+        let gone = recorded.iter().any(went) && told.iter().flatten().all(|told| matches!(told, Told::Goes(_)));
+        if let (Some(plan), Some(told), false) = (&plan, &told, gone) {
             context.console.say(format!(
                 "{} as of plan {}, made {}",
                 styled(style::HEADING, &image),
@@ -79,6 +82,11 @@ impl Explain {
                 moment(plan.now)
             ));
             told.iter().for_each(|told| context.console.say(told.text(plan)));
+        }
+        if gone {
+            context
+                .console
+                .say(format!("{} is gone", styled(style::HEADING, &image)));
         }
         for entry in &recorded {
             let removed = format!(

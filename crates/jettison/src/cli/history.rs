@@ -1,5 +1,7 @@
 //! `jettison history`: the runs, or one of them action by action.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 use serde_json::json;
 
@@ -90,6 +92,12 @@ async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failur
         number(run.summary.untagged),
         number(run.summary.failed)
     ));
+    // What is read by another program is not broken across lines.
+    let width = if std::io::stdout().is_terminal() {
+        context.console.width()
+    } else {
+        usize::from(u16::MAX)
+    };
     let columns = [
         Column::Text("ACTION"),
         Column::Text("IMAGE"),
@@ -109,9 +117,7 @@ async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failur
             outcome(entry),
         ]
     });
-    context
-        .console
-        .say(table(&columns, rows.collect(), context.console.width()));
+    context.console.say(table(&columns, rows.collect(), width));
     Ok(Exit::Done)
 }
 

@@ -50,8 +50,9 @@ Example of a FILE:
   now: 2026-11-21T00:00:00Z
   repository: registry.example.com/apps/web
   images:
-    - { tags: [main-1a2b3c4], pushed: 40d ago, expect: expire, by: branches }
-    - { tags: [v1.2.3], pushed: 400d ago, expect: keep }
+    - { tags: [main-1a2b3c4], pushed: 40d ago, expect: keep, by: branches }
+    - { tags: [v1.2.3], pushed: 400d ago, expect: keep, by: versions }
+    - { tags: [cache], kind: build-cache, pushed: 40d ago, expect: expire }
 
 Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be read.";
 

@@ -57,7 +57,6 @@ impl Run {
                 store: &store,
                 registries: &registries,
                 consent: &self.consent,
-                accepted: &self.sources.accept_shrunk_usage,
             };
             work.apply(&plan, &summary, "run").await
         };

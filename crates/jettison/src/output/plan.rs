@@ -56,6 +56,14 @@ fn head(text: &mut String, plan: &Plan, summary: &Summary) {
     let _ = writeln!(text);
     let go = styled(style::GOES, format!("{:>10} go", number(summary.go)));
     let _ = writeln!(text, "{go}      and free {}", bytes(summary.bytes));
+    if summary.refused > 0 {
+        let refused = styled(style::NOTE, "refused by the fuse");
+        let _ = writeln!(
+            text,
+            "{:>10} of these steps are {refused}, until somebody accepts the share",
+            number(summary.refused)
+        );
+    }
     if summary.untagged > 0 {
         let _ = writeln!(text, "{:>10} lose tags and stay", number(summary.untagged));
     }
@@ -221,7 +229,10 @@ fn undo(plan: &Plan) -> &'static str {
     {
         Some(Undo::None) => "some of it cannot be taken back on that registry",
         Some(Undo::Native) => "by the registry's own means",
-        _ => "from the journal, until the registry's garbage collection removes the blobs",
+        _ => {
+            "the journal keeps every deleted manifest, so that it can be put back until the registry's garbage collection \
+             removes the blobs (the command for it is not in this version)"
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::text::number;
 
@@ -37,8 +37,11 @@ impl Progress {
             Face::Lines | Face::Silent => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left";
+        let template = "{msg} [{bar:30}] {human_pos}/{human_len}  {rate}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
+            let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            });
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(what.to_owned());

@@ -114,7 +114,8 @@ impl Selection {
     /// The repositories that `globs` fit.
     pub fn new(globs: NameGlobs) -> Self {
         let patterns = globs.patterns();
-        let plain = |pattern: &&String| !is_glob(pattern);
+        // What is excluded is excluded, also where it is named.
+        let plain = |pattern: &&String| !is_glob(pattern) && globs.fits(pattern);
         let named = patterns
             .iter()
             .filter(plain)
@@ -191,5 +192,10 @@ mod tests {
         assert!(listed(&["apps/*"]));
         assert!(listed(&["!apps/web"]));
         assert!(!listed(&["apps/web", "!apps/w*"]));
+        let named = |patterns: &[&str]| Selection::new(NameGlobs::new(patterns).unwrap()).named.len();
+        assert_eq!(
+            (named(&["apps/web", "!apps/w*"]), named(&["apps/*", "apps/web"])),
+            (0, 1)
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jettison_core::model::{Gap, ImageReference, Reference, SourceStatus, Usage};
+use jiff::{SignedDuration, Timestamp};
 
 /// A larger file is no list of images that somebody runs.
 const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -14,16 +15,27 @@ const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Lines that are told one by one when they cannot be understood.
 const TOLD_LINES: usize = 10;
 
+/// An older form tells what ran once.
+const MAX_FORM_AGE: SignedDuration = SignedDuration::from_hours(24);
+
 /// What the files of one source say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Said {
+    now: Timestamp,
     pub(super) references: Vec<Reference>,
     pub(super) gaps: Vec<Gap>,
+    /// Files that name nothing: a gap, unless the configuration allows it.
+    pub(super) empty: Vec<Gap>,
 }
 
 /// Reads every file that `patterns` fit, relative to `base`.
-pub(super) fn read(patterns: &[String], base: &Path) -> Said {
-    let mut said = Said::default();
+pub(super) fn read(patterns: &[String], base: &Path, now: Timestamp) -> Said {
+    let mut said = Said {
+        now,
+        references: Vec::new(),
+        gaps: Vec::new(),
+        empty: Vec::new(),
+    };
     for pattern in patterns {
         match files(pattern, base) {
             Ok(files) => files.iter().for_each(|file| said.read_file(file)),
@@ -68,6 +80,14 @@ impl Said {
             Ok(usage) => usage,
             Err(error) => return self.gaps.push(Gap(format!("{name}: not in the usage form: {error}"))),
         };
+        let age = self.now.duration_since(usage.taken_at);
+        if age > MAX_FORM_AGE || -age > MAX_FORM_AGE {
+            self.gaps.push(Gap(format!(
+                "{name}: it was taken at {}, and tells nothing of today",
+                usage.taken_at
+            )));
+        }
+        let before = self.references.len();
         for source in usage.sources {
             if source.status == SourceStatus::Partial && source.gaps.is_empty() {
                 self.gaps
@@ -85,6 +105,9 @@ impl Said {
                     last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
                     ..reference
                 }));
+        }
+        if self.references.len() == before {
+            self.empty.push(Gap(format!("{name}: it names no image")));
         }
     }
 
@@ -125,7 +148,7 @@ impl Said {
                 .push(Gap(format!("{name}: and {} more lines", wrong - TOLD_LINES)));
         }
         if wrong == 0 && self.references.len() == before {
-            self.gaps.push(Gap(format!("{name}: the list is empty")));
+            self.empty.push(Gap(format!("{name}: the list is empty")));
         }
     }
 }
@@ -150,7 +173,11 @@ mod tests {
     fn said(content: &str) -> Said {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), content).unwrap();
-        read(&["*.txt".to_owned()], folder.path())
+        read(
+            &["*.txt".to_owned()],
+            folder.path(),
+            "2026-01-01T12:00:00Z".parse().unwrap(),
+        )
     }
 
     #[test]
@@ -180,13 +207,34 @@ mod tests {
             "{",
             "r.io/\u{0}",
         ] {
-            assert!(!said(content).gaps.is_empty(), "{content:?}");
+            let said = said(content);
+            assert!(!said.gaps.is_empty() || !said.empty.is_empty(), "{content:?}");
         }
         assert!(
-            !read(&["nothing-*.txt".to_owned()], Path::new("/nowhere"))
-                .gaps
-                .is_empty()
+            !read(
+                &["nothing-*.txt".to_owned()],
+                Path::new("/nowhere"),
+                Timestamp::UNIX_EPOCH
+            )
+            .gaps
+            .is_empty()
         );
+    }
+
+    #[test]
+    fn a_form_that_is_old_or_names_nothing_tells_nothing() {
+        let form = |taken_at: &str, references: &str| {
+            let source = format!(r#"{{"name":"a","status":"complete","references":[{references}]}}"#);
+            said(&format!(
+                r#"{{"schema":1,"taken_at":"{taken_at}","sources":[{source}]}}"#
+            ))
+        };
+        let web = r#"{"image":"r.io/web:v1"}"#;
+        let told = |said: &Said| (said.gaps.len(), said.empty.len());
+        assert_eq!(told(&form("2026-01-01T00:00:00Z", web)), (0, 0));
+        assert_eq!(told(&form("2025-12-31T11:59:59Z", web)), (1, 0));
+        assert_eq!(told(&form("2026-01-02T12:00:01Z", web)), (1, 0));
+        assert_eq!(told(&form("2026-01-01T00:00:00Z", "")), (0, 1));
     }
 
     #[test]

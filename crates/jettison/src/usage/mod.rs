@@ -46,7 +46,7 @@ impl Collector<'_> {
             if self.accepted.contains(&source.name) {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
-            let mut report = self.ask(source);
+            let mut report = self.ask(source, now);
             self.notice_shrinking(source, &mut report, now).await?;
             self.store.remember_usage(&source.name, &report.references, now).await?;
             sources.push(report);
@@ -59,12 +59,13 @@ impl Collector<'_> {
         }))
     }
 
-    fn ask(&self, source: &UsageSourceConfig) -> SourceReport {
+    fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> SourceReport {
         let UsageKind::File { paths } = &source.kind;
-        let mut said = file::read(paths, self.base);
+        let mut said = file::read(paths, self.base, now);
         if source.allow_empty {
-            said.gaps.retain(|gap| !gap.0.ends_with("the list is empty"));
+            said.empty.clear();
         }
+        said.gaps.append(&mut said.empty);
         let status = if said.gaps.is_empty() {
             SourceStatus::Complete
         } else {
@@ -119,6 +120,10 @@ impl Collector<'_> {
     }
 
     fn is_managed(&self, reference: &Reference) -> bool {
+        // Without a registry to manage nobody can say that an image is not ours.
+        if self.managed.is_empty() {
+            return true;
+        }
         match reference.image.parse::<ImageReference>() {
             Ok(image) => self.managed.contains(&self.config.canonical_host(&image.registry)),
             // A bare digest may be of any registry.
@@ -136,6 +141,8 @@ impl Collector<'_> {
         let current: BTreeSet<(&String, &Option<jettison_core::model::Digest>)> = current
             .iter()
             .flat_map(|source| &source.references)
+            // One that is over says nothing against another source that saw it later.
+            .filter(|reference| reference.last_seen_at.is_none())
             .map(|reference| (&reference.image, &reference.digest))
             .collect();
         let recent = self.store.recent_usage(self.memory_begins(now)).await?;

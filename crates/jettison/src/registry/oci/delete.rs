@@ -10,7 +10,8 @@ use crate::registry::http::Request;
 use crate::registry::retry::random_bits;
 use crate::registry::{DeleteSupport, ManifestReference, Removed};
 
-/// Deletes a manifest by its digest. May be tried again: a digest never means anything else.
+/// Deletes a manifest by its digest. Never tried again here: it takes every tag along, and who calls has to look at those
+/// once more first.
 pub(super) async fn manifest(
     client: &Client,
     repository: &RepositoryName,
@@ -20,7 +21,7 @@ pub(super) async fn manifest(
         Scope::Delete(repository.clone()),
         format!("delete {repository}@{digest}"),
     );
-    let answer = send(client, &call, repository, &digest.clone().into(), true).await?;
+    let answer = send(client, &call, repository, &digest.clone().into(), false).await?;
     outcome(client, &call, &answer)
 }
 

@@ -9,9 +9,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jettison_core::model::{Digest, RegistryHost, RepositoryName};
+use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -19,7 +19,7 @@ pub use history::TagPeriod;
 pub use memory::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory, TagMemory};
 
 use super::error::Problem;
-use super::row::{as_stored, micros, optional_time};
+use super::row::{as_stored, bulk, micros, optional_time};
 use super::{Store, StoreError};
 use tables::{read_manifests, read_referrers, read_tags, write_manifests, write_referrers, write_tags};
 
@@ -60,6 +60,23 @@ impl Store {
         let mut transaction = self.begin().await?;
         let written = write_observation(&mut transaction, observation).await;
         self.finish(transaction, written).await
+    }
+
+    /// Forgets manifests that were deleted, and tags that were removed, by our own hand: whatever comes back under the
+    /// same name is new.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn forget_removed(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        digests: &BTreeSet<Digest>,
+        tags: &BTreeSet<Tag>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let forgotten = forget_removed(&mut transaction, registry, repository, digests, tags).await;
+        self.finish(transaction, forgotten).await
     }
 
     /// Marks manifests as put back by an undo at `at`, or at the latest time of any scan if the clock went back since.
@@ -141,6 +158,28 @@ impl Store {
         .await;
         self.finish(transaction, written).await
     }
+}
+
+async fn forget_removed(
+    connection: &mut SqliteConnection,
+    registry: &RegistryHost,
+    repository: &RepositoryName,
+    digests: &BTreeSet<Digest>,
+    tags: &BTreeSet<Tag>,
+) -> Result<(), Problem> {
+    const MANIFESTS: &str =
+        "DELETE FROM known_manifest WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
+    const POINTING: &str =
+        "DELETE FROM known_tag WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
+    const TAGS: &str = "DELETE FROM known_tag WHERE repository = $1 AND tag IN (SELECT value FROM json_each($2))";
+    let Some(id) = find_repository(connection, registry, repository).await? else {
+        return Ok(());
+    };
+    let digests: Vec<&Digest> = digests.iter().collect();
+    bulk(connection, MANIFESTS, id, &digests).await?;
+    bulk(connection, POINTING, id, &digests).await?;
+    let tags: Vec<&Tag> = tags.iter().collect();
+    bulk(connection, TAGS, id, &tags).await
 }
 
 async fn write_observation(
