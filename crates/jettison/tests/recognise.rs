@@ -179,6 +179,57 @@ fn the_layers_of_a_cache_that_is_an_index_are_blobs_and_not_children() {
 }
 
 #[test]
+fn an_index_lists_what_it_lists_whatever_its_type() {
+    let child = artifact("application/vnd.example.thing", 1, 10);
+    let mut entry = child.descriptor();
+    entry.media_type = "application/vnd.example.manifest.v1+json".to_owned();
+    let parsed = ParsedManifest::read(None, &Index::new().entry(entry).build().bytes).unwrap();
+    assert_eq!(parsed.children, [child.digest.parse().unwrap()]);
+}
+
+#[test]
+fn indexes_may_be_nested_as_deep_as_an_enemy_likes() {
+    let mut read = BTreeMap::new();
+    let mut below = image();
+    let config = |manifest: &Manifest| manifest.config_digest.is_some().then(ConfigFacts::default);
+    for _ in 0..20_000 {
+        let parsed = ParsedManifest::read(Some(&below.media_type), &below.bytes).unwrap();
+        read.insert(
+            below.digest.parse().unwrap(),
+            ReadManifest {
+                parsed,
+                size: 0,
+                config: config(&below),
+            },
+        );
+        let next = Index::new().entry(below.descriptor()).build();
+        below = next;
+    }
+    let top: Digest = below.digest.parse().unwrap();
+    let parsed = ParsedManifest::read(None, &below.bytes).unwrap();
+    let only = BTreeMap::from([(
+        top,
+        ReadManifest {
+            parsed,
+            size: 0,
+            config: None,
+        },
+    )]);
+    assert_eq!(assemble(&only, &BTreeMap::new())[0].kind, Kind::Artifact);
+    read.extend(only);
+    let nested = read.len();
+    let sample: BTreeMap<_, _> = read.into_iter().collect();
+    assert_eq!(sample.len(), nested);
+    assert_eq!(
+        assemble(&sample, &BTreeMap::new())
+            .iter()
+            .filter(|facts| facts.kind == Kind::Image)
+            .count(),
+        nested
+    );
+}
+
+#[test]
 fn an_image_tells_its_date_its_labels_and_its_platform() {
     let image = Image::new(1)
         .created("2026-05-01T10:00:00Z")

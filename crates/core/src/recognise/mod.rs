@@ -36,9 +36,40 @@ pub fn assemble(read: &BTreeMap<Digest, ReadManifest>, tags: &BTreeMap<Tag, Dige
         read,
         tags_of: &tags_of,
     };
+    let mut contents = kinds.contents();
     read.iter()
-        .map(|(digest, manifest)| kinds.manifest(digest, manifest))
+        .map(|(digest, manifest)| describe(digest, manifest, contents.remove(digest).unwrap_or_default()))
         .collect()
+}
+
+fn describe(digest: &Digest, manifest: &ReadManifest, content: Content) -> Manifest {
+    let parsed = &manifest.parsed;
+    let config = manifest.config.clone().unwrap_or_default();
+    Manifest {
+        digest: digest.clone(),
+        kind: content.kind.unwrap_or(Kind::Artifact),
+        media_type: parsed.media_type.clone(),
+        artifact_type: parsed.artifact_type.clone(),
+        config_media_type: parsed.config.as_ref().map(|config| config.media_type.clone()),
+        config_digest: parsed.config.as_ref().map(|config| config.digest.clone()),
+        size: manifest.size,
+        blobs: parsed.blobs.clone(),
+        children: parsed.children.clone(),
+        subject: parsed.subject.clone(),
+        platform: config.platform,
+        created_at: config.created.or(parsed.created),
+        pushed_at: None,
+        untagged_at: None,
+        last_pulled_at: None,
+        first_seen_at: None,
+        restored_at: None,
+        labels: if parsed.children.is_empty() {
+            config.labels
+        } else {
+            content.labels.unwrap_or_default()
+        },
+        annotations: parsed.annotations.clone(),
+    }
 }
 
 struct Kinds<'a> {
@@ -47,47 +78,70 @@ struct Kinds<'a> {
 }
 
 impl Kinds<'_> {
-    fn manifest(&self, digest: &Digest, manifest: &ReadManifest) -> Manifest {
-        let parsed = &manifest.parsed;
-        let config = manifest.config.clone().unwrap_or_default();
-        let labels = if parsed.children.is_empty() {
-            config.labels.clone()
-        } else {
-            self.agreed_labels(digest)
-        };
-        Manifest {
-            digest: digest.clone(),
-            kind: self.kind(digest),
-            media_type: parsed.media_type.clone(),
-            artifact_type: parsed.artifact_type.clone(),
-            config_media_type: parsed.config.as_ref().map(|config| config.media_type.clone()),
-            config_digest: parsed.config.as_ref().map(|config| config.digest.clone()),
-            size: manifest.size,
-            blobs: parsed.blobs.clone(),
-            children: parsed.children.clone(),
-            subject: parsed.subject.clone(),
-            platform: config.platform,
-            created_at: config.created.or(parsed.created),
-            pushed_at: None,
-            untagged_at: None,
-            last_pulled_at: None,
-            first_seen_at: None,
-            restored_at: None,
-            labels,
-            annotations: parsed.annotations.clone(),
+    /// What each manifest holds, from the leaves up: each is looked at once, however deep an enemy nests.
+    fn contents(&self) -> BTreeMap<&Digest, Content> {
+        let mut above: BTreeMap<&Digest, Vec<&Digest>> = BTreeMap::new();
+        let mut unknown: BTreeMap<&Digest, usize> = BTreeMap::new();
+        for (digest, manifest) in self.read {
+            let children: BTreeSet<&Digest> = manifest
+                .parsed
+                .children
+                .iter()
+                .filter(|child| self.read.contains_key(child))
+                .collect();
+            unknown.insert(digest, children.len());
+            for child in children {
+                above.entry(child).or_default().push(digest);
+            }
         }
+        let mut contents: BTreeMap<&Digest, Content> = BTreeMap::new();
+        let mut ready: Vec<&Digest> = unknown
+            .iter()
+            .filter(|(_, left)| **left == 0)
+            .map(|(digest, _)| *digest)
+            .collect();
+        while let Some(digest) = ready.pop() {
+            let content = self.content(digest, &contents);
+            contents.insert(digest, content);
+            for index in above.get(digest).into_iter().flatten() {
+                if let Some(left) = unknown.get_mut(index) {
+                    *left -= 1;
+                    ready.extend((*left == 0).then_some(*index));
+                }
+            }
+        }
+        contents
     }
 
-    /// An index is what its children are: an image if any of them is one.
-    fn kind(&self, digest: &Digest) -> Kind {
-        match self.read.get(digest).map(|manifest| (manifest, manifest.parsed.kind)) {
-            None => Kind::Artifact,
-            Some((manifest, Some(Kind::Image))) if self.is_cache(digest, manifest) => Kind::BuildCache,
-            Some((_, Some(kind))) => kind,
-            Some((_, None)) => {
-                let runs = |(digest, manifest): &(&Digest, &ReadManifest)| !self.is_cache(digest, manifest);
-                let image = self.images_below(digest).iter().any(runs);
-                if image { Kind::Image } else { Kind::Artifact }
+    /// An index is what its children are: an image if any of them is one, with the labels on which these agree.
+    fn content(&self, digest: &Digest, below: &BTreeMap<&Digest, Content>) -> Content {
+        let Some(manifest) = self.read.get(digest) else {
+            return Content::default();
+        };
+        match manifest.parsed.kind {
+            Some(Kind::Image) if self.is_cache(digest, manifest) => Content {
+                kind: Some(Kind::BuildCache),
+                labels: None,
+            },
+            Some(Kind::Image) => {
+                let labels = manifest.config.as_ref().map(|config| config.labels.clone());
+                Content {
+                    kind: Some(Kind::Image),
+                    labels,
+                }
+            }
+            Some(kind) => Content {
+                kind: Some(kind),
+                labels: None,
+            },
+            None => {
+                let children = manifest.parsed.children.iter().filter_map(|child| below.get(child));
+                let images: Vec<&Content> = children.filter(|child| child.kind == Some(Kind::Image)).collect();
+                let kind = if images.is_empty() { Kind::Artifact } else { Kind::Image };
+                Content {
+                    kind: Some(kind),
+                    labels: agreed(images.into_iter().filter_map(|image| image.labels.as_ref())),
+                }
             }
         }
     }
@@ -102,44 +156,23 @@ impl Kinds<'_> {
         let keyed = !tags.is_empty() && tags.iter().all(|tag| is_cache_key(tag.as_str()));
         config.is_buildpacks_cache() || (config.kaniko_layer && manifest.parsed.layers == 1 && keyed)
     }
+}
 
-    /// The labels on which all platform images of an index agree.
-    fn agreed_labels(&self, index: &Digest) -> BTreeMap<String, String> {
-        let images = self.images_below(index);
-        let mut labels = images
-            .iter()
-            .filter_map(|(_, image)| Some(&image.config.as_ref()?.labels));
-        let Some(first) = labels.next() else {
-            return BTreeMap::new();
-        };
-        let mut agreed = first.clone();
-        for other in labels {
-            agreed.retain(|key, value| other.get(key) == Some(value));
-        }
-        agreed
-    }
+/// What a manifest holds, with everything below it.
+#[derive(Debug, Default)]
+struct Content {
+    kind: Option<Kind>,
+    /// Of an image its labels; of an index those on which its images agree.
+    labels: Option<BTreeMap<String, String>>,
+}
 
-    /// The images that an index lists, however deep. No recursion: an enemy decides how deep.
-    fn images_below(&self, index: &Digest) -> Vec<(&Digest, &ReadManifest)> {
-        let mut images = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<&Digest> = self
-            .read
-            .get(index)
-            .map_or(Vec::new(), |index| index.parsed.children.iter().collect());
-        while let Some(digest) = open.pop() {
-            let Some((digest, manifest)) = self.read.get_key_value(digest) else {
-                continue;
-            };
-            if seen.insert(digest) {
-                if manifest.parsed.kind == Some(Kind::Image) {
-                    images.push((digest, manifest));
-                }
-                open.extend(&manifest.parsed.children);
-            }
-        }
-        images
+/// The labels that all have, with the same values.
+fn agreed<'l>(mut labels: impl Iterator<Item = &'l BTreeMap<String, String>>) -> Option<BTreeMap<String, String>> {
+    let mut agreed = labels.next()?.clone();
+    for other in labels {
+        agreed.retain(|key, value| other.get(key) == Some(value));
     }
+    Some(agreed)
 }
 
 /// Kaniko's cache keys: 64 hex digits (its `pkg/cache`, `Destination`).

@@ -174,3 +174,45 @@ fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> u64 {
         .collect::<BTreeSet<_>>()
         .len() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_old_use_of_one_source_does_not_hide_a_later_one_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("state")).await.unwrap();
+        let now: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
+        let web = |last_seen_at: Option<&str>| Reference {
+            image: "r.io/web:v1".to_owned(),
+            digest: None,
+            used_by: "somebody".to_owned(),
+            last_seen_at: last_seen_at.map(|at| at.parse().unwrap()),
+        };
+        let yesterday = "2026-03-09T12:00:00Z".parse().unwrap();
+        store.remember_usage("nodes", &[web(None)], yesterday).await.unwrap();
+        let form = serde_json::json!({"schema": 1, "taken_at": "2026-03-10T11:00:00Z", "sources": [{
+            "name": "batch", "status": "complete", "references": [web(Some("2026-02-18T00:00:00Z"))]}]});
+        std::fs::write(folder.path().join("batch.json"), form.to_string()).unwrap();
+        let text = "usage: [ { name: batch, kind: file, paths: [batch.json] } ]";
+        let config = Config::parse("jettison.yaml", text).unwrap().0;
+        let managed = BTreeSet::new();
+        let collector = Collector {
+            config: &config,
+            base: folder.path(),
+            store: &store,
+            managed: &managed,
+            accepted: &[],
+        };
+        let usage = collector.collect(now).await.unwrap().unwrap();
+        let remembered = usage.sources.iter().find(|source| source.name == REMEMBERED).unwrap();
+        assert!(
+            remembered
+                .references
+                .iter()
+                .any(|reference| reference.last_seen_at == Some(yesterday)),
+            "{usage:?}"
+        );
+    }
+}

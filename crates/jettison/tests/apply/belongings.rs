@@ -236,3 +236,69 @@ async fn the_journal_holds_the_exact_bytes_of_everything_deleted() {
             .all(|action| action["outcome"] == "done")
     );
 }
+
+/// Somebody noticed, and pushed the same image again under the same tag: that is an arrival.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_after_a_delete_is_new() {
+    let world = World::start(Options::default()).await;
+    world.desk.plan().await;
+    world.desk.apply(&[]).await.exits(0);
+    assert!(!world.has(&image(1)));
+    world.push(&["old-1"], &image(1)).await;
+    let plan = world.desk.plan().await;
+    assert_eq!(plan["actions"], serde_json::json!([]), "{plan}");
+    let kept = plan["kept"].as_array().unwrap();
+    let entry = kept.iter().find(|kept| kept["tag"] == "old-1").unwrap();
+    assert_eq!(entry["reason"]["hold"], "grace", "{entry}");
+}
+
+/// The signature of an image may lie in another repository. It goes in the same run, after the image.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_in_another_repository_goes_after_its_image() {
+    let world = World::start(Options::default()).await;
+    let policy = "
+policies:
+  - name: test
+    rules:
+      - { name: orphans, match: { kinds: [orphan] }, expire: { older-than: 0h } }
+      - { name: old, match: { tags: ['old-*'], kinds: [image] }, expire: { older-than: 30d } }
+grace: 0h
+limits: { max-share: 100%, keep-at-least: 0 }
+registries: [ { host: '{host}', expects: none, trust-created: true } ]
+";
+    world.desk.write("policy.yaml", policy);
+    let mut tags = Vec::new();
+    for number in [0, 1] {
+        let tag = cosign_tag(&image(number).digest, Cosign::Signature);
+        let signature = cosign(&image(number).digest, Cosign::Signature);
+        // A repository whose name sorts before that of the images: it must wait for them all the same.
+        world
+            .pusher
+            .push("apps/aaa-signatures", &[&tag], &signature)
+            .await
+            .unwrap();
+        tags.push(tag);
+    }
+    let ended = world
+        .desk
+        .run(&["run", "--yes", "--policy", "policy.yaml", "--output", "json"])
+        .await;
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let left: Vec<String> = world.registry.tags("apps/aaa-signatures").into_keys().collect();
+    assert_eq!(
+        left,
+        [tags[0].clone()],
+        "the signature of what stays, stays: {}",
+        ended.stdout
+    );
+    let again = world
+        .desk
+        .run(&["plan", "--policy", "policy.yaml", "--output", "json"])
+        .await
+        .json();
+    assert_eq!(
+        again["actions"],
+        serde_json::json!([]),
+        "planning again deletes nothing more"
+    );
+}
