@@ -1,3 +1,5 @@
+//! The journal: written before anything goes, never changed afterwards, read back byte by byte.
+
 use jettison_core::model::Digest;
 use jiff::Timestamp;
 

@@ -1,3 +1,5 @@
+//! The ledger: what scans remember, through a database, and by the rules that err to the young side.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
