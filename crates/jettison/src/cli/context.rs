@@ -1,7 +1,7 @@
 //! What commands start from: the configuration, the store, the registries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -260,13 +260,10 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("{} could not be read: {error}", file.display()))
 }
 
-/// Asks on a terminal; without one, and without `--yes`, that is bad usage.
+/// Asks on the terminal, unless somebody has said yes. That there is one is for the caller to see to, before any work.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on; say --yes to go ahead"));
     }
     anstream::eprint!("{question} [y/N] ");
     let mut answer = String::new();

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use crate::apply::ApplyError;
 use crate::exit::Exit;
+use crate::output::text::with_causes;
 use crate::output::{style, styled};
 use crate::registry::RegistryError;
 use crate::store::StoreError;
@@ -30,17 +31,7 @@ impl Failure {
 
     /// A failure with an error and its causes.
     pub(crate) fn caused(exit: Exit, error: &dyn Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(source) = cause {
-            let more = source.to_string();
-            if !text.contains(&more) {
-                text.push_str(": ");
-                text.push_str(&more);
-            }
-            cause = source.source();
-        }
-        Self::new(exit, text)
+        Self::new(exit, with_causes(error))
     }
 
     /// Bad usage or configuration.

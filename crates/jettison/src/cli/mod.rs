@@ -64,7 +64,7 @@ pub(crate) struct Globals {
     /// Results only: no progress, no notes
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// List every item, and log what is done
+    /// List every item, not only the first ones
     #[arg(long, short, global = true)]
     verbose: bool,
 }
@@ -145,11 +145,6 @@ impl Cli {
             command => with_context(command, self.globals, console).await,
         };
         ended.unwrap_or_else(|failure| failure.report())
-    }
-
-    /// Whether to log what is done.
-    pub fn is_verbose(&self) -> bool {
-        self.globals.verbose
     }
 }
 

@@ -33,6 +33,21 @@ pub fn number(number: u64) -> String {
     text
 }
 
+/// An error with its causes in one line; a cause that is said already is not repeated.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = source.source();
+    }
+    text
+}
+
 /// `1 image`, `36,021 images`.
 pub fn count(number_of: u64, noun: &str) -> String {
     let plural = match noun.strip_suffix('y') {

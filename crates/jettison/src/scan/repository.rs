@@ -4,7 +4,6 @@
 //! It only asks; nothing here changes a registry.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt as _, stream};
@@ -16,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::found::{Ask, Found, Wanted};
 use crate::output::Progress;
+use crate::output::text::with_causes;
 use crate::registry::{
     ErrorKind, FetchedManifest, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError,
     RepositoryFacts,
@@ -311,7 +311,7 @@ impl RepositoryReader<'_> {
         else {
             return Ok(None);
         };
-        let facts = ConfigFacts::read(&bytes).map_err(|error| NoAnswer::Failed(chain(&error)))?;
+        let facts = ConfigFacts::read(&bytes).map_err(|error| NoAnswer::Failed(with_causes(&error)))?;
         Ok(Some((facts, true)))
     }
 
@@ -386,7 +386,7 @@ impl Read {
 }
 
 fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, NoAnswer> {
-    ParsedManifest::read(Some(media_type), bytes).map_err(|error| NoAnswer::Failed(chain(&error)))
+    ParsedManifest::read(Some(media_type), bytes).map_err(|error| NoAnswer::Failed(with_causes(&error)))
 }
 
 fn cacheable(digest: &Digest, facts: &ConfigFacts) -> Option<CachedConfig> {
@@ -394,20 +394,4 @@ fn cacheable(digest: &Digest, facts: &ConfigFacts) -> Option<CachedConfig> {
         digest: digest.clone(),
         facts: serde_json::to_string(facts).ok()?,
     })
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        push(&mut text, cause);
-        source = cause.source();
-    }
-    text
-}
-
-fn push(text: &mut String, cause: &dyn Display) {
-    text.push_str(": ");
-    text.push_str(&cause.to_string());
 }
