@@ -9,3 +9,4 @@ pub mod policy;
 pub mod reason;
 pub mod recognise;
 pub mod verify;
+pub mod words;

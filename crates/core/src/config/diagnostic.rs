@@ -21,6 +21,8 @@ pub enum Severity {
     Error,
     /// The file can be used, but hardly says what was meant.
     Warning,
+    /// Worth knowing, and may well be meant.
+    Note,
 }
 
 /// One finding in a file.
@@ -47,6 +49,72 @@ pub struct Diagnostic {
     excerpt: (String, Range<usize>),
 }
 
+/// A place in a file, for a report to point at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// That line, or a part of it, and the bytes of it to underline.
+    excerpt: (String, Range<usize>),
+}
+
+/// What is to be said of a place, or of no place in particular.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in kebab case.
+    pub code: &'a str,
+    /// What it is, for people.
+    pub message: &'a str,
+    /// Further facts, a line each.
+    pub notes: &'a [String],
+    /// What to do.
+    pub hint: Option<&'a str>,
+}
+
+impl Report<'_> {
+    /// The report as compilers print it, its place underlined.
+    pub fn render(&self, place: Option<&Place>, color: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let title = level.primary_title(self.message).id(self.code);
+        let mut report: Group<'_> = match place {
+            Some(place) => title.element(place.element()),
+            None => Group::with_title(title),
+        };
+        for note in self.notes {
+            report = report.element(Level::NOTE.message(note));
+        }
+        if let Some(hint) = self.hint {
+            report = report.element(Level::HELP.message(hint));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.decor_style(DecorStyle::Ascii).render(&[report])
+    }
+}
+
+impl Place {
+    fn element(&self) -> Element<'_> {
+        let line = usize::try_from(self.line).unwrap_or(usize::MAX);
+        let (text, underlined) = &self.excerpt;
+        match text.is_empty() {
+            true => Origin::path(&self.file).line(line).into(),
+            false => Snippet::source(text)
+                .line_start(line)
+                .path(&self.file)
+                .fold(false)
+                .annotation(AnnotationKind::Primary.span(underlined.clone()))
+                .into(),
+        }
+    }
+}
+
 /// A finding without its place.
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
@@ -63,28 +131,19 @@ pub struct Diagnostics(Vec<Diagnostic>);
 impl Diagnostic {
     /// The finding with its place underlined, as compilers print it.
     pub fn render(&self, color: bool) -> String {
-        let level = match self.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
+        let report = Report {
+            severity: self.severity,
+            code: self.code,
+            message: &self.message,
+            notes: &[],
+            hint: self.hint.as_deref(),
         };
-        let (text, underlined) = &self.excerpt;
-        let annotation = AnnotationKind::Primary.span(underlined.clone());
-        let line = usize::try_from(self.line).unwrap_or(usize::MAX);
-        let place: Element<'_> = match text.is_empty() {
-            true => Origin::path(&self.file).line(line).into(),
-            false => Snippet::source(text)
-                .line_start(line)
-                .path(&self.file)
-                .fold(false)
-                .annotation(annotation)
-                .into(),
+        let place = Place {
+            file: self.file.clone(),
+            line: self.line,
+            excerpt: self.excerpt.clone(),
         };
-        let mut report: Group<'_> = level.primary_title(&self.message).id(self.code).element(place);
-        if let Some(hint) = &self.hint {
-            report = report.element(Level::HELP.message(hint));
-        }
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        renderer.decor_style(DecorStyle::Ascii).render(&[report])
+        report.render(Some(&place), color)
     }
 }
 
@@ -195,10 +254,25 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// A place to point at.
+    pub(crate) fn place(&self, span: &Range<usize>) -> Place {
+        let start = floor(self.text, span.start);
+        Place {
+            file: self.file.to_owned(),
+            line: self.line(start),
+            excerpt: self.excerpt(self.begin(start), start, span.end),
+        }
+    }
+
+    /// Where the line of a byte begins.
+    fn begin(&self, at: usize) -> usize {
+        let line = self.lines.partition_point(|begin| *begin <= at);
+        self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0)
+    }
+
     fn diagnostic(&self, span: &Range<usize>, finding: Finding) -> Diagnostic {
         let start = floor(self.text, span.start);
-        let line = self.lines.partition_point(|begin| *begin <= start);
-        let begin = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let begin = self.begin(start);
         let column = self.text[begin..start].chars().count() + 1;
         let Finding {
             severity,
@@ -211,7 +285,7 @@ impl<'a> Source<'a> {
             code,
             message,
             file: self.file.to_owned(),
-            line: u32::try_from(line).unwrap_or(u32::MAX),
+            line: self.line(start),
             column: u32::try_from(column).unwrap_or(u32::MAX),
             span: start..floor(self.text, span.end.max(start)),
             hint,

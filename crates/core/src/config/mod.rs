@@ -6,6 +6,7 @@
 mod diagnostic;
 pub(crate) mod keys;
 mod lookup;
+mod outline;
 mod protect;
 mod read;
 pub(crate) mod reader;
@@ -13,8 +14,9 @@ mod schema;
 mod share;
 pub(crate) mod tree;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Report, Severity};
 pub(crate) use diagnostic::{Source, quoted};
+pub use outline::{Outline, Site};
 pub use protect::{ImmutableTags, InvalidProtectPattern, ProtectPattern};
 pub use schema::{cases_schema, schema};
 pub use share::{InvalidShare, Share};

@@ -52,7 +52,8 @@ impl ProtectPattern {
         (of_tag || of_digest || everything) && self.fits_name(registry, repository)
     }
 
-    fn fits_name(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
+    /// Whether it could speak of anything in a repository.
+    pub(crate) fn fits_name(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
         self.name.fits(repository.as_str()) || self.name.fits(&format!("{registry}/{repository}"))
     }
 }

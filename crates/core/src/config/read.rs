@@ -279,7 +279,7 @@ fn entries<'n>(fields: &Fields<'n>, key: &str) -> Vec<&'n Node> {
     }
 }
 
-fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
         Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &*entry.value),
         _ => None,

@@ -1,5 +1,6 @@
 //! Words and figures for people: sizes, counts, plurals, ages.
 
+pub use jettison_core::words::{count, number};
 use jiff::Timestamp;
 
 /// Bytes as registries bill them: decimal units, about three figures, rounded down.
@@ -20,19 +21,6 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// `36,021`.
-pub fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// An error with its causes in one line; a cause that is said already is not repeated.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -46,15 +34,6 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
-}
-
-/// `1 image`, `36,021 images`.
-pub fn count(number_of: u64, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ => format!("{noun}s"),
-    };
-    format!("{} {}", number(number_of), if number_of == 1 { noun } else { &plural })
 }
 
 /// A moment to the second, UTC.
@@ -95,13 +74,5 @@ mod tests {
         for (size, text) in table {
             assert_eq!(bytes(size), text, "{size}");
         }
-    }
-
-    #[test]
-    fn counts_and_plurals() {
-        assert_eq!(count(0, "image"), "0 images");
-        assert_eq!(count(1, "repository"), "1 repository");
-        assert_eq!(count(36_021, "repository"), "36,021 repositories");
-        assert_eq!(count(1_000_000, "day"), "1,000,000 days");
     }
 }
