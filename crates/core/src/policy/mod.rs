@@ -85,7 +85,7 @@ impl Rule {
     }
 
     /// A rule speaks of images unless it names other kinds; `keep: always` speaks of all.
-    fn speaks_of(&self, kind: Kind) -> bool {
+    pub(crate) fn speaks_of(&self, kind: Kind) -> bool {
         match (&self.matches.kinds, &self.verb) {
             (Some(kinds), _) => kinds.contains(&kind),
             (None, Verb::KeepAlways) => true,

@@ -1,0 +1,113 @@
+//! What the lint reads out of an evaluation: the one place that knows its shape.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::evaluate::RepositoryEvaluation;
+use crate::graph::{Graph, Node};
+use crate::model::{Digest, Kind, Manifest, Repository, Tag};
+use crate::policy::{Candidate, Rule};
+
+/// A repository with its entries.
+pub(super) struct Room<'e> {
+    pub(super) repository: &'e Repository,
+    /// Whether all of it was read.
+    pub(super) is_whole: bool,
+    pub(super) entries: Vec<Seen<'e>>,
+    graph: &'e Graph<'e>,
+}
+
+/// An entry, as far as rules can tell entries apart.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'e> {
+    pub(super) manifest: &'e Manifest,
+    pub(super) kind: Kind,
+    pub(super) tag: Option<&'e Tag>,
+    pub(super) time: Option<Timestamp>,
+    node: Node,
+}
+
+impl<'e> Room<'e> {
+    pub(super) fn of(evaluation: &'e RepositoryEvaluation<'e>) -> Self {
+        let graph = &evaluation.graph;
+        let entries = evaluation.roots.iter().flat_map(|root| {
+            let manifest = graph.manifest(root.node);
+            root.entries.iter().filter_map(move |entry| {
+                Some(Seen {
+                    manifest: manifest?,
+                    kind: root.kind,
+                    tag: entry.tag.as_ref(),
+                    time: entry.time,
+                    node: root.node,
+                })
+            })
+        });
+        Self {
+            repository: evaluation.repository,
+            is_whole: evaluation.repository.gaps.is_empty() && graph.contradictions().is_empty(),
+            entries: entries.collect(),
+            graph,
+        }
+    }
+
+    /// `registry/repository`.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.repository.registry, self.repository.name)
+    }
+
+    /// An entry as one would refer to it.
+    pub(super) fn image(&self, entry: &Seen<'_>) -> String {
+        match entry.tag {
+            Some(tag) => format!("{}:{tag}", self.name()),
+            None => format!("{}@{}", self.name(), entry.manifest.digest),
+        }
+    }
+
+    /// Whether a rule fits an entry. Looking for platforms costs, and few rules ask for them.
+    pub(super) fn fitting<'s>(&'s self, entry: Seen<'s>, with_platforms: bool) -> impl Fn(&Rule) -> bool + use<'s, 'e> {
+        let platforms: Vec<&str> = match with_platforms {
+            true => self.platforms(entry.node).into_iter().collect(),
+            false => Vec::new(),
+        };
+        let tags: Vec<&Tag> = match entry.tag {
+            Some(tag) => vec![tag],
+            None => self.graph.tags(entry.node).iter().map(|tag| &tag.name).collect(),
+        };
+        move |rule| {
+            rule.fits(&Candidate {
+                kind: entry.kind,
+                tags: &tags,
+                labels: entry.labels(),
+                platforms: &platforms,
+            })
+        }
+    }
+
+    /// Its own platform, and those of everything below an index.
+    fn platforms(&self, node: Node) -> BTreeSet<&'e str> {
+        let below = self.graph.reach(node, |graph, node| graph.children(node));
+        let manifests = std::iter::once(node)
+            .chain(below)
+            .filter_map(|node| self.graph.manifest(node));
+        let known = manifests.filter_map(|manifest| manifest.platform.as_deref());
+        known.filter(|platform| !platform.starts_with("unknown/")).collect()
+    }
+}
+
+impl<'e> Seen<'e> {
+    pub(super) fn digest(&self) -> &'e Digest {
+        &self.manifest.digest
+    }
+
+    pub(super) fn labels(&self) -> [&'e BTreeMap<String, String>; 2] {
+        [&self.manifest.labels, &self.manifest.annotations]
+    }
+}
+
+/// A date that says something: none from before Docker's first release (design, section 4).
+pub(super) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
+    /// 2013-03-20T00:00:00Z.
+    const FIRST_RELEASE: i64 = 1_363_737_600;
+    date.filter(|date| date.as_second() >= FIRST_RELEASE)
+}

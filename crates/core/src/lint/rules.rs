@@ -1,0 +1,204 @@
+//! Which rule governs which entry: rules that fit nothing, and rules that others are always before.
+
+use std::collections::BTreeMap;
+
+use super::conditions::Conditions;
+use super::groups::Groups;
+use super::look::{Room, Seen};
+use super::policies::listed;
+use super::{Code, Finding};
+use crate::config::{Severity, Site};
+use crate::facts::Facts;
+use crate::policy::{Policy, Rule, Verb};
+use crate::words::count;
+
+/// The rules of one policy.
+pub(super) struct Rules<'f> {
+    facts: &'f Facts<'f>,
+    position: usize,
+    policy: &'f Policy,
+    repositories: u64,
+    entries: u64,
+    /// All repositories that the policy governs were read.
+    is_whole: bool,
+    asks_for_platforms: bool,
+    rules: Vec<Ruling<'f>>,
+}
+
+/// One rule and what it governs.
+struct Ruling<'f> {
+    rule: &'f Rule,
+    governs: u64,
+    /// As long as it governs nothing: how many entries that it fits are governed by which rule before it.
+    governed_before: BTreeMap<usize, u64>,
+    examples: Vec<String>,
+    conditions: Conditions<'f>,
+    groups: Groups<'f>,
+}
+
+/// A rule, its place, and the policy it stands in.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'f> {
+    pub(super) policy: (usize, &'f Policy),
+    pub(super) rule: (usize, &'f Rule),
+}
+
+impl<'f> Rules<'f> {
+    pub(super) fn new(facts: &'f Facts<'f>, policy: (usize, &'f Policy)) -> Self {
+        let rules = policy.1.rules.iter().enumerate().map(|rule| Ruling {
+            rule: rule.1,
+            governs: 0,
+            governed_before: BTreeMap::new(),
+            examples: Vec::new(),
+            conditions: Conditions::new(facts, Named { policy, rule }),
+            groups: Groups::new(Named { policy, rule }),
+        });
+        Self {
+            facts,
+            position: policy.0,
+            policy: policy.1,
+            repositories: 0,
+            entries: 0,
+            is_whole: true,
+            asks_for_platforms: policy.1.rules.iter().any(|rule| rule.matches.platforms.is_some()),
+            rules: rules.collect(),
+        }
+    }
+
+    /// Sorts the entries of a repository by the rule that governs them; returns those that no rule fits.
+    pub(super) fn look<'e>(&mut self, room: &Room<'e>) -> Vec<Seen<'e>> {
+        self.repositories += 1;
+        self.entries += room.entries.len() as u64;
+        self.is_whole &= room.is_whole;
+        let mut governed: Vec<Vec<Seen<'e>>> = vec![Vec::new(); self.rules.len()];
+        let mut unreached = Vec::new();
+        for entry in &room.entries {
+            match self.governing(room, *entry) {
+                Some(rule) => governed[rule].push(*entry),
+                None => unreached.push(*entry),
+            }
+        }
+        for (ruling, entries) in self.rules.iter_mut().zip(&governed) {
+            if !entries.is_empty() {
+                ruling.conditions.look(room, entries);
+                ruling.groups.look(room, entries);
+            }
+        }
+        unreached
+    }
+
+    /// The first rule that fits. Only rules that govern nothing so far are asked whether they would have fitted too.
+    fn governing(&mut self, room: &Room<'_>, entry: Seen<'_>) -> Option<usize> {
+        let fits = room.fitting(entry, self.asks_for_platforms);
+        let first = self.rules.iter().position(|ruling| fits(ruling.rule))?;
+        let idle = |ruling: &&mut Ruling<'_>| ruling.governs == 0 && fits(ruling.rule);
+        for ruling in self.rules.iter_mut().skip(first + 1).filter(idle) {
+            *ruling.governed_before.entry(first).or_default() += 1;
+            if ruling.examples.len() < 3 {
+                ruling.examples.push(room.image(&entry));
+            }
+        }
+        self.rules[first].governs += 1;
+        Some(first)
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (position, ruling) in self.rules.iter().enumerate() {
+            findings.extend(self.of_rule(position, ruling));
+            findings.extend(ruling.conditions.findings(ruling.governs));
+            findings.extend(ruling.groups.findings());
+        }
+        findings
+    }
+
+    /// A rule that governs nothing, if all was read that it could govern.
+    fn of_rule(&self, position: usize, ruling: &Ruling<'_>) -> Option<Finding> {
+        let is_certain = self.is_whole && self.facts.inventory.gaps.is_empty() && self.entries > 0;
+        if !is_certain || ruling.governs > 0 {
+            return None;
+        }
+        let named = Named {
+            policy: (self.position, self.policy),
+            rule: (position, ruling.rule),
+        };
+        Some(if ruling.governed_before.is_empty() {
+            self.unmatched(named)
+        } else {
+            self.shadowed(named, ruling)
+        })
+    }
+
+    fn unmatched(&self, named: Named<'_>) -> Finding {
+        // Nobody here wrote the rules of the built-in policy.
+        let is_built_in = self.facts.config.policies.is_none();
+        let severity = if is_built_in { Severity::Note } else { Severity::Warning };
+        let rule = named.rule.1;
+        let hint = match rule.verb {
+            Verb::KeepAlways => "it protects nothing: look for a misspelt pattern, or remove it",
+            Verb::Expire(_) if rule.matches.kinds.is_none() => {
+                "look for a misspelt pattern, or remove it; it speaks of images, since it names no other `kinds`"
+            }
+            Verb::Expire(_) => "look for a misspelt pattern, or remove it",
+        };
+        Finding {
+            message: format!(
+                "rule `{}` fits nothing: none of {} in {}",
+                rule.name,
+                count(self.entries, "entry"),
+                count(self.repositories, "repository")
+            ),
+            hint: hint.to_owned(),
+            ..named.finding(Code::UnmatchedRule, severity, "match")
+        }
+    }
+
+    fn shadowed(&self, named: Named<'_>, ruling: &Ruling<'_>) -> Finding {
+        let entries = ruling.governed_before.values().sum();
+        let before = listed(&ruling.governed_before, |earlier| &self.rules[earlier].rule.name);
+        Finding {
+            count: entries,
+            examples: ruling.examples.clone(),
+            message: format!(
+                "rule `{}` never decides: rules before it govern all {} that it fits: {before}",
+                ruling.rule.name,
+                count(entries, "entry")
+            ),
+            hint: "the first rule that fits governs: put this one first, or remove it".to_owned(),
+            ..named.finding(Code::ShadowedRule, Severity::Warning, "match")
+        }
+    }
+}
+
+impl Named<'_> {
+    /// A finding on one key of the rule.
+    pub(super) fn finding(self, code: Code, severity: Severity, key: &'static str) -> Finding {
+        Finding {
+            policy: Some(self.policy.1.name.clone()),
+            rule: Some(self.rule.1.name.clone()),
+            site: Some(Site::Rule {
+                policy: self.policy.0,
+                rule: self.rule.0,
+                key,
+            }),
+            ..Finding::new(code, severity)
+        }
+    }
+}
+
+impl Finding {
+    /// One that says nothing yet.
+    pub(super) fn new(code: Code, severity: Severity) -> Self {
+        Self {
+            code,
+            severity,
+            policy: None,
+            rule: None,
+            site: None,
+            count: 0,
+            examples: Vec::new(),
+            message: String::new(),
+            hint: String::new(),
+        }
+    }
+}
