@@ -12,6 +12,9 @@ use crate::facts::Facts;
 use crate::policy::{Policy, Rule, Verb};
 use crate::words::count;
 
+/// What to do about an idle rule of the built-in policy.
+const HARMLESS: &str = "it does no harm; a policy of your own can leave it out";
+
 /// The rules of one policy.
 pub(super) struct Rules<'f> {
     facts: &'f Facts<'f>,
@@ -129,12 +132,26 @@ impl<'f> Rules<'f> {
         })
     }
 
+    fn is_built_in(&self) -> bool {
+        self.facts.config.policies.is_none()
+    }
+
+    /// Nobody here wrote the rules of the built-in policy.
+    fn severity(&self) -> Severity {
+        if self.is_built_in() {
+            Severity::Note
+        } else {
+            Severity::Warning
+        }
+    }
+
     fn unmatched(&self, named: Named<'_>) -> Finding {
         // Nobody here wrote the rules of the built-in policy.
         let is_built_in = self.facts.config.policies.is_none();
         let severity = if is_built_in { Severity::Note } else { Severity::Warning };
         let rule = named.rule.1;
         let hint = match rule.verb {
+            _ if self.is_built_in() => HARMLESS,
             Verb::KeepAlways => "it protects nothing: look for a misspelt pattern, or remove it",
             Verb::Expire(_) if rule.matches.kinds.is_none() => {
                 "look for a misspelt pattern, or remove it; it speaks of images, since it names no other `kinds`"
@@ -149,7 +166,7 @@ impl<'f> Rules<'f> {
                 count(self.repositories, "repository")
             ),
             hint: hint.to_owned(),
-            ..named.finding(Code::UnmatchedRule, severity, "match")
+            ..named.finding(Code::UnmatchedRule, self.severity(), "match")
         }
     }
 
@@ -164,8 +181,11 @@ impl<'f> Rules<'f> {
                 ruling.rule.name,
                 count(entries, "entry")
             ),
-            hint: "the first rule that fits governs: put this one first, or remove it".to_owned(),
-            ..named.finding(Code::ShadowedRule, Severity::Warning, "match")
+            hint: match self.is_built_in() {
+                true => HARMLESS.to_owned(),
+                false => "the first rule that fits governs: put this one first, or remove it".to_owned(),
+            },
+            ..named.finding(Code::ShadowedRule, self.severity(), "match")
         }
     }
 }

@@ -451,6 +451,15 @@ fn what_was_not_read_is_never_said_to_be_absent() {
 #[test]
 fn the_built_in_policy_is_judged_mildly() {
     let found = findings("", &scan(&[("web", &images("main", 3, ""))]));
+    let shadowed = findings("", &scan(&[("web", "tags: [v1.2], pushed: 40d ago")]));
+    assert_eq!(
+        shadowed
+            .iter()
+            .filter(|it| it.code == Code::ShadowedRule)
+            .map(|it| it.severity)
+            .collect::<Vec<_>>(),
+        [Severity::Note]
+    );
     assert!(!found.is_empty());
     assert!(
         found
@@ -486,5 +495,34 @@ fn codes_are_told_apart_and_written_as_in_json() {
     assert_eq!(words.len(), Code::ALL.len());
     for code in Code::ALL {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+    }
+}
+
+#[test]
+fn nothing_is_said_of_the_examples_but_what_they_leave_alone() {
+    macro_rules! example {
+        ($name:literal) => {
+            (
+                $name,
+                include_str!(concat!("../../../../examples/", $name, ".yaml")),
+                include_str!(concat!("../../../../examples/", $name, ".test.yaml")),
+            )
+        };
+    }
+    for (name, config, cases) in [
+        example!("build-caches-after-30-days"),
+        example!("keep-last-50"),
+        example!("last-10-per-branch"),
+        example!("not-pulled-for-90-days"),
+        example!("production-stays-others-7-days"),
+    ] {
+        let expected = match name {
+            "build-caches-after-30-days" => vec!["unreached note build caches 1"],
+            // A build cache, which the rule does not speak of.
+            "keep-last-50" => vec!["unreached note applications 1"],
+            _ => vec![],
+        };
+        let found = findings(config, &Cases::parse(name, cases).unwrap().inventory);
+        assert_eq!(told(&found), expected, "{name}");
     }
 }

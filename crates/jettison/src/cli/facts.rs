@@ -1,5 +1,7 @@
 //! Gathers the facts for one decision, and lets the core decide.
 
+use std::path::{Path, PathBuf};
+
 use jettison_core::config::Config;
 use jettison_core::evaluate::evaluate;
 use jettison_core::facts::{Facts, Origin};
@@ -10,7 +12,7 @@ use jettison_core::reason::{Hold, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Sources;
-use super::context::{Context, Registries};
+use super::context::{Context, Registries, read_json};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
@@ -66,16 +68,51 @@ pub(crate) async fn gather(
     })
 }
 
+/// The facts in files; what nobody gives is not asked for.
+pub(crate) fn saved(inventory: &Path, usage: &[PathBuf], now: Option<Timestamp>) -> Result<Gathered, Failure> {
+    let usage = match usage {
+        [] => None,
+        files => {
+            let mut usages = files
+                .iter()
+                .map(|file| read_json::<Usage>(file, "a usage file (schema 1)"));
+            let mut usage = usages.next().unwrap_or_else(|| Err(Failure::usage("no usage file")))?;
+            for more in usages {
+                usage.sources.extend(more?.sources);
+            }
+            Some(usage)
+        }
+    };
+    let facts: Inventory = read_json(inventory, "an inventory (schema 1)")?;
+    if let Some((registry, name)) = facts.repeated() {
+        let file = inventory.display();
+        return Err(Failure::usage(format!(
+            "{file} lists {registry}/{name} more than once; scan it anew"
+        )));
+    }
+    Ok(Gathered {
+        inventory: facts,
+        usage,
+        now: now.unwrap_or_else(Timestamp::now),
+        origin: Origin::SavedFacts,
+    })
+}
+
 impl Gathered {
-    /// Decides.
-    pub(crate) fn plan(&self, config: &Config) -> Plan {
-        let facts = Facts {
+    /// What to decide on.
+    pub(crate) fn facts<'a>(&'a self, config: &'a Config) -> Facts<'a> {
+        Facts {
             inventory: &self.inventory,
             usage: self.usage.as_ref(),
             config,
             now: self.now,
             origin: self.origin,
-        };
+        }
+    }
+
+    /// Decides.
+    pub(crate) fn plan(&self, config: &Config) -> Plan {
+        let facts = self.facts(config);
         plan(&facts, &evaluate(&facts))
     }
 

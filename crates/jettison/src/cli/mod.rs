@@ -1,6 +1,7 @@
 //! The command line: one file a command. Each gathers, lets the core decide, and prints.
 
 mod apply;
+mod check;
 mod context;
 mod demo;
 mod explain;
@@ -140,7 +141,7 @@ impl Cli {
             verbose: self.globals.verbose,
         };
         let ended = match self.command {
-            Command::Policy(command) => command.run(&self.globals, &console),
+            Command::Policy(command) => command.run(&self.globals, &console).await,
             Command::Demo(command) => command.run(&self.globals, &console).await,
             command => with_context(command, self.globals, console).await,
         };

@@ -1,16 +1,15 @@
 //! `jettison plan`: what can go, and why. Changes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jettison_core::facts::Origin;
-use jettison_core::model::{Inventory, Usage};
 use jettison_core::plan::Plan;
 use jiff::Timestamp;
 
 use super::Sources;
-use super::context::{Context, Registries, read_json, write_json};
-use super::facts::{Gathered, completeness, gather, remember};
+use super::context::{Context, Registries, write_json};
+use super::facts::{Gathered, completeness, gather, remember, saved};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
@@ -45,7 +44,7 @@ pub(crate) struct PlanCommand {
 impl PlanCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         if let Some(inventory) = &self.inventory {
-            let gathered = self.saved(inventory)?;
+            let gathered = saved(inventory, &self.sources.usage, self.now)?;
             let plan = self.decide(&gathered, &mut context);
             return self.finish(&context, &gathered, &plan, None);
         }
@@ -62,36 +61,6 @@ impl PlanCommand {
         let exit = self.finish(&context, &gathered, &plan, Some(&registries));
         store.close().await;
         exit
-    }
-
-    /// The facts in files; what nobody gives is not asked for.
-    fn saved(&self, inventory: &Path) -> Result<Gathered, Failure> {
-        let usage = match self.sources.usage.as_slice() {
-            [] => None,
-            files => {
-                let mut usages = files
-                    .iter()
-                    .map(|file| read_json::<Usage>(file, "a usage file (schema 1)"));
-                let mut usage = usages.next().unwrap_or_else(|| Err(Failure::usage("no usage file")))?;
-                for more in usages {
-                    usage.sources.extend(more?.sources);
-                }
-                Some(usage)
-            }
-        };
-        let facts: Inventory = read_json(inventory, "an inventory (schema 1)")?;
-        if let Some((registry, name)) = facts.repeated() {
-            let file = inventory.display();
-            return Err(Failure::usage(format!(
-                "{file} lists {registry}/{name} more than once; scan it anew"
-            )));
-        }
-        Ok(Gathered {
-            inventory: facts,
-            usage,
-            now: self.now.unwrap_or_else(Timestamp::now),
-            origin: Origin::SavedFacts,
-        })
     }
 
     fn decide(&self, gathered: &Gathered, context: &mut Context) -> Plan {

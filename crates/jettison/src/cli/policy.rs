@@ -1,4 +1,4 @@
-//! `jettison policy`: check, show and test policies. Asks no registry.
+//! `jettison policy`: check, show and test policies. Only `check` with a target asks a registry.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use jettison_core::reason::Reason;
 use serde_json::json;
 
 use super::Globals;
-use super::context::{print_warnings, read_config, read_text};
+use super::check::Check;
+use super::context::{read_config, read_text};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
@@ -24,6 +25,7 @@ use crate::output::{Console, staying_because, style, styled};
 pub(crate) const HELP: &str = "\
 Examples:
   jettison policy check                               every mistake in jettison.yaml at once
+  jettison policy check 'registry.example.com/**'     and rules that fit nothing there, images that no rule reaches
   jettison policy show standard > jettison.yaml       the built-in policy, to start from
   jettison policy test tests/policy.yaml              images and the verdicts they should get
   jettison policy schema > jettison.schema.json       for editors";
@@ -31,7 +33,7 @@ Examples:
 /// Check, show and test policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Report every mistake in a configuration at once
+    /// Report every mistake in a configuration at once, and hold it against a registry
     Check(Check),
     /// Print the built-in policy, to start from
     Show(Show),
@@ -56,18 +58,6 @@ Example of a FILE:
 
 Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be read.";
 
-/// Report every mistake in a configuration at once.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  jettison policy check
-  jettison policy check jettison.yaml --output json")]
-pub(crate) struct Check {
-    /// The file [default: --config, else ./jettison.yaml]
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
 /// Print the built-in policy.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -88,9 +78,9 @@ pub(crate) struct Test {
 }
 
 impl PolicyCommand {
-    pub(crate) fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+    pub(crate) async fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
         match self {
-            Self::Check(check) => check.run(globals, console),
+            Self::Check(check) => check.run(globals, console).await,
             Self::Show(_) => {
                 console.raw(STANDARD_YAML);
                 Ok(Exit::Done)
@@ -101,41 +91,6 @@ impl PolicyCommand {
             }
             Self::Test(test) => test.run(globals, console),
         }
-    }
-}
-
-impl Check {
-    fn run(&self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
-        let named = [&self.file, &globals.policy, &globals.config];
-        let default = PathBuf::from("jettison.yaml");
-        let file = named.into_iter().flatten().next().unwrap_or(&default);
-        let name = file.display().to_string();
-        let (config, warnings) = match Config::parse(&name, &read_text(file)?) {
-            Ok(parsed) => parsed,
-            Err(mistakes) => {
-                console.json(&json!({"schema": 1, "file": name, "ok": false, "diagnostics": mistakes}))?;
-                return Err(Failure::diagnostics(mistakes.render(true)));
-            }
-        };
-        print_warnings(&warnings, console);
-        let policies = config.policies();
-        let rules = policies.iter().map(|policy| policy.rules.len() as u64).sum();
-        console.json(&json!({
-            "schema": 1, "file": name, "ok": true, "diagnostics": warnings,
-            "policies": policies.len(), "rules": rules,
-        }))?;
-        let built_in = if config.policies.is_none() {
-            " (the built-in one applies)"
-        } else {
-            ""
-        };
-        let found = format!(
-            "{} with {}{built_in}",
-            count(policies.len() as u64, "policy"),
-            count(rules, "rule")
-        );
-        console.say(format!("{} {}: {found}", styled(style::STAYS, "ok"), file.display()));
-        Ok(Exit::Done)
     }
 }
 

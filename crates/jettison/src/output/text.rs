@@ -36,6 +36,25 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Breaks a text at spaces into lines of at most `width` columns; a longer word stays whole.
+pub fn fold(text: &str, width: usize) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            folded.push('\n');
+            column = 0;
+        } else if column > 0 {
+            folded.push(' ');
+            column += 1;
+        }
+        folded.push_str(word);
+        column += length;
+    }
+    folded
+}
+
 /// A moment to the second, UTC.
 pub fn moment(at: Timestamp) -> String {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
@@ -73,6 +92,19 @@ mod tests {
         ];
         for (size, text) in table {
             assert_eq!(bytes(size), text, "{size}");
+        }
+    }
+
+    #[test]
+    fn texts_fold_at_spaces() {
+        for (text, width, folded) in [
+            ("one two three", 7, "one two\nthree"),
+            ("one two three", 8, "one two\nthree"),
+            ("one two three", 13, "one two three"),
+            ("over-long word", 4, "over-long\nword"),
+            ("", 4, ""),
+        ] {
+            assert_eq!(fold(text, width), folded, "{text} {width}");
         }
     }
 }
