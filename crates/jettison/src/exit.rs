@@ -17,7 +17,7 @@ pub enum Exit {
     Failed,
     /// Done, but the facts were incomplete.
     Incomplete,
-    /// `plan --detailed-exit-code`: something would be deleted or untagged.
+    /// `--detailed-exit-code`: something would be deleted or untagged; a policy gives rise to findings.
     Changes,
 }
 

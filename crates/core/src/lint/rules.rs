@@ -146,9 +146,6 @@ impl<'f> Rules<'f> {
     }
 
     fn unmatched(&self, named: Named<'_>) -> Finding {
-        // Nobody here wrote the rules of the built-in policy.
-        let is_built_in = self.facts.config.policies.is_none();
-        let severity = if is_built_in { Severity::Note } else { Severity::Warning };
         let rule = named.rule.1;
         let hint = match rule.verb {
             _ if self.is_built_in() => HARMLESS,

@@ -495,6 +495,10 @@ fn codes_are_told_apart_and_written_as_in_json() {
     assert_eq!(words.len(), Code::ALL.len());
     for code in Code::ALL {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        assert!(
+            include_str!("../../../../docs/policy.md").contains(&format!("`{}`", code.as_str())),
+            "{code:?} is documented"
+        );
     }
 }
 
