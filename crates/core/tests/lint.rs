@@ -1,0 +1,65 @@
+//! The lint held against the verdicts, on worlds where everything collides: both must see the same rule at work.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a failure is a failed test"
+)]
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the laws: nothing is applied or protected here"
+)]
+mod worlds;
+
+use std::collections::BTreeSet;
+
+use jettison_core::evaluate::{Decision, Evaluation, evaluate};
+use jettison_core::lint::{Code, Finding, lint};
+use jettison_core::reason::{Reason, Ruling};
+use proptest::prelude::*;
+
+use worlds::worlds;
+
+fn rulings<'e>(evaluation: &'e Evaluation<'_>) -> impl Iterator<Item = &'e Ruling> {
+    decisions(evaluation).filter_map(|decision| match decision {
+        Decision::Keep(reason) => reason.ruling(),
+        Decision::Expire(ruling) => Some(ruling),
+    })
+}
+
+fn decisions<'e>(evaluation: &'e Evaluation<'_>) -> impl Iterator<Item = &'e Decision> {
+    let roots = evaluation.repositories.iter().flat_map(|repository| &repository.roots);
+    roots.flat_map(|root| &root.entries).map(|entry| &entry.decision)
+}
+
+fn count(findings: &[Finding], code: Code) -> u64 {
+    findings
+        .iter()
+        .filter(|finding| finding.code == code)
+        .map(|finding| finding.count)
+        .sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_rule_that_decides_is_not_idle_and_what_no_rule_decides_is_unreached(world in worlds()) {
+        let facts = world.facts();
+        let evaluation = evaluate(&facts);
+        let findings = lint(&facts, &evaluation);
+        let at_work: BTreeSet<(&str, &str)> = rulings(&evaluation).map(|it| (it.policy.as_str(), it.rule.as_str())).collect();
+        for finding in findings.iter().filter(|it| [Code::UnmatchedRule, Code::ShadowedRule].contains(&it.code)) {
+            let rule = (finding.policy.as_deref().unwrap(), finding.rule.as_deref().unwrap());
+            prop_assert!(!at_work.contains(&rule), "{finding:?}");
+        }
+        // A held entry does not tell whether a rule would have fitted.
+        let unruled = decisions(&evaluation).filter(|it| matches!(it, Decision::Keep(Reason::NoRule { policy: Some(_) }))).count() as u64;
+        let held = decisions(&evaluation).filter(|it| matches!(it, Decision::Keep(Reason::Hold { .. }))).count() as u64;
+        let unreached = count(&findings, Code::Unreached);
+        prop_assert!((unruled..=unruled + held).contains(&unreached), "{unruled} {held} {findings:?}");
+        prop_assert!(findings.iter().all(|it| it.examples.len() <= 3 && !it.message.is_empty() && !it.hint.is_empty()));
+    }
+}
