@@ -30,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// The largest body of a success, in bytes.
     pub(crate) max_bytes: u64,
+    /// Whether a longer body of a success is cut there, its rest unread, instead of refused.
+    pub(crate) cut: bool,
     /// Whether doing it twice is as good as doing it once.
     pub(crate) idempotent: bool,
     /// Whether redirects of a GET or HEAD are followed.
@@ -46,6 +48,7 @@ impl Request {
             authorization: None,
             body: Bytes::new(),
             max_bytes: 0,
+            cut: false,
             idempotent,
             redirects: true,
         }
@@ -251,18 +254,19 @@ impl Transport {
         let too_large = || Failure::new(ErrorKind::TooLarge, format!("the answer is longer than {limit} bytes"));
         // The length that a HEAD announces is that of a body which does not come.
         let announced = response.content_length().filter(|_| request.method != Method::HEAD);
-        if status.is_success() && announced.is_some_and(|length| length > limit) {
+        let whole = status.is_success() && !request.cut;
+        if whole && announced.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let headers = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
         while let Some(piece) = response.chunk().await.map_err(Failure::network)? {
             let room = usize::try_from(limit).unwrap_or(usize::MAX) - body.len();
-            if piece.len() > room && status.is_success() {
+            if piece.len() > room && whole {
                 return Err(too_large());
             }
             body.extend_from_slice(&piece[..piece.len().min(room)]);
-            if body.len() as u64 == limit && !status.is_success() {
+            if body.len() as u64 == limit && !whole {
                 break;
             }
         }

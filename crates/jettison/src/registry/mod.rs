@@ -98,6 +98,11 @@ pub trait Registry: fmt::Debug + Send + Sync {
         max_bytes: u64,
     ) -> Result<Option<Bytes>, RegistryError>;
 
+    /// Whether the content of a blob can be read: its first byte is asked for, whatever its size. What a HEAD says, or a
+    /// length, may come from a cache that outlives the blob. `false` only where the registry showed twice that it has no
+    /// such content.
+    async fn is_readable(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, RegistryError>;
+
     /// The manifests whose subject is `digest`, by the referrers API.
     async fn referrers(&self, repository: &RepositoryName, digest: &Digest) -> Result<Referrers, RegistryError>;
 

@@ -129,6 +129,7 @@ pub(crate) async fn run(registry: &dyn Registry, world: &World) {
 async fn looks(registry: &dyn Registry, world: &World) {
     lists_repositories_and_tags(registry, world).await;
     reads_exact_bytes(registry, world).await;
+    tells_which_blobs_can_be_read(registry, world).await;
     tells_what_is_not_there(registry, world).await;
     finds_referrers(registry, world).await;
 }
@@ -184,6 +185,25 @@ async fn reads_exact_bytes(registry: &dyn Registry, world: &World) {
     }
 }
 
+async fn tells_which_blobs_can_be_read(registry: &dyn Registry, world: &World) {
+    let manifests = [&world.index, &world.image, &world.signature];
+    let blobs: Vec<_> = manifests
+        .iter()
+        .flat_map(|manifest| manifest.all())
+        .flat_map(|manifest| &manifest.blobs)
+        .collect();
+    assert!(blobs.len() > 6);
+    for blob in blobs {
+        let digest: Digest = blob.digest().parse().unwrap();
+        assert!(
+            registry.is_readable(&world.repository, &digest).await.unwrap(),
+            "{digest}"
+        );
+        let elsewhere = registry.is_readable(&"no/where".parse().unwrap(), &digest).await;
+        assert!(!elsewhere.unwrap(), "{digest}");
+    }
+}
+
 async fn tells_what_is_not_there(registry: &dyn Registry, world: &World) {
     let nothing = Digest::of(b"nothing");
     let nobody: Tag = "nobody".parse().unwrap();
@@ -204,6 +224,7 @@ async fn tells_what_is_not_there(registry: &dyn Registry, world: &World) {
     assert_eq!(registry.resolve(&world.repository, &nobody).await.unwrap(), None);
     assert!(!registry.exists(&world.repository, &nothing).await.unwrap());
     assert_eq!(registry.blob(&world.repository, &nothing, 100).await.unwrap(), None);
+    assert!(!registry.is_readable(&world.repository, &nothing).await.unwrap());
     let nowhere = registry.tags(&"no/where".parse().unwrap()).await;
     assert_eq!(nowhere.unwrap_err().kind, ErrorKind::NotFound);
 }

@@ -1,5 +1,5 @@
-//! Manifests and small blobs: fetched whole, checked against their digest, and missing only where the
-//! registry says so in its own words, twice.
+//! Manifests: fetched whole, checked against their digest, and missing only where the registry says so in its
+//! own words, twice.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -29,7 +29,7 @@ const SIGNED_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+p
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// How often a registry must say that something is not there.
-const ASKED: usize = 2;
+pub(super) const ASKED: usize = 2;
 
 /// `Content-Type` without its parameters, in lower case.
 pub(super) fn media_type(content_type: &str) -> String {
@@ -89,31 +89,6 @@ pub(super) async fn resolve(
     Ok(fetch(client, repository, reference)
         .await?
         .map(|manifest| manifest.digest))
-}
-
-/// A blob, or `None` if it is proven not to be there.
-pub(super) async fn blob(
-    client: &Client,
-    repository: &RepositoryName,
-    digest: &Digest,
-    max_bytes: u64,
-) -> Result<Option<Bytes>, RegistryError> {
-    let call = Call::new(
-        Scope::Pull(repository.clone()),
-        format!("read the blob {repository}@{digest}"),
-    );
-    for _ in 0..ASKED {
-        let mut request = Request::new(Method::GET, client.url(&format!("/v2/{repository}/blobs/{digest}")));
-        request.max_bytes = max_bytes;
-        let answer = client.send(&call, request).await?;
-        match answer.status() {
-            StatusCode::OK if digest.fits(&answer.response.body) => return Ok(Some(answer.response.body)),
-            StatusCode::OK => return Err(client.strange(&call, "its content does not have this digest")),
-            StatusCode::NOT_FOUND if answer.errors().prove_absence_of_blob() => {}
-            _ => return Err(client.refusal(&call, &answer)),
-        }
-    }
-    Ok(None)
 }
 
 /// Puts a manifest under its digest or a tag.

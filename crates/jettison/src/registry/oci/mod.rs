@@ -1,6 +1,7 @@
 //! The adapter for any registry that speaks the OCI distribution spec, and no more than that:
 //! no push times, no pull times, no listing of untagged manifests.
 
+mod blob;
 mod delete;
 mod link;
 mod listing;
@@ -96,7 +97,11 @@ impl Registry for OciRegistry {
         digest: &Digest,
         max_bytes: u64,
     ) -> Result<Option<Bytes>, RegistryError> {
-        manifest::blob(&self.client, repository, digest, max_bytes).await
+        blob::fetch(&self.client, repository, digest, max_bytes).await
+    }
+
+    async fn is_readable(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, RegistryError> {
+        blob::is_readable(&self.client, repository, digest).await
     }
 
     async fn referrers(&self, repository: &RepositoryName, digest: &Digest) -> Result<Referrers, RegistryError> {

@@ -1,5 +1,6 @@
 //! The adapter against scripted registries that keep to the specification, and those that do not.
 
+mod blobs;
 mod listings;
 mod manifests;
 mod puts;

@@ -1,4 +1,4 @@
-//! Manifests, tags and blobs: what is believed, and what is not.
+//! Manifests and tags: what is believed, and what is not.
 
 use super::*;
 
@@ -240,39 +240,4 @@ async fn existence_is_believed_of_the_asked_digest_only() {
     let asked = Digest::of(b"asked");
     let (_server, registry) = always(manifest().header("docker-content-digest", Digest::of(MANIFEST.as_bytes()))).await;
     assert_eq!(kind(registry.exists(&repository(), &asked).await), ErrorKind::Protocol);
-}
-
-#[tokio::test]
-async fn blobs_are_checked_bounded_and_not_easily_missing() {
-    let digest = Digest::of(b"config");
-    for (answer, expected) in [
-        (reply(200).body("config"), Ok(true)),
-        (reply(200).body("other"), Err(ErrorKind::Protocol)),
-        (reply(200).body("too long"), Err(ErrorKind::TooLarge)),
-        (refusal(404, "BLOB_UNKNOWN"), Ok(false)),
-        (html(), Err(ErrorKind::Protocol)),
-        (not_there(), Err(ErrorKind::NotFound)),
-    ] {
-        let shown = format!("{answer:?}");
-        let (_server, registry) = always(answer).await;
-        let blob = registry.blob(&repository(), &digest, 6).await;
-        assert_eq!(
-            blob.map(|blob| blob.is_some()).map_err(|error| error.kind),
-            expected,
-            "{shown}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn blobs_may_come_from_elsewhere() {
-    let storage = Scripted::serve(|_| reply(200).body("config")).await;
-    let target = storage.url("/signed");
-    let (_server, registry) = always(reply(307).header("location", target)).await;
-    let blob = registry
-        .blob(&repository(), &Digest::of(b"config"), 100)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(&blob[..], b"config");
 }
