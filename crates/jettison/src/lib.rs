@@ -7,7 +7,7 @@ pub mod cli;
 pub mod exit;
 pub mod output;
 pub mod registry;
-mod restore;
+pub mod restore;
 pub mod scan;
 pub mod store;
 pub mod usage;

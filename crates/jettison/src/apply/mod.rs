@@ -95,7 +95,7 @@ impl Applier<'_> {
     pub async fn apply(&self, plan: &Plan) -> Result<RunReport, ApplyError> {
         self.check(plan)?;
         let started_at = Timestamp::now();
-        let id = RunId::new(started_at, random());
+        let id = RunId::draw(started_at);
         let _lock = self
             .store
             .lock_for_run(&format!("run {id} ({})", self.options.command))?;
@@ -221,11 +221,4 @@ fn by_repository(plan: &Plan) -> Vec<OfRepository<'_>> {
     let mut repositories: Vec<OfRepository<'_>> = repositories.into_iter().collect();
     repositories.sort_by_key(|(_, actions)| actions.iter().any(|(_, action)| action.kind == Kind::Orphan));
     repositories
-}
-
-/// Two bytes that keep apart the ids of runs of one second.
-fn random() -> [u8; 2] {
-    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-    let [.., high, low] = RandomState::new().build_hasher().finish().to_be_bytes();
-    [high, low]
 }

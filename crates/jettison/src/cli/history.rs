@@ -51,6 +51,7 @@ async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
         Column::Text("STATUS"),
         Column::Figure("DELETED"),
         Column::Figure("UNTAGGED"),
+        Column::Figure("PUT BACK"),
         Column::Figure("FAILED"),
     ];
     let rows = runs.iter().map(|run| {
@@ -60,6 +61,7 @@ async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
             run.status.to_string(),
             number(run.deleted),
             number(run.untagged),
+            number(run.restored),
             number(run.failed),
         ]
     });
@@ -73,6 +75,7 @@ fn summary(run: &RunSummary) -> serde_json::Value {
     json!({
         "id": run.id, "plan": run.plan, "started_at": run.started_at, "ended_at": run.ended_at,
         "status": run.status, "deleted": run.deleted, "untagged": run.untagged, "failed": run.failed,
+        "command": run.command, "restored": run.restored,
     })
 }
 
@@ -84,12 +87,13 @@ async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failur
     };
     context.console.json(&detail(&run))?;
     context.console.say(format!(
-        "{} {}, {}: {} deleted, {} untagged, {} failed",
+        "{} {}, {}: {} deleted, {} untagged, {} put back, {} failed",
         styled(style::HEADING, format!("Run {}", run.summary.id)),
         moment(run.summary.started_at),
         run.summary.status,
         number(run.summary.deleted),
         number(run.summary.untagged),
+        number(run.summary.restored),
         number(run.summary.failed)
     ));
     // What is read by another program is not broken across lines.

@@ -12,6 +12,7 @@ mod plan;
 mod policy;
 mod run;
 mod scan;
+mod undo;
 mod usage;
 
 use std::path::PathBuf;
@@ -121,6 +122,8 @@ enum Command {
     Apply(apply::Apply),
     /// Scan, plan and apply in one
     Run(run::Run),
+    /// Put back what a run took
+    Undo(undo::Undo),
     /// List runs, or show one action by action
     History(history::History),
     /// Say which rule or hold decided on an image, and what would have to change
@@ -157,6 +160,7 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::Plan(command) => command.run(context).await,
         Command::Apply(command) => command.run(context).await,
         Command::Run(command) => command.run(context).await,
+        Command::Undo(command) => command.run(context).await,
         Command::History(command) => command.run(&context).await,
         Command::Explain(command) => command.run(&context).await,
         Command::Policy(_) | Command::Demo(_) => Ok(Exit::Done),

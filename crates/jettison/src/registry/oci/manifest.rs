@@ -1,7 +1,6 @@
 //! Manifests: fetched whole, checked against their digest, and missing only where the registry says so in its
 //! own words, twice.
 
-use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use jettison_core::model::{Digest, RepositoryName};

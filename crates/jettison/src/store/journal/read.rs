@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jettison_core::model::{RegistryHost, RepositoryName};
+use jettison_core::model::{Digest, RegistryHost, RepositoryName};
 use sqlx::SqliteConnection;
 
 use super::record::{EntryId, EntryRecord, Outcome, OutcomeRecord, RunDetail, RunId, RunStatus, RunSummary};
@@ -63,6 +63,20 @@ impl Store {
         self.named(find_entries(&mut transaction, registry, repository, image).await)
     }
 
+    /// Every entry about some manifests of a repository, newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn entries_of_manifests(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        digests: &[&Digest],
+    ) -> Result<Vec<EntryRecord>, StoreError> {
+        let mut transaction = self.named(self.readers.begin().await.map_err(Problem::from))?;
+        self.named(find_by_digest(&mut transaction, registry, repository, digests).await)
+    }
+
     /// The manifest of an entry, to be put back.
     ///
     /// # Errors
@@ -94,15 +108,18 @@ struct RunRow {
     status: String,
     deleted: i64,
     untagged: i64,
+    restored: i64,
     failed: i64,
 }
 
-/// An entry succeeded if any outcome says so: one that was deleted and put back was deleted.
+/// An entry succeeded if any outcome says so: one that was deleted and put back was deleted. Of what an undo was to
+/// put back, that outcome itself is the success.
 async fn read_runs(connection: &mut SqliteConnection, id: Option<&str>) -> Result<Vec<RunSummary>, Problem> {
     let rows: Vec<RunRow> = sqlx::query_as(
         "WITH entry AS (
              SELECT run, action,
-                    coalesce(max(outcome IN ('done', 'already-gone')), 0) AS succeeded,
+                    coalesce(max(outcome IN ('done', 'already-gone')
+                        OR (action = 'restore' AND outcome = 'put-back')), 0) AS succeeded,
                     coalesce(max(outcome IN ('failed', 'skipped')), 0) AS failed
              FROM journal_entry LEFT JOIN journal_outcome ON journal_outcome.entry = journal_entry.id
              WHERE $1 IS NULL OR run = $1
@@ -110,6 +127,7 @@ async fn read_runs(connection: &mut SqliteConnection, id: Option<&str>) -> Resul
          SELECT id, plan, command, started_at, ended_at, status,
                 count(*) FILTER (WHERE action = 'delete' AND succeeded) AS deleted,
                 count(*) FILTER (WHERE action = 'untag' AND succeeded) AS untagged,
+                count(*) FILTER (WHERE action = 'restore' AND succeeded) AS restored,
                 count(*) FILTER (WHERE failed AND NOT succeeded) AS failed
          FROM run LEFT JOIN entry ON entry.run = run.id
          WHERE $1 IS NULL OR id = $1
@@ -131,6 +149,7 @@ fn summary_from(row: RunRow) -> Result<RunSummary, Problem> {
         status,
         deleted,
         untagged,
+        restored,
         failed,
     } = row;
     Ok(RunSummary {
@@ -142,6 +161,7 @@ fn summary_from(row: RunRow) -> Result<RunSummary, Problem> {
         status: parse(&status)?,
         deleted: count(deleted)?,
         untagged: count(untagged)?,
+        restored: count(restored)?,
         failed: count(failed)?,
     })
 }
@@ -186,6 +206,26 @@ async fn find_entries(
     .bind(repository.as_str())
     .bind(digest)
     .bind(tag)
+    .fetch_all(&mut *connection)
+    .await?;
+    entries_from(connection, rows).await
+}
+
+/// By the index of digests: in a large repository the others would be read again for each call.
+async fn find_by_digest(
+    connection: &mut SqliteConnection,
+    registry: &RegistryHost,
+    repository: &RepositoryName,
+    digests: &[&Digest],
+) -> Result<Vec<EntryRecord>, Problem> {
+    let rows = sqlx::query_as(
+        "SELECT * FROM journal_entry WHERE digest IN (SELECT value FROM json_each($1))
+             AND +registry = $2 AND +repository = $3
+         ORDER BY id DESC",
+    )
+    .bind(to_json(digests)?)
+    .bind(registry.as_str())
+    .bind(repository.as_str())
     .fetch_all(&mut *connection)
     .await?;
     entries_from(connection, rows).await

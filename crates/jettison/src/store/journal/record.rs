@@ -1,6 +1,7 @@
 //! What the journal holds: runs, entries and outcomes.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::str::FromStr;
 
 use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
@@ -17,6 +18,12 @@ impl RunId {
     pub fn new(now: Timestamp, random: [u8; 2]) -> Self {
         let [high, low] = random;
         Self(format!("{}-{high:02x}{low:02x}", now.strftime("%Y%m%d-%H%M%S")))
+    }
+
+    /// A new id for a run that begins at `now`.
+    pub fn draw(now: Timestamp) -> Self {
+        let [.., high, low] = RandomState::new().build_hasher().finish().to_be_bytes();
+        Self::new(now, [high, low])
     }
 
     /// The id as text.
@@ -107,9 +114,11 @@ pub enum Action {
     Delete,
     /// Take tags off it.
     Untag,
+    /// Put it back, with its tags.
+    Restore,
 }
 
-words! { Action { Delete = "delete", Untag = "untag" } }
+words! { Action { Delete = "delete", Untag = "untag", Restore = "restore" } }
 
 /// Something that a run is about to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,8 +233,7 @@ pub struct RunSummary {
     pub id: RunId,
     /// The plan that it applied.
     pub plan: Option<String>,
-    /// The command that began it.
-    #[serde(skip)]
+    /// The command that began it: `apply`, `run`, `undo`.
     pub command: String,
     /// When it began.
     pub started_at: Timestamp,
@@ -237,6 +245,8 @@ pub struct RunSummary {
     pub deleted: u64,
     /// Manifests that lost tags and stayed.
     pub untagged: u64,
+    /// Manifests that it put back, or whose tags it did.
+    pub restored: u64,
     /// Entries that failed, or were skipped because something had changed.
     pub failed: u64,
 }

@@ -115,17 +115,21 @@ async fn a_run_is_told_as_it_was_recorded() {
 
 #[tokio::test]
 async fn a_run_counts_what_it_did() {
-    type Counts = (u64, u64, u64);
+    type Counts = (u64, u64, u64, u64);
     let table: &[(Action, &[Outcome], Counts)] = &[
-        (Action::Delete, &[], (0, 0, 0)),
-        (Action::Delete, &[Outcome::Done], (1, 0, 0)),
-        (Action::Delete, &[Outcome::AlreadyGone], (1, 0, 0)),
-        (Action::Untag, &[Outcome::Done], (0, 1, 0)),
-        (Action::Delete, &[failed()], (0, 0, 1)),
-        (Action::Untag, &[skipped()], (0, 0, 1)),
-        (Action::Delete, &[failed(), Outcome::Done], (1, 0, 0)),
-        (Action::Delete, &[skipped(), Outcome::PutBack], (0, 0, 1)),
-        (Action::Delete, &[Outcome::Done, Outcome::PutBack], (1, 0, 0)),
+        (Action::Delete, &[], (0, 0, 0, 0)),
+        (Action::Delete, &[Outcome::Done], (1, 0, 0, 0)),
+        (Action::Delete, &[Outcome::AlreadyGone], (1, 0, 0, 0)),
+        (Action::Untag, &[Outcome::Done], (0, 1, 0, 0)),
+        (Action::Delete, &[failed()], (0, 0, 0, 1)),
+        (Action::Untag, &[skipped()], (0, 0, 0, 1)),
+        (Action::Delete, &[failed(), Outcome::Done], (1, 0, 0, 0)),
+        (Action::Delete, &[skipped(), Outcome::PutBack], (0, 0, 0, 1)),
+        (Action::Delete, &[Outcome::Done, Outcome::PutBack], (1, 0, 0, 0)),
+        (Action::Restore, &[], (0, 0, 0, 0)),
+        (Action::Restore, &[Outcome::PutBack], (0, 0, 1, 0)),
+        (Action::Restore, &[failed()], (0, 0, 0, 1)),
+        (Action::Restore, &[failed(), Outcome::PutBack], (0, 0, 1, 0)),
     ];
     let (_directory, store) = open_new().await;
     for (number, (action, outcomes, expected)) in table.iter().enumerate() {
@@ -139,7 +143,7 @@ async fn a_run_counts_what_it_did() {
             store.record_outcome(entry, outcome.clone(), hour(2)).await.unwrap();
         }
         let summary = store.run(run.as_str()).await.unwrap().unwrap().summary;
-        let counts = (summary.deleted, summary.untagged, summary.failed);
+        let counts = (summary.deleted, summary.untagged, summary.restored, summary.failed);
         assert_eq!(counts, *expected, "{action} {outcomes:?}");
         let listed = store.runs().await.unwrap().into_iter().find(|listed| listed.id == run);
         assert_eq!(listed, Some(summary));

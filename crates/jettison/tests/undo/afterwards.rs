@@ -1,0 +1,123 @@
+//! What plans and explanations say of what came back.
+
+use jettison_testkit::registry::Options;
+use serde_json::Value;
+
+use crate::common::contents::text;
+use crate::world::{WEB, World, image};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_held_and_explained() {
+    for referrers in [false, true] {
+        let (world, shapes) = World::with_shapes(Options {
+            referrers,
+            delete_tag: true,
+            ..Options::default()
+        })
+        .await;
+        world.push(&["old-name", "stays"], &image(7)).await;
+        let run = world.apply().await;
+        world.undo(&[&run]).await.exits(0).json();
+        let plan = world.desk.plan().await;
+        assert_eq!(plan["actions"].as_array().unwrap().len(), 0, "{plan}");
+        for tag in ["old-1", "old-index", "old-index-too", "old-other", "old-name"] {
+            let kept = plan["kept"].as_array().unwrap().iter().find(|kept| kept["tag"] == tag);
+            assert_eq!(holds(&kept.unwrap()["reason"])[0], "restored", "{tag} {plan}");
+        }
+        let scan = world.desk.run(&["scan", "--output", "json"]).await.exits(0).json();
+        let repositories = scan["repositories"].as_array().unwrap();
+        let web = repositories
+            .iter()
+            .find(|repository| repository["name"] == WEB)
+            .unwrap();
+        let restored = |digest: &str| {
+            let manifests = web["manifests"].as_array().unwrap().iter();
+            let mut here = manifests.filter(|manifest| manifest["digest"] == digest);
+            here.next().map(|manifest| manifest["restored_at"].is_string())
+        };
+        for back in shapes
+            .index
+            .all()
+            .into_iter()
+            .chain([&shapes.bundle, &shapes.signature])
+        {
+            assert_eq!(restored(&back.digest), Some(true), "{}", back.digest);
+        }
+        let stayed = &shapes.newer.children[0].digest;
+        assert_eq!(restored(stayed), Some(false), "it had never gone");
+        for name in ["old-1", "old-index"] {
+            let explained = world.desk.run(&["explain", &format!("{{host}}/{WEB}:{name}")]).await;
+            assert!(!explained.stdout.contains("is gone"), "{}", explained.stdout);
+            explained.exits(0).says("put back");
+        }
+    }
+}
+
+/// The hold's name, and those of the others.
+fn holds(reason: &Value) -> Vec<String> {
+    let also = reason["also"].as_array().cloned().unwrap_or_default();
+    std::iter::once(&reason["hold"]).chain(&also).map(text).collect()
+}
+
+/// The hold does not depend on the tags being new: a manifest without a tag is held too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_without_its_tag_is_held_as_well() {
+    let world = World::start(Options::default()).await;
+    let run = world.apply().await;
+    world.push(&["old-1"], &image(50)).await;
+    world.undo(&[&run]).await.exits(0);
+    let plan = world.desk.plan().await;
+    let kept = plan["kept"].as_array().unwrap().iter();
+    let mut here = kept.filter(|kept| kept["digest"] == image(1).digest.as_str());
+    let kept = here.next().unwrap_or_else(|| panic!("{plan}"));
+    assert_eq!(holds(&kept["reason"])[0], "restored");
+}
+
+/// The history of an undo says what came back, and by which run it had gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_is_in_the_history_with_what_it_did() {
+    let (world, shapes) = World::with_shapes(Options::default()).await;
+    let run = world.apply().await;
+    assert!(world.registry.remove_blob(WEB, image(2).blobs[1].digest()));
+    world.undo(&[&run]).await.exits(4);
+    let undo = world.desk.latest_run().await;
+    assert_eq!(
+        (&undo["command"], &undo["plan"], &undo["status"]),
+        (&"undo".into(), &Value::Null, &"partly-failed".into())
+    );
+    let actions = undo["actions"].as_array().unwrap();
+    let of = |digest: &str| actions.iter().find(|action| action["digest"] == digest).unwrap();
+    for (digest, outcome) in [
+        (&image(1).digest, "put-back"),
+        (&image(2).digest, "failed"),
+        (&shapes.index.digest, "put-back"),
+    ] {
+        let action = of(digest);
+        assert_eq!(
+            (&action["action"], &action["outcome"]),
+            (&"restore".into(), &outcome.into())
+        );
+        assert_eq!(
+            (&action["reason"]["code"], &action["reason"]["run"]),
+            (&"undo".into(), &run.as_str().into())
+        );
+    }
+    let back = actions.iter().filter(|action| action["outcome"] == "put-back").count();
+    assert_eq!(
+        (&undo["restored"], &undo["failed"], &undo["deleted"]),
+        (&back.into(), &1.into(), &0.into())
+    );
+    let taken = world
+        .desk
+        .run(&["history", &run, "--output", "json"])
+        .await
+        .exits(0)
+        .json();
+    let put_back = taken["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["outcome"] == "put-back")
+        .count();
+    assert_eq!(put_back, back);
+}
