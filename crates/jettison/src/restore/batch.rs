@@ -1,12 +1,10 @@
-//! Some units: looked at, checked, marked and journalled together, then put back one after the other.
+//! Some units: looked at, checked, marked and journalled together (`book`), then put back one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
-use jiff::Timestamp;
-use serde_json::json;
+use jettison_core::model::{Digest, Tag};
 
 use super::Undoer;
 use super::blobs::Blobs;
@@ -17,7 +15,7 @@ use super::put::Put;
 use super::saved::Saved;
 use crate::output::Progress;
 use crate::registry::FetchedManifest;
-use crate::store::{Action, CachedManifest, EntryId, EntryRecord, Intent, NewOutcome, Outcome, RunId, StoreError};
+use crate::store::{CachedManifest, RunId, StoreError};
 
 /// Units that are put back at once.
 const PUTS: usize = 8;
@@ -54,11 +52,20 @@ pub(super) enum How {
     Left(String),
 }
 
+impl From<How> for End {
+    fn from(how: How) -> Self {
+        Self {
+            how,
+            moved: BTreeMap::new(),
+        }
+    }
+}
+
 /// What was found out before anything is put back.
-struct Found {
+pub(super) struct Found {
     standings: BTreeMap<usize, Result<Standing, String>>,
     /// What is not there with all its tags, each with the root of its image.
-    lacking: BTreeMap<usize, usize>,
+    pub(super) lacking: BTreeMap<usize, usize>,
     /// What of that cannot come back by itself, and why.
     problems: BTreeMap<usize, String>,
     /// What of that stays away because of something else, and why.
@@ -67,7 +74,7 @@ struct Found {
 
 impl Found {
     /// What is to be put back.
-    fn wanted(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
         let hopeless = |position: &usize| self.problems.contains_key(position) || self.left.contains_key(position);
         self.lacking.keys().copied().filter(move |position| !hopeless(position))
     }
@@ -101,44 +108,48 @@ impl Batch<'_> {
     async fn find_out(&self, members: &BTreeSet<usize>, blobs: &mut Blobs<'_>) -> Found {
         let standings = look(self.undoer, self.saved, members.iter().copied()).await;
         let lacks = |position: &usize| !matches!(standings.get(position), Some(Ok(standing)) if standing.is_whole());
-        let here = self.images.iter().filter(|image| members.contains(&image.root));
-        let images: Vec<&Image> = here
-            .filter(|image| image.all().any(|position| lacks(&position)))
-            .collect();
-        let checked: BTreeSet<usize> = images
-            .iter()
-            .flat_map(|image| {
-                image
-                    .core
-                    .iter()
-                    .chain(image.attached.iter().filter(|position| lacks(position)))
-            })
+        let mut images: Vec<&Image> = self.images.iter().collect();
+        images.retain(|image| members.contains(&image.root) && image.all().any(|position| lacks(&position)));
+        let core = images.iter().flat_map(|image| &image.core);
+        let attached = images.iter().flat_map(|image| &image.attached);
+        let checked: BTreeSet<usize> = core
+            .chain(attached.filter(|position| lacks(position)))
             .copied()
             .collect();
         blobs
             .ask(checked.iter().filter_map(|position| self.saved.get(*position)))
             .await;
         let problem = |position: usize| Some((position, self.problem(position, standings.get(&position)?, blobs)?));
-        let problems: BTreeMap<usize, String> = checked.into_iter().filter_map(problem).collect();
-        let mut lacking = BTreeMap::new();
-        let mut left = BTreeMap::new();
-        let mut possible = BTreeSet::new();
+        let problems = checked.into_iter().filter_map(problem).collect();
+        let mut found = Found {
+            standings: BTreeMap::new(),
+            lacking: BTreeMap::new(),
+            problems,
+            left: BTreeMap::new(),
+        };
         for image in images {
             for position in image.all().filter(lacks) {
-                lacking.entry(position).or_insert(image.root);
-                match self.obstacle(image, position, &problems) {
+                found.lacking.entry(position).or_insert(image.root);
+            }
+        }
+        found.left = self.left(&found);
+        Found { standings, ..found }
+    }
+
+    /// What stays away: what can come back for the sake of no image.
+    fn left(&self, found: &Found) -> BTreeMap<usize, String> {
+        let mut left = BTreeMap::new();
+        let mut possible = BTreeSet::new();
+        for image in self.images {
+            for position in image.all().filter(|position| found.lacking.contains_key(position)) {
+                match self.obstacle(image, position, &found.problems) {
                     Some(why) => drop(left.entry(position).or_insert_with(|| why.clone())),
                     None => drop(possible.insert(position)),
                 }
             }
         }
         left.retain(|position, _| !possible.contains(position));
-        Found {
-            standings,
-            lacking,
-            problems,
-            left,
-        }
+        left
     }
 
     /// Why a manifest may not come back for the sake of this image: nothing of it does unless all of its core can;
@@ -177,67 +188,6 @@ impl Batch<'_> {
         absent.or_else(|| blobs.problem(saved))
     }
 
-    /// The exact bytes of what is lacking, for the registry and for the journal.
-    async fn bytes(&self, found: &Found) -> Result<BTreeMap<usize, CachedManifest>, StoreError> {
-        let mut bytes = BTreeMap::new();
-        for position in found.lacking.keys() {
-            if let Some(saved) = self.saved.get(*position).filter(|saved| saved.damaged.is_none()) {
-                bytes.insert(*position, self.undoer.store.saved_manifest(saved.source).await?);
-            }
-        }
-        Ok(bytes)
-    }
-
-    /// Holds what is about to come back: whatever happens next, no plan may take it at once.
-    async fn mark(&self, found: &Found) -> Result<(), StoreError> {
-        let mut repositories: BTreeMap<(&RegistryHost, &RepositoryName), Vec<Digest>> = BTreeMap::new();
-        for saved in found.wanted().filter_map(|position| self.saved.get(position)) {
-            let repository = (&saved.place.registry, &saved.place.repository);
-            repositories
-                .entry(repository)
-                .or_default()
-                .push(saved.place.digest.clone());
-        }
-        for ((registry, repository), digests) in repositories {
-            let store = self.undoer.store;
-            store
-                .mark_restored(registry, repository, &digests, Timestamp::now())
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn record_intents(
-        &self,
-        found: &Found,
-        bytes: &BTreeMap<usize, CachedManifest>,
-    ) -> Result<BTreeMap<usize, EntryId>, StoreError> {
-        let intent = |(position, root): (&usize, &usize)| Some((*position, self.intent(*position, *root, bytes)?));
-        let (positions, intents): (Vec<usize>, Vec<Intent>) = found.lacking.iter().filter_map(intent).unzip();
-        let ids = self.undoer.store.record_intent(self.run, &intents).await?;
-        Ok(positions.into_iter().zip(ids).collect())
-    }
-
-    fn intent(&self, position: usize, root: usize, bytes: &BTreeMap<usize, CachedManifest>) -> Option<Intent> {
-        let saved = self.saved.get(position)?;
-        let attached = self.graph.attached(position).iter();
-        Some(Intent {
-            registry: saved.place.registry.clone(),
-            repository: saved.place.repository.clone(),
-            digest: saved.place.digest.clone(),
-            action: Action::Restore,
-            root: self.saved.get(root)?.place.digest.clone(),
-            tags: saved.tags.iter().cloned().collect(),
-            media_type: saved.media_type.clone(),
-            bytes: bytes.get(&position)?.bytes.clone(),
-            referrers: attached
-                .filter_map(|other| Some(self.saved.get(*other)?.place.digest.clone()))
-                .collect(),
-            reason_json: json!({"code": "undo", "run": saved.run}).to_string(),
-            sequence: position as u64,
-        })
-    }
-
     /// One after the other, in the order that the registry wants.
     async fn put_unit(
         &self,
@@ -261,14 +211,10 @@ impl Batch<'_> {
         bytes: &BTreeMap<usize, CachedManifest>,
         before: &BTreeMap<usize, End>,
     ) -> End {
-        let end = |how| End {
-            how,
-            moved: BTreeMap::new(),
-        };
         let standing = match found.standings.get(&position) {
             Some(Ok(standing)) => standing,
-            Some(Err(why)) => return end(How::Failed(why.clone())),
-            None => return end(How::Failed("it was not looked up".to_owned())),
+            Some(Err(why)) => return How::Failed(why.clone()).into(),
+            None => return How::Failed("it was not looked up".to_owned()).into(),
         };
         if standing.is_whole() {
             let moved = standing.moved.clone();
@@ -278,23 +224,29 @@ impl Batch<'_> {
             };
         }
         if let Some(why) = found.problems.get(&position) {
-            return end(How::Failed(why.clone()));
+            return How::Failed(why.clone()).into();
         }
-        if let Some(why) = found.left.get(&position) {
-            return end(How::Left(why.clone()));
+        let waits = || self.waits_in_vain(position, before);
+        if let Some(why) = found.left.get(&position).cloned().or_else(waits) {
+            return How::Left(why).into();
         }
-        if let Some(why) = self.waits_in_vain(position, before) {
-            return end(How::Left(why));
+        match self.send(position, standing, bytes).await {
+            Ok(end) => end,
+            Err(why) => How::Failed(why).into(),
         }
+    }
+
+    async fn send(
+        &self,
+        position: usize,
+        standing: &Standing,
+        bytes: &BTreeMap<usize, CachedManifest>,
+    ) -> Result<End, String> {
         let (Some(saved), Some(manifest)) = (self.saved.get(position), bytes.get(&position)) else {
-            return end(How::Failed("its bytes were not read from the journal".to_owned()));
-        };
-        let registry = match self.undoer.registry(&saved.place.registry) {
-            Ok(registry) => registry,
-            Err(why) => return end(How::Failed(why)),
+            return Err("its bytes were not read from the journal".to_owned());
         };
         let put = Put {
-            registry,
+            registry: self.undoer.registry(&saved.place.registry)?,
             place: &saved.place,
             manifest: FetchedManifest {
                 digest: manifest.digest.clone(),
@@ -305,10 +257,10 @@ impl Batch<'_> {
             within: self.undoer.back_within,
         };
         let done = put.run().await;
-        End {
+        Ok(End {
             how: done.failed.map_or(How::Back, How::Failed),
             moved: done.moved,
-        }
+        })
     }
 
     /// Whether a child is not back, or nothing of what it is attached to: unless it stands for itself, it is of no use
@@ -333,74 +285,5 @@ impl Batch<'_> {
             .first()
             .filter(|_| !stands_alone && subjects.iter().all(|other| is_missing(&other)))?;
         Some(format!("{} is not back, to which it is attached", named(subject)?))
-    }
-
-    /// Says in the journal what is back: of this run, and of the runs that had taken it.
-    async fn record_outcomes(
-        &self,
-        entries: &BTreeMap<usize, EntryId>,
-        ends: &BTreeMap<usize, End>,
-    ) -> Result<(), StoreError> {
-        let own = entries
-            .iter()
-            .filter_map(|(position, entry)| Some((*entry, ends.get(position)?.recorded())));
-        let mut outcomes: BTreeMap<EntryId, Outcome> = own.collect();
-        for entry in self.settled(ends).await? {
-            outcomes.entry(entry).or_insert(Outcome::PutBack);
-        }
-        let at = Timestamp::now();
-        let outcomes: Vec<NewOutcome> = outcomes
-            .into_iter()
-            .map(|(entry, outcome)| NewOutcome { entry, outcome, at })
-            .collect();
-        self.undoer.store.record_outcomes(&outcomes).await
-    }
-
-    /// The entries whose latest word is no longer true now that a manifest is there with its tags.
-    async fn settled(&self, ends: &BTreeMap<usize, End>) -> Result<BTreeSet<EntryId>, StoreError> {
-        let mut repositories: BTreeMap<(&RegistryHost, &RepositoryName), BTreeMap<&Digest, (&Saved, &How)>> =
-            BTreeMap::new();
-        for (position, end) in ends {
-            if let (Some(saved), How::Back | How::WasThere) = (self.saved.get(*position), &end.how) {
-                let repository = (&saved.place.registry, &saved.place.repository);
-                let digests = repositories.entry(repository).or_default();
-                digests.insert(&saved.place.digest, (saved, &end.how));
-            }
-        }
-        let mut settled = BTreeSet::new();
-        for ((registry, repository), manifests) in repositories {
-            let digests: Vec<&Digest> = manifests.keys().copied().collect();
-            let store = self.undoer.store;
-            let recorded = store.entries_of_manifests(registry, repository, &digests).await?;
-            let untrue = recorded.into_iter().filter(|entry| {
-                let manifest = manifests.get(&entry.digest);
-                manifest.is_some_and(|(saved, how)| is_untrue(entry, saved, how))
-            });
-            settled.extend(untrue.map(|entry| entry.id));
-        }
-        Ok(settled)
-    }
-}
-
-/// Whether an entry has to be set right, now that the manifest is there with its tags.
-fn is_untrue(entry: &EntryRecord, saved: &Saved, how: &How) -> bool {
-    // An untag of another run is about tags that are none of this undo.
-    let spoken_of = entry.action != Action::Untag || saved.entries.iter().any(|undone| undone.id == entry.id);
-    let untrue = match entry.outcome() {
-        None | Some(Outcome::Done | Outcome::AlreadyGone) => true,
-        Some(Outcome::Failed { .. }) => *how == How::Back,
-        Some(Outcome::Skipped { .. } | Outcome::PutBack) => false,
-    };
-    spoken_of && untrue
-}
-
-impl End {
-    /// What the journal keeps of it.
-    fn recorded(&self) -> Outcome {
-        match &self.how {
-            How::Back | How::WasThere => Outcome::PutBack,
-            How::Failed(error) => Outcome::Failed { error: error.clone() },
-            How::Left(why) => Outcome::Skipped { why: why.clone() },
-        }
     }
 }

@@ -249,3 +249,6 @@ fn reach(starts: impl IntoIterator<Item = usize>, next: impl Fn(usize) -> Vec<us
     }
     seen
 }
+
+#[cfg(test)]
+mod tests;

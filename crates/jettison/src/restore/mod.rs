@@ -5,10 +5,11 @@
 //! an image stands in the ledger before the image is back.
 //!
 //! [`select`] says what of the journal is to come back, `graph` what belongs together and in which order, `needs` what
-//! else is missing for it; `batch` looks, checks, journals and puts; `report` tells.
+//! else is missing for it; `batch` looks, checks and puts, `book` keeps the journal; `report` tells.
 
 mod batch;
 mod blobs;
+mod book;
 mod graph;
 mod look;
 mod needs;

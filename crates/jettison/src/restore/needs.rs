@@ -62,7 +62,7 @@ impl<'n, 'a> Needs<'n, 'a> {
                 match self.lacking(&child) {
                     Ok(false) => {}
                     Err(why) => drop(absent.insert(child, why)),
-                    Ok(true) => match self.from_journal(&child).await? {
+                    Ok(true) => match self.recorded(&child).await? {
                         Some(found) => {
                             known.insert(child);
                             open.push(found);
@@ -98,7 +98,7 @@ impl<'n, 'a> Needs<'n, 'a> {
         let mut found: Vec<Saved> = Vec::new();
         let mut open = BTreeSet::from([top.clone()]);
         while let Some(place) = open.pop_first() {
-            let Some(saved) = self.from_journal(&place).await? else {
+            let Some(saved) = self.recorded(&place).await? else {
                 return Ok(Vec::new());
             };
             self.blobs.ask([&saved]).await;
@@ -121,7 +121,7 @@ impl<'n, 'a> Needs<'n, 'a> {
     }
 
     /// What any run saved of a manifest.
-    async fn from_journal(&self, place: &Place) -> Result<Option<Saved>, StoreError> {
+    async fn recorded(&self, place: &Place) -> Result<Option<Saved>, StoreError> {
         let store = self.undoer.store;
         let entries = store
             .entries_of_manifests(&place.registry, &place.repository, &[&place.digest])

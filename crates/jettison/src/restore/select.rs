@@ -199,3 +199,6 @@ impl Selection {
 fn key(place: &Place, tag: &Tag) -> (RegistryHost, RepositoryName, Tag) {
     (place.registry.clone(), place.repository.clone(), tag.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ mod open;
 mod plans;
 mod row;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod usage;
 
 use std::path::{Path, PathBuf};

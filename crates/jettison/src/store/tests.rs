@@ -11,41 +11,73 @@ use jettison_core::model::{Digest, RegistryHost, RepositoryName, Tag};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::{CachedManifest, Observation, RunId, RunStart, Store, StoreError};
+use super::{Action, CachedManifest, EntryRecord, Intent, Observation, RunId, RunStart, Store, StoreError};
 
-pub(super) fn digest(name: &str) -> Digest {
+pub(crate) fn digest(name: &str) -> Digest {
     Digest::of(name.as_bytes())
 }
 
-pub(super) fn tag(name: &str) -> Tag {
+pub(crate) fn tag(name: &str) -> Tag {
     name.parse().unwrap()
 }
 
-pub(super) fn registry() -> RegistryHost {
+pub(crate) fn registry() -> RegistryHost {
     "registry.example.com".parse().unwrap()
 }
 
-pub(super) fn repository() -> RepositoryName {
+pub(crate) fn repository() -> RepositoryName {
     "apps/web".parse().unwrap()
 }
 
 /// Hours after some day.
-pub(super) fn hour(hours: i64) -> Timestamp {
+pub(crate) fn hour(hours: i64) -> Timestamp {
     "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
 }
 
-pub(super) async fn open_new() -> (TempDir, Store) {
+pub(crate) async fn open_new() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).await.unwrap();
     (directory, store)
 }
 
-pub(super) fn manifest(name: &str) -> CachedManifest {
+pub(crate) fn manifest(name: &str) -> CachedManifest {
     CachedManifest {
         digest: digest(name),
         media_type: "m".to_owned(),
         bytes: name.as_bytes().to_vec(),
     }
+}
+
+/// An entry of a run of its own, about the image whose bytes are this name.
+pub(crate) async fn stored_entry(store: &Store, name: &str) -> EntryRecord {
+    let apart = [0, 2].map(|at| u8::from_str_radix(&digest(name).hex()[at..at + 2], 16).unwrap());
+    let start = RunStart {
+        id: RunId::new(hour(1), apart),
+        plan_id: None,
+        started_at: hour(1),
+        command: "apply".to_owned(),
+    };
+    let run = store.begin_run(&start).await.unwrap();
+    let CachedManifest {
+        digest,
+        media_type,
+        bytes,
+    } = manifest(name);
+    let intent = Intent {
+        registry: registry(),
+        repository: repository(),
+        root: digest.clone(),
+        digest,
+        action: Action::Delete,
+        tags: Vec::new(),
+        media_type,
+        bytes,
+        referrers: Vec::new(),
+        reason_json: "{}".to_owned(),
+        sequence: 0,
+    };
+    store.record_intent(&run, &[intent]).await.unwrap();
+    store.run(run.as_str()).await.unwrap().unwrap().entries.remove(0)
 }
 
 /// An error and its sources, as they are printed.

@@ -6,7 +6,7 @@ use jettison::store::Store;
 use jettison_testkit::registry::{Effect, Fault, Options};
 
 use crate::common::contents::text;
-use crate::world::{WEB, World, counts, image, told};
+use crate::world::{CONFIG, WEB, World, counts, image, told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_that_is_run_again_finds_nothing_left_and_sends_nothing() {
@@ -73,20 +73,15 @@ async fn what_was_taken_undone_and_taken_again_is_undone_again() {
     assert_eq!(commands, ["undo", "apply", "undo", "apply"]);
 }
 
-/// Takes the hold away, and forgets that the tags are new: as if more than a month had passed.
+/// Takes the hold away, as time would, and makes tags go that were set a moment ago.
 async fn released(world: &World) {
-    let state = world.desk.state();
-    let database = std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path());
-    for file in database {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(!name.ends_with("-wal"), "the program has closed its store: {name}");
-    }
-    let store = Store::open(&state).await.unwrap();
+    let store = Store::open(&world.desk.state()).await.unwrap();
     let (host, name) = (world.registry.host().parse().unwrap(), WEB.parse().unwrap());
-    let digests = (1..=3).map(|seed| image(seed).digest.parse().unwrap());
-    let digests: Vec<_> = digests.collect();
+    let digests: Vec<_> = (1..=3).map(|seed| image(seed).digest.parse().unwrap()).collect();
     store.release_restored(&host, &name, &digests).await.unwrap();
     store.close().await;
+    let at_once = CONFIG.replace("older-than: 30d", "beyond-newest: 0");
+    world.desk.write("jettison.yaml", &format!("{at_once}grace: 0d\n"));
 }
 
 /// Killed in the middle of an apply: some is gone, of some nobody knows, some is there.

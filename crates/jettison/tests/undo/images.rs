@@ -3,7 +3,7 @@
 use jettison_testkit::images::Manifest;
 use jettison_testkit::registry::Options;
 
-use crate::world::{SIGNATURES, Shapes, WEB, World, counts, image, told};
+use crate::world::{CONFIG, SIGNATURES, Shapes, WEB, World, counts, image, told};
 
 /// What of the shapes is there, and whether the plain images are.
 fn there(world: &World, shapes: &Shapes) -> [bool; 5] {
@@ -115,9 +115,12 @@ async fn a_tag_that_was_taken_off_an_image_that_stayed_comes_back() {
 async fn a_child_that_a_later_run_took_comes_back_with_the_index() {
     let (world, shapes) = World::with_shapes(Options::default()).await;
     world.push(&["old-newer"], &shapes.newer).await;
-    let first = world.apply().await;
-    // `newer` goes as well now, and with it the child that `old-other` shares with it.
     world.registry.remove_tag(WEB, "newer");
+    let protected = format!("{CONFIG}protect: ['{{host}}/{WEB}:old-newer']\n");
+    world.desk.write("jettison.yaml", &protected);
+    let first = world.apply().await;
+    // `old-newer` goes as well now, and with it the child that `old-other` shares with it.
+    world.desk.write("jettison.yaml", CONFIG);
     world.apply().await;
     assert!(!world.has(&shapes.newer) && !world.has(&shapes.newer.children[0]));
     let report = world.undo(&[&first]).await.exits(0).json();
@@ -156,7 +159,7 @@ async fn an_alias_of_the_registry_is_understood() {
     let host = "host: '{host}', aliases: [registry.internal]";
     world
         .desk
-        .write("jettison.yaml", &crate::world::CONFIG.replace("host: '{host}'", host));
+        .write("jettison.yaml", &CONFIG.replace("host: '{host}'", host));
     world.undo(&["registry.internal/apps/web:old-1"]).await.exits(0);
     assert!(world.has(&image(1)) && !world.has(&image(2)));
 }
