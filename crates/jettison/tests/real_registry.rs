@@ -12,6 +12,7 @@ mod real_registry {
     mod in_use;
     mod look;
     mod since_the_plan;
+    mod undo;
 }
 #[cfg(test)]
 #[expect(dead_code, reason = "some parts are for other tests")]

@@ -166,7 +166,10 @@ fn a_registry_set_up_without_deletes_refuses_them() {
     if !real_parts_ready() {
         return;
     }
-    let registry = DistributionRegistry::start(DistributionOptions { delete: false });
+    let registry = DistributionRegistry::start(DistributionOptions {
+        delete: false,
+        ..DistributionOptions::default()
+    });
     let clients = Clients::new();
     let image = registry.image("apps/web:main");
     clients.lay_out_and_push("one", "2020-02-02T02:02:02Z", &image).unwrap();

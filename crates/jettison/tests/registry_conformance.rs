@@ -98,7 +98,10 @@ async fn on_debians_docker_registry() {
         return;
     }
     for delete in [true, false] {
-        let server = DistributionRegistry::start(DistributionOptions { delete });
+        let server = DistributionRegistry::start(DistributionOptions {
+            delete,
+            ..DistributionOptions::default()
+        });
         let pusher = Pusher::new(&format!("http://{}", server.host())).unwrap();
         let world = World::push(&pusher).await;
         conformance::run(&*open(&connection(&server.host())).unwrap(), &world).await;

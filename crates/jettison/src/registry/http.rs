@@ -30,7 +30,7 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// The largest body of a success, in bytes.
     pub(crate) max_bytes: u64,
-    /// Whether a longer body of a success is cut there, its rest unread, instead of refused.
+    /// Whether the beginning of a success is all that is wanted: a longer body is cut at `max_bytes`, its rest unread.
     pub(crate) cut: bool,
     /// Whether doing it twice is as good as doing it once.
     pub(crate) idempotent: bool,
@@ -260,7 +260,14 @@ impl Transport {
         }
         let headers = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(Failure::network)? {
+        loop {
+            let piece = match response.chunk().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                // It announced content, and broke off before the first byte: there is none.
+                Err(error) if request.cut && body.is_empty() && !error.is_timeout() => break,
+                Err(error) => return Err(Failure::network(error)),
+            };
             let room = usize::try_from(limit).unwrap_or(usize::MAX) - body.len();
             if piece.len() > room && whole {
                 return Err(too_large());

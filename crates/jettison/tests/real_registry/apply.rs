@@ -12,7 +12,10 @@ use crate::support::jettison::{Jettison, condemned, days_ago, freed, list, text,
 
 #[test]
 fn a_registry_with_deletes_off_blocks_everything_and_loses_nothing() {
-    let Some(scene) = scene_with(DistributionOptions { delete: false }) else {
+    let Some(scene) = scene_with(DistributionOptions {
+        delete: false,
+        ..DistributionOptions::default()
+    }) else {
         return;
     };
     scene.web.push_image("keep", &days_ago(0), "keep");

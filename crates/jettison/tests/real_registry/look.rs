@@ -49,7 +49,10 @@ fn what_can_be_deleted_is_asked_by_a_probe_alone_and_the_probe_removes_nothing()
         (true, json!({"delete": true, "delete_tag": false})),
         (false, json!({"delete": false, "delete_tag": false})),
     ] {
-        let Some(scene) = scene_with(DistributionOptions { delete }) else {
+        let Some(scene) = scene_with(DistributionOptions {
+            delete,
+            ..DistributionOptions::default()
+        }) else {
             return;
         };
         scene.web.push_image("one", OLD, "one");

@@ -24,11 +24,17 @@ const LONGEST_START: Duration = Duration::from_secs(20);
 pub(crate) struct DistributionOptions {
     /// Whether the server accepts DELETE (`storage.delete.enabled`).
     pub(crate) delete: bool,
+    /// Whether it remembers in memory which blobs it has, as Debian sets it up: a server that keeps running then goes
+    /// on to answer for blobs that were collected.
+    pub(crate) cache: bool,
 }
 
 impl Default for DistributionOptions {
     fn default() -> Self {
-        Self { delete: true }
+        Self {
+            delete: true,
+            cache: false,
+        }
     }
 }
 
@@ -97,13 +103,21 @@ impl DistributionRegistry {
     /// When the collection fails.
     pub(crate) fn garbage_collect(&mut self, delete_untagged: bool) -> String {
         self.stop();
+        let printed = self.garbage_collect_behind_its_back(delete_untagged);
+        self.restart();
+        printed
+    }
+
+    /// The same while the server runs, as nobody should.
+    ///
+    /// # Panics
+    /// When the collection fails.
+    pub(crate) fn garbage_collect_behind_its_back(&self, delete_untagged: bool) -> String {
         let mut command = self.command("garbage-collect");
         if delete_untagged {
             command.arg("--delete-untagged");
         }
-        let printed = program::run(command.arg(self.configuration())).expect("garbage collection");
-        self.restart();
-        printed
+        program::run(command.arg(self.configuration())).expect("garbage collection")
     }
 
     /// The bytes of all blobs in storage, manifests and configs included: what a garbage collection makes smaller.
@@ -125,7 +139,9 @@ impl DistributionRegistry {
     fn settings(&self, options: DistributionOptions) -> String {
         let mut text = String::from("version: 0.1\nlog: {level: info}\nstorage:\n");
         let storage = self.home.path().join("storage");
-        // No blob cache: with one, a running registry still answers for blobs that are gone.
+        if options.cache {
+            text.push_str("  cache: {blobdescriptor: inmemory}\n");
+        }
         writeln!(text, "  filesystem: {{rootdirectory: {}}}", storage.display()).expect("text grows");
         writeln!(text, "  delete: {{enabled: {}}}", options.delete).expect("text grows");
         text.push_str("  maintenance: {uploadpurging: {enabled: false}}\n");

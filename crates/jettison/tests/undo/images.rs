@@ -1,6 +1,6 @@
 //! One image out of a run, with what belongs to it and nothing else.
 
-use jettison_testkit::images::Manifest;
+use jettison_testkit::images::{Manifest, cosign_referrer};
 use jettison_testkit::registry::Options;
 
 use crate::world::{CONFIG, SIGNATURES, Shapes, WEB, World, counts, image, told};
@@ -127,6 +127,33 @@ async fn a_child_that_a_later_run_took_comes_back_with_the_index() {
     assert_eq!(counts(&report), (5, 0, 0), "{report}");
     world.puller.pull_whole(WEB, "old-other").await.unwrap();
     assert!(!world.has(&shapes.newer) && !world.has(&shapes.newer.children[1]));
+}
+
+/// What a signature belongs to went with an earlier run: it comes back too, if it still can.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_subject_that_an_earlier_run_took_comes_back_if_it_can() {
+    for collected in [false, true] {
+        let world = World::start(Options::default()).await;
+        let signature = cosign_referrer(&image(1));
+        world.apply().await;
+        assert!(!world.has(&image(1)));
+        // An orphan by now, with a tag of the rule.
+        world.push(&["old-signature"], &signature).await;
+        world.desk.write(
+            "jettison.yaml",
+            &CONFIG
+                .replace("older-than: 30d", "beyond-newest: 0")
+                .replace("policies", "grace: 0d\npolicies"),
+        );
+        let run = world.apply().await;
+        assert!(!world.has(&signature));
+        if collected {
+            world.registry.remove_blob(WEB, image(1).blobs[0].digest());
+        }
+        world.undo(&[&run]).await.exits(0);
+        assert_eq!(world.tag("old-signature"), Some(signature.digest.clone()));
+        assert_eq!((world.has(&image(1)), world.tag("old-1")), (!collected, None));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,19 @@
 //! What stands in the way: collected blobs, tags that moved, registries that refuse.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use jettison::output::Face;
-use jettison::registry::{Connection, open};
+use jettison::registry::{
+    Aftermath, Connection, DeleteSupport, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError,
+    Removed, open,
+};
 use jettison::restore::{Came, Undoer};
 use jettison::store::Store;
 use jettison_core::config::Config;
-use jettison_core::model::RegistryHost;
+use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag, Undo};
 use jettison_testkit::images::{Cosign, cosign, cosign_tag};
 use jettison_testkit::registry::{Effect, Fault, Options};
 
@@ -280,5 +286,125 @@ async fn what_is_accepted_and_not_there_is_a_failure() {
             failed.why.as_deref().unwrap().contains("later it is not there"),
             "{failed:?}"
         );
+    }
+}
+
+/// A copy in the journal that rotted is noticed, and stops that image alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_copy_in_the_journal_stops_that_image_alone() {
+    let world = World::start(Options::default()).await;
+    let run = world.apply().await;
+    let store = Store::open(&world.desk.state()).await.unwrap();
+    let file = format!("sqlite://{}", store.file().display());
+    store.close().await;
+    let database = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let rot = sqlx::query("UPDATE saved_manifest SET bytes = x'7b7d' WHERE digest = $1").bind(image(2).digest);
+    assert_eq!(rot.execute(&database).await.unwrap().rows_affected(), 1);
+    database.close().await;
+    let report = world.undo(&[&run]).await.exits(4).json();
+    assert_eq!(counts(&report), (2, 0, 1));
+    assert!(text(&told(&report, &image(2))["why"]).contains("damaged"), "{report}");
+    world.puller.pull_whole(WEB, "old-1").await.unwrap();
+    assert!(!world.has(&image(2)));
+}
+
+/// Of a registry that declares no such undo, nothing is even asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_takes_nothing_back_is_not_tried() {
+    let world = World::start(Options::default()).await;
+    let run = world.apply().await;
+    let store = Store::open(&world.desk.state()).await.unwrap();
+    let host: RegistryHost = world.registry.host().parse().unwrap();
+    for (undo, why) in [(Undo::None, "cannot take back"), (Undo::Native, "by its own means")] {
+        let registry: Arc<dyn Registry> = Arc::new(Unasked(host.clone(), undo));
+        let registries = [(host.clone(), registry)].into();
+        let undoer = Undoer {
+            store: &store,
+            registries: &registries,
+            config: &Config::default(),
+            face: Face::Silent,
+            back_within: Duration::ZERO,
+        };
+        let report = undoer.undo(std::slice::from_ref(&run)).await.unwrap();
+        assert_eq!((report.restored, report.failed), (0, 3), "{report:?}");
+        assert!(
+            report
+                .images
+                .iter()
+                .all(|image| image.why.as_deref().unwrap().contains(why)),
+            "{report:?}"
+        );
+    }
+}
+
+/// A registry with another undo, of which any question fails the test.
+#[derive(Debug)]
+struct Unasked(RegistryHost, Undo);
+
+type Answer<T> = Result<T, RegistryError>;
+
+#[async_trait]
+impl Registry for Unasked {
+    fn host(&self) -> &RegistryHost {
+        &self.0
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            undo: self.1,
+            ..Capabilities::default()
+        }
+    }
+
+    fn aftermath(&self) -> Aftermath {
+        unreachable!()
+    }
+
+    async fn repositories(&self) -> Answer<Vec<RepositoryName>> {
+        unreachable!()
+    }
+
+    async fn tags(&self, _: &RepositoryName) -> Answer<Vec<Tag>> {
+        unreachable!()
+    }
+
+    async fn manifest(&self, _: &RepositoryName, _: &ManifestReference) -> Answer<Option<FetchedManifest>> {
+        unreachable!()
+    }
+
+    async fn resolve(&self, _: &RepositoryName, _: &Tag) -> Answer<Option<Digest>> {
+        unreachable!()
+    }
+
+    async fn exists(&self, _: &RepositoryName, _: &Digest) -> Answer<bool> {
+        unreachable!()
+    }
+
+    async fn blob(&self, _: &RepositoryName, _: &Digest, _: u64) -> Answer<Option<Bytes>> {
+        unreachable!()
+    }
+
+    async fn is_readable(&self, _: &RepositoryName, _: &Digest) -> Answer<bool> {
+        unreachable!()
+    }
+
+    async fn referrers(&self, _: &RepositoryName, _: &Digest) -> Answer<Referrers> {
+        unreachable!()
+    }
+
+    async fn delete_manifest(&self, _: &RepositoryName, _: &Digest) -> Answer<Removed> {
+        unreachable!()
+    }
+
+    async fn delete_tag(&self, _: &RepositoryName, _: &Tag) -> Answer<Removed> {
+        unreachable!()
+    }
+
+    async fn put_manifest(&self, _: &RepositoryName, _: &ManifestReference, _: &FetchedManifest) -> Answer<()> {
+        unreachable!()
+    }
+
+    async fn probe_deletes(&self, _: &RepositoryName) -> Answer<DeleteSupport> {
+        unreachable!()
     }
 }

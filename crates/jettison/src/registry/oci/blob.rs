@@ -37,8 +37,8 @@ pub(super) async fn fetch(
 
 /// Whether a first byte of the blob comes when it is asked for.
 ///
-/// Distribution with its blob cache goes on to say 200 for what its garbage collection has removed, and then sends
-/// nothing. Only the empty blob has no first byte.
+/// Distribution with its blob cache goes on to say 200 or 206 for what its garbage collection has removed, with the
+/// length of old, and then sends nothing. Only the empty blob has no first byte.
 pub(super) async fn is_readable(
     client: &Client,
     repository: &RepositoryName,

@@ -46,6 +46,7 @@ async fn one_byte_shows_that_a_blob_can_be_read() {
         // What a cache of lengths says of a blob that was collected.
         (reply(200), &full, Ok(false), 2),
         (reply(206), &full, Ok(false), 2),
+        (reply(206).header("content-length", 1).breaking(), &full, Ok(false), 2),
         (reply(416), &full, Ok(false), 2),
         (refusal(404, "BLOB_UNKNOWN"), &full, Ok(false), 2),
         (refusal(404, "NAME_UNKNOWN"), &full, Ok(false), 2),
