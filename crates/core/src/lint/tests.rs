@@ -6,7 +6,7 @@ use super::{Code, Finding, lint};
 use crate::config::{Config, Severity};
 use crate::evaluate::evaluate;
 use crate::facts::{Facts, Origin};
-use crate::model::{Gap, Inventory};
+use crate::model::{Digest, Gap, Inventory, TagEntry};
 use crate::policy::cases::Cases;
 
 const NOW: &str = "2026-11-21T00:00:00Z";
@@ -181,6 +181,45 @@ fn what_is_told_of_unreached_entries_names_places_and_examples() {
 }
 
 #[test]
+fn the_places_with_most_come_first_whenever_they_are_found() {
+    let inventory = scan(
+        &[1, 2, 3, 4, 5]
+            .map(|size| (["a", "b", "c", "d", "e"][size - 1], images("x", size, "")))
+            .each_ref()
+            .map(|(name, images)| (*name, images.as_str())),
+    );
+    let found = findings(
+        &policy(&["name: b, match: { tags: [\"b-*\"] }, expire: { older-than: 30d }"]),
+        &inventory,
+    );
+    let places = "in r.example/e (5), r.example/d (4), r.example/c (3) and 2 more repositories";
+    assert!(found[0].message.contains(places), "{}", found[0].message);
+}
+
+/// An orphan is judged by the tags that attach it.
+#[test]
+fn rules_see_the_tags_of_orphans() {
+    let mut inventory = scan(&[("web", "kind: orphan, pushed: 40d ago")]);
+    let orphan = &inventory.repositories[0].manifests[0];
+    let name = format!("{}.sig", orphan.subject.clone().unwrap().to_string().replace(':', "-"));
+    let tag = TagEntry {
+        name: name.parse().unwrap(),
+        digest: orphan.digest.clone(),
+        updated_at: None,
+        immutable: false,
+    };
+    inventory.repositories[0].tags.push(tag);
+    let rule =
+        |tags: &str| format!("name: r, match: {{ kinds: [orphan], tags: [\"{tags}\"] }}, expire: {{ older-than: 7d }}");
+    let told = |tags| told(&findings(&policy(&[&rule(tags)]), &inventory));
+    assert_eq!(told("sha256-*.sig"), [""; 0]);
+    assert_eq!(
+        told("sha256-*.att"),
+        ["unreached note p 1", "unmatched-rule warning p/r 0"]
+    );
+}
+
+#[test]
 fn policies_that_govern_nothing_are_told() {
     let config = |second: &str| {
         format!(
@@ -305,6 +344,11 @@ fn groupings_that_tell_everything_or_nothing_apart_are_told() {
         ),
         (regex("^(?<group>[a-c])-"), builds.clone(), vec![]),
         (regex("(?<group>-)"), builds.clone(), vec!["one-group note p/r 5"]),
+        (
+            regex("^(?<group>[ab])-"),
+            format!("{}{}{}", images("a", 3, ""), images("b", 3, ""), images("c", 5, "")),
+            vec![],
+        ),
         (
             regex("^(?<group>z)-"),
             builds.clone(),
@@ -440,6 +484,18 @@ fn what_was_not_read_is_never_said_to_be_absent() {
     inventory.gaps.push(gap);
     assert_eq!(told(&findings(&config, &inventory)), [""; 0]);
     inventory.gaps.clear();
+    let unread = TagEntry {
+        name: "unread".parse().unwrap(),
+        digest: Digest::of(b"unread"),
+        updated_at: None,
+        immutable: false,
+    };
+    inventory.repositories[0].tags.push(unread);
+    assert_eq!(
+        told(&findings(&config, &inventory)),
+        ["unused-protect warning - 0"],
+        "a tag is known, its image is not"
+    );
     inventory.repositories.clear();
     assert_eq!(
         told(&findings(&config, &inventory)),
