@@ -34,7 +34,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Report every mistake in a configuration at once, and hold it against a registry
-    Check(Check),
+    Check(Box<Check>),
     /// Print the built-in policy, to start from
     Show(Show),
     /// Print the JSON Schema of jettison.yaml, for editors
