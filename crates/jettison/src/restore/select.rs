@@ -64,16 +64,20 @@ pub async fn select(store: &Store, config: &Config, arguments: &[String]) -> Res
 }
 
 async fn of_argument(store: &Store, config: &Config, argument: &str) -> Result<Vec<Saved>, SelectionError> {
+    let neither = || SelectionError::Neither {
+        text: argument.chars().take(300).collect(),
+    };
+    // Every id begins with nothing: an unset variable of a script names no run.
+    if argument.is_empty() {
+        return Err(neither());
+    }
     if let Some(run) = store.run(argument).await? {
         if run.summary.command == COMMAND {
             return Err(SelectionError::IsUndo { run: run.summary.id });
         }
         return Ok(read(store, run.entries).await?);
     }
-    let neither = |_| SelectionError::Neither {
-        text: argument.chars().take(300).collect(),
-    };
-    let image: ImageReference = argument.parse().map_err(neither)?;
+    let image: ImageReference = argument.parse().map_err(|_| neither())?;
     let image = ImageReference {
         registry: config.canonical_host(&image.registry),
         ..image

@@ -162,6 +162,7 @@ async fn what_is_neither_a_run_nor_was_removed_is_refused_with_a_hint() {
     let run = world.apply().await;
     for (argument, why) in [
         ("Not A Run", "neither a run nor an image"),
+        ("", "neither a run nor an image"),
         ("20201010-000000-0000", "no run in the journal has removed"),
         ("{host}/apps/web:keep", "no run in the journal has removed"),
         ("{host}/apps/web:nobody", "no run in the journal has removed"),
