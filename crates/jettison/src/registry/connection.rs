@@ -117,6 +117,8 @@ pub struct Limits {
     pub pages: usize,
     /// The most items of one listing.
     pub items: usize,
+    /// The most bytes of all pages of one listing.
+    pub listing_bytes: u64,
     /// How much of an error's body is read, in bytes.
     pub error_bytes: u64,
     /// Time to open a connection.
@@ -129,6 +131,8 @@ pub struct Limits {
     pub helper_timeout: Duration,
     /// Tries of an idempotent call, the first included.
     pub tries: u32,
+    /// The most of these that may end without an answer in time: each costs a whole time limit.
+    pub silent_tries: u32,
     /// The longest first wait after a failure; doubles with every further one.
     pub backoff_base: Duration,
     /// The same after "too many calls" without a `Retry-After`.
@@ -137,6 +141,10 @@ pub struct Limits {
     pub backoff_cap: Duration,
     /// The longest pause, in total, that a registry may ask of one call.
     pub pause_cap: Duration,
+    /// The longest pause, in total, that a registry may ask of all calls together.
+    pub pause_total: Duration,
+    /// How long a registry is left alone that does not answer, or refuses all calls.
+    pub left_alone: Duration,
     /// The most redirects of one call.
     pub redirects: usize,
     /// Calls in flight at the start.
@@ -152,16 +160,20 @@ impl Default for Limits {
             page_bytes: 16 * 1024 * 1024,
             pages: 100_000,
             items: 10_000_000,
+            listing_bytes: 256 * 1024 * 1024,
             error_bytes: 64 * 1024,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(120),
             helper_timeout: Duration::from_secs(10),
             tries: 5,
+            silent_tries: 2,
             backoff_base: Duration::from_millis(50),
             throttle_base: Duration::from_secs(1),
             backoff_cap: Duration::from_secs(5),
             pause_cap: Duration::from_secs(120),
+            pause_total: Duration::from_secs(15 * 60),
+            left_alone: Duration::from_secs(30),
             redirects: 5,
             in_flight: 16,
             in_flight_ceiling: 32,

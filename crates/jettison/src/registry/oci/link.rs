@@ -22,7 +22,13 @@ pub(super) fn next(headers: &HeaderMap, page: &Url) -> Result<Option<Url>, Strin
     Ok(None)
 }
 
+/// The longest link that is followed, in bytes; those of registries have some hundred.
+const LONGEST: usize = 8 * 1024;
+
 fn resolve(target: &str, page: &Url) -> Result<Url, String> {
+    if target.len() > LONGEST {
+        return Err("the URL of its next page is too long".to_owned());
+    }
     let target = page
         .join(target)
         .map_err(|_| "its next page is at no legal URL".to_owned())?;
@@ -133,6 +139,7 @@ mod tests {
             "</x; rel=next",
             r#"</x>; rel="next"#,
             "garbage",
+            &format!("</{}>; rel=next", "x".repeat(LONGEST)),
         ] {
             assert!(found(header).is_err(), "{header}");
         }

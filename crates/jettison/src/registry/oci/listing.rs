@@ -1,12 +1,14 @@
 //! The listings of a registry: its repositories, and the tags of one.
 
+use std::str::FromStr;
+
 use http::header::ACCEPT;
 use http::{HeaderValue, Method, StatusCode};
 use jettison_core::model::{RepositoryName, Tag};
 use serde::Deserialize;
 use url::Url;
 
-use super::pager::Pager;
+use super::pager::{Page, Pager};
 use crate::registry::auth::Scope;
 use crate::registry::client::{Answer, Call, Client};
 use crate::registry::error::{ErrorKind, RegistryError, excerpt};
@@ -46,14 +48,7 @@ pub(super) async fn tags(client: &Client, repository: &RepositoryName) -> Result
             .tags
             .map(Option::unwrap_or_default)
     });
-    let mut tags = Vec::new();
-    for item in items.await? {
-        tags.push(
-            item.parse::<Tag>()
-                .map_err(|error| client.strange(&call, illegal(&item, &error)))?,
-        );
-    }
-    Ok(tags)
+    items.await
 }
 
 /// Every repository of the catalog, sorted.
@@ -65,33 +60,27 @@ pub(super) async fn repositories(client: &Client) -> Result<Vec<RepositoryName>,
             .repositories
             .map(Option::unwrap_or_default)
     });
-    let items = items.await.map_err(|error| match error.status {
+    items.await.map_err(|error| match error.status {
         Some(404 | 405 | 501) => RegistryError {
             kind: ErrorKind::Unsupported,
             ..error
         },
         _ => error,
-    })?;
-    let mut names = Vec::new();
-    for item in items {
-        names.push(
-            item.parse::<RepositoryName>()
-                .map_err(|error| client.strange(&call, illegal(&item, &error)))?,
-        );
-    }
-    Ok(names)
+    })
 }
 
-fn illegal(item: &str, error: &dyn std::error::Error) -> String {
-    format!("it lists `{}`: {}", excerpt(item), excerpt(&error.to_string()))
+/// An item as what it should be; or why it is not.
+fn read<T: FromStr<Err: std::error::Error>>(item: &String) -> Result<T, String> {
+    item.parse()
+        .map_err(|error: T::Err| format!("it lists `{}`: {}", excerpt(item), excerpt(&error.to_string())))
 }
 
-async fn list(
+async fn list<T: FromStr<Err: std::error::Error>>(
     client: &Client,
     call: &Call,
     first: Url,
     items_of: impl Fn(&[u8]) -> Option<Vec<String>> + Send,
-) -> Result<impl Iterator<Item = String>, RegistryError> {
+) -> Result<Vec<T>, RegistryError> {
     let limits = &client.connection().limits;
     let mut pager = Pager::new(first.clone(), Some(PAGE_SIZE), limits);
     let mut page = pager.start();
@@ -107,10 +96,21 @@ async fn list(
             return Err(client.refusal(call, &answer));
         }
         let items = items_of(&answer.response.body).ok_or_else(|| client.strange(call, "a page is not in its form"))?;
-        let next = pager.absorb(page, &answer.response.headers, items);
+        // The first that is illegal ends it: nothing may grow that nobody will take.
+        let legal = items.iter().try_for_each(|item| read::<T>(item).map(drop));
+        legal.map_err(|why| client.strange(call, why))?;
+        let next = pager.absorb(Page {
+            url: page,
+            headers: &answer.response.headers,
+            bytes: answer.response.body.len(),
+            items,
+        });
         match next.map_err(|why| client.strange(call, why))? {
             Some(next) => page = next,
-            None => return Ok(pager.items.into_iter()),
+            None => {
+                let items: Result<Vec<T>, String> = pager.items.iter().map(read).collect();
+                return items.map_err(|why| client.strange(call, why));
+            }
         }
         answer = get(client, call, page.clone()).await?;
     }

@@ -2,6 +2,7 @@
 //! Pure: it is told what a page held, and tells which to ask for next.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use http::HeaderMap;
 use url::Url;
@@ -20,10 +21,24 @@ pub(super) struct Pager {
     /// The URL without paging, and the page size that was asked for, if one was.
     first: Url,
     page_size: Option<usize>,
-    visited: HashSet<Url>,
+    /// Hashes of the pages seen: a registry may write long links, and many.
+    visited: HashSet<u64>,
+    hasher: RandomState,
     idle: usize,
+    bytes: u64,
     most_pages: usize,
     most_items: usize,
+    most_bytes: u64,
+}
+
+/// One page as it came.
+#[derive(Debug)]
+pub(super) struct Page<'a> {
+    pub(super) url: Url,
+    pub(super) headers: &'a HeaderMap,
+    /// How long its body was.
+    pub(super) bytes: usize,
+    pub(super) items: Vec<String>,
 }
 
 impl Pager {
@@ -33,9 +48,12 @@ impl Pager {
             first,
             page_size,
             visited: HashSet::new(),
+            hasher: RandomState::new(),
             idle: 0,
+            bytes: 0,
             most_pages: limits.pages,
             most_items: limits.items,
+            most_bytes: limits.listing_bytes,
         }
     }
 
@@ -49,13 +67,14 @@ impl Pager {
     /// # Errors
     ///
     /// A listing that leaves its origin, turns in circles or grows beyond its limits: said in words.
-    pub(super) fn absorb(&mut self, page: Url, headers: &HeaderMap, items: Vec<String>) -> Result<Option<Url>, String> {
-        let (length, last) = (items.len(), items.last().cloned());
+    pub(super) fn absorb(&mut self, page: Page<'_>) -> Result<Option<Url>, String> {
+        let (length, last) = (page.items.len(), page.items.last().cloned());
         let before = self.items.len();
-        self.items.extend(items);
+        self.items.extend(page.items);
+        self.bytes = self.bytes.saturating_add(page.bytes as u64);
         let new = self.items.len() - before;
-        let linked = link::next(headers, &page)?;
-        self.visited.insert(page);
+        let linked = link::next(page.headers, &page.url)?;
+        self.visited.insert(self.hasher.hash_one(&page.url));
         let next = match linked {
             Some(next) => Some(next),
             // Nothing more is promised, but a full page is suspicious: some registries cut a listing at `n`
@@ -65,13 +84,14 @@ impl Pager {
         };
         let Some(next) = next else { return Ok(None) };
         self.idle = if new == 0 { self.idle + 1 } else { 0 };
-        if self.visited.contains(&next) || self.idle > IDLE_PAGES {
+        if self.visited.contains(&self.hasher.hash_one(&next)) || self.idle > IDLE_PAGES {
             return Err("its listing turns in circles".to_owned());
         }
-        if self.visited.len() >= self.most_pages || self.items.len() > self.most_items {
+        let pages = self.visited.len() >= self.most_pages;
+        if pages || self.items.len() > self.most_items || self.bytes > self.most_bytes {
             return Err(format!(
-                "its listing goes beyond {} pages or {} items",
-                self.most_pages, self.most_items
+                "its listing goes beyond {} pages, {} items or {} bytes",
+                self.most_pages, self.most_items, self.most_bytes
             ));
         }
         Ok(Some(next))
@@ -107,16 +127,25 @@ mod tests {
         headers
     }
 
+    fn page(url: Url, headers: &HeaderMap, items: Vec<String>) -> Page<'_> {
+        Page {
+            url,
+            headers,
+            bytes: 100,
+            items,
+        }
+    }
+
     fn items(range: std::ops::Range<usize>) -> Vec<String> {
         range.map(|number| format!("t{number}")).collect()
     }
 
     /// Feeds numbered pages, each linking to another URL, until the pager has enough.
-    fn endless(limits: &Limits, page: impl Fn(usize) -> Vec<String>) -> (usize, String) {
+    fn endless(limits: &Limits, listed: impl Fn(usize) -> Vec<String>) -> (usize, String) {
         let mut pager = pager(None, limits);
         let mut url = pager.start();
         for number in 0..100_000 {
-            match pager.absorb(url, &linked(&format!("?page={number}")), page(number)) {
+            match pager.absorb(page(url, &linked(&format!("?page={number}")), listed(number))) {
                 Ok(next) => url = next.unwrap(),
                 Err(why) => return (number, why),
             }
@@ -128,8 +157,15 @@ mod tests {
     fn a_listing_that_comes_back_to_a_page_is_noticed() {
         let mut pager = pager(None, &Limits::default());
         let first = pager.start();
-        let second = pager.absorb(first, &linked("?last=a"), items(0..1)).unwrap().unwrap();
-        assert!(pager.absorb(second.clone(), &linked("?last=a"), items(1..2)).is_err());
+        let second = pager
+            .absorb(page(first, &linked("?last=a"), items(0..1)))
+            .unwrap()
+            .unwrap();
+        assert!(
+            pager
+                .absorb(page(second.clone(), &linked("?last=a"), items(1..2)))
+                .is_err()
+        );
     }
 
     #[test]
@@ -152,6 +188,14 @@ mod tests {
             |number| items(number..number + 1),
         );
         assert!(pages == 7 && why.contains("beyond"), "{pages} {why}");
+        let (pages, why) = endless(
+            &Limits {
+                listing_bytes: 700,
+                ..Limits::default()
+            },
+            |number| items(number..number + 1),
+        );
+        assert!(pages == 7 && why.contains("beyond"), "{pages} {why}");
     }
 
     #[test]
@@ -160,11 +204,11 @@ mod tests {
         let mut url = pager.start();
         for number in 0..IDLE_PAGES {
             url = pager
-                .absorb(url, &linked(&format!("?page={number}")), Vec::new())
+                .absorb(page(url, &linked(&format!("?page={number}")), Vec::new()))
                 .unwrap()
                 .unwrap();
         }
-        assert_eq!(pager.absorb(url, &HeaderMap::new(), items(0..1)), Ok(None));
+        assert_eq!(pager.absorb(page(url, &HeaderMap::new(), items(0..1))), Ok(None));
         assert_eq!(pager.items.len(), 1);
     }
 
@@ -173,10 +217,16 @@ mod tests {
         let mut pager = pager(Some(3), &Limits::default());
         let first = pager.start();
         assert_eq!(first.query(), Some("n=3"));
-        let second = pager.absorb(first, &HeaderMap::new(), items(0..3)).unwrap().unwrap();
+        let second = pager
+            .absorb(page(first, &HeaderMap::new(), items(0..3)))
+            .unwrap()
+            .unwrap();
         assert_eq!(second.query(), Some("n=3&last=t2"));
-        let third = pager.absorb(second, &HeaderMap::new(), items(3..6)).unwrap().unwrap();
-        assert_eq!(pager.absorb(third, &HeaderMap::new(), Vec::new()), Ok(None));
+        let third = pager
+            .absorb(page(second, &HeaderMap::new(), items(3..6)))
+            .unwrap()
+            .unwrap();
+        assert_eq!(pager.absorb(page(third, &HeaderMap::new(), Vec::new())), Ok(None));
         assert_eq!(pager.items.len(), 6);
     }
 
@@ -184,13 +234,16 @@ mod tests {
     fn a_registry_that_pays_no_heed_to_paging_is_asked_once_more_and_believed() {
         let mut pager = pager(Some(3), &Limits::default());
         let first = pager.start();
-        let second = pager.absorb(first, &HeaderMap::new(), items(0..3)).unwrap().unwrap();
-        assert_eq!(pager.absorb(second, &HeaderMap::new(), items(0..3)), Ok(None));
+        let second = pager
+            .absorb(page(first, &HeaderMap::new(), items(0..3)))
+            .unwrap()
+            .unwrap();
+        assert_eq!(pager.absorb(page(second, &HeaderMap::new(), items(0..3))), Ok(None));
         for length in [0, 2, 4] {
             let mut pager = self::pager(Some(3), &Limits::default());
             let first = pager.start();
             assert_eq!(
-                pager.absorb(first, &HeaderMap::new(), items(0..length)),
+                pager.absorb(page(first, &HeaderMap::new(), items(0..length))),
                 Ok(None),
                 "{length}"
             );

@@ -9,14 +9,20 @@ use serde::Deserialize;
 use url::Url;
 
 use super::manifest::media_type;
-use super::pager::Pager;
-use crate::registry::Referrers;
+use super::pager::{Page, Pager};
 use crate::registry::auth::Scope;
 use crate::registry::client::{Answer, Call, Client};
 use crate::registry::error::{ErrorKind, RegistryError, excerpt};
 use crate::registry::http::Request;
+use crate::registry::{Limits, Referrers};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// More is attached to nothing, and there may be one such list for each manifest.
+const MAX_REFERRERS: usize = 100_000;
+
+/// The most bytes of one such list.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Index {
@@ -39,14 +45,25 @@ pub(super) async fn list(
         format!("list the referrers of {repository}@{digest}"),
     );
     let first = client.url(&format!("/v2/{repository}/referrers/{digest}"));
-    let mut pager = Pager::new(first, None, &client.connection().limits);
+    let limits = &client.connection().limits;
+    let limits = Limits {
+        items: limits.items.min(MAX_REFERRERS),
+        listing_bytes: limits.listing_bytes.min(MAX_BYTES),
+        ..limits.clone()
+    };
+    let mut pager = Pager::new(first, None, &limits);
     let mut page = pager.start();
     let mut answer = get(client, &call, page.clone()).await?;
     let Some(mut items) = digests(&answer) else {
         return unsupported(client, &call, &answer);
     };
     while let Some(next) = pager
-        .absorb(page, &answer.response.headers, items)
+        .absorb(Page {
+            url: page,
+            headers: &answer.response.headers,
+            bytes: answer.response.body.len(),
+            items,
+        })
         .map_err(|why| client.strange(&call, why))?
     {
         answer = get(client, &call, next.clone()).await?;
