@@ -17,7 +17,7 @@ use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Remarks, Summary};
-use crate::scan::{ScanOptions, scan};
+use crate::scan::{ScanLimits, ScanOptions, scan};
 use crate::store::Store;
 use crate::usage::Collector;
 
@@ -58,6 +58,7 @@ pub(crate) async fn gather(
         taken_at: now,
         probe,
         face: context.console.face(),
+        limits: ScanLimits::default(),
     };
     let inventory = scan(store, &registries.targets, options).await?;
     Ok(Gathered {

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::{bytes, count, number};
 use crate::output::{Column, table};
-use crate::scan::{ScanOptions, scan};
+use crate::scan::{ScanLimits, ScanOptions, scan};
 
 /// Read registries and write down what is there; changes nothing.
 #[derive(Debug, Args)]
@@ -39,6 +39,7 @@ impl Scan {
             taken_at: Timestamp::now(),
             probe: self.probe,
             face: context.console.face(),
+            limits: ScanLimits::default(),
         };
         let inventory = scan(&store, &registries.targets, options).await?;
         store.close().await;

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::Face;
+use super::text::is_treacherous;
 
 /// Width used where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
@@ -53,6 +54,21 @@ pub fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// JSON in which what could steer a terminal stands as an escape: outside its texts there is none of that but line ends.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_treacherous(c) {
+            text.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    text
+}
+
 impl Console {
     /// A result for people; nothing where programs read.
     pub fn say(&self, text: impl Display) {
@@ -67,7 +83,7 @@ impl Console {
     /// If the value cannot be serialised.
     pub fn json(&self, value: &impl Serialize) -> Result<(), serde_json::Error> {
         if self.format == Format::Json {
-            anstream::println!("{}", serde_json::to_string_pretty(value)?);
+            anstream::println!("{}", escaped(&serde_json::to_string_pretty(value)?));
         }
         Ok(())
     }
@@ -103,5 +119,18 @@ impl Console {
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal = || comfy_table::Table::new().width().map(usize::from);
         columns.or_else(terminal).unwrap_or(DEFAULT_WIDTH).clamp(40, 400)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_json_means_the_same_and_steers_no_terminal() {
+        let value = serde_json::json!({"a\u{202e}": ["\u{1b}[2J", "\u{9b}2J\n\u{e0041}", "grün 🚀"]});
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.replace('\n', "").contains(is_treacherous), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 }

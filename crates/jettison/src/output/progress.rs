@@ -69,6 +69,30 @@ impl Progress {
         }
     }
 
+    /// Does `work`, and says so when it does not get on for a while.
+    pub async fn while_watched<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let (mut since, mut position) = (Instant::now(), self.bar.position());
+        loop {
+            match tokio::time::timeout(LINE_EVERY, &mut work).await {
+                Ok(done) => return done,
+                Err(_) if self.bar.position() == position => self.stands_still(since.elapsed()),
+                Err(_) => {
+                    (since, position) = (Instant::now(), self.bar.position());
+                    self.bar.set_message(self.what.clone());
+                }
+            }
+        }
+    }
+
+    fn stands_still(&self, time: Duration) {
+        let text = format!("{}: no answer for {} s, still waiting", self.what, time.as_secs());
+        if self.lines.is_some() {
+            anstream::eprintln!("{text}");
+        }
+        self.bar.set_message(text);
+    }
+
     fn line(&self) {
         let total = self.bar.length().unwrap_or_default();
         let rate = self.bar.per_sec();

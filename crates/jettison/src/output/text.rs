@@ -55,6 +55,43 @@ pub fn fold(text: &str, width: usize) -> String {
     folded
 }
 
+/// Text from elsewhere as one line that is safe to show: nothing in it can move the cursor, colour or turn the line
+/// around (Unicode Technical Report 36, "Bidirectional Text Spoofing"), or hide.
+pub fn printable(text: &str) -> String {
+    let shown = |c: char| if is_treacherous(c) { ' ' } else { c };
+    let shown: String = text.chars().map(shown).collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a text from elsewhere, [printable], at most `longest` characters of it.
+pub fn excerpt(text: &str, longest: usize) -> String {
+    // What is cut off need not be looked at: it may be megabytes.
+    let end = text.char_indices().nth(longest.saturating_mul(2)).map(|(end, _)| end);
+    let line = printable(end.map_or(text, |end| &text[..end]));
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if end.is_some() => format!("{line}…"),
+        None => line,
+    }
+}
+
+/// Control characters, line separators, marks that change the direction, and characters without a width.
+pub fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 /// A moment to the second, UTC.
 pub fn moment(at: Timestamp) -> String {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
@@ -105,6 +142,20 @@ mod tests {
             ("", 4, ""),
         ] {
             assert_eq!(fold(text, width), folded, "{text} {width}");
+        }
+    }
+
+    #[test]
+    fn nothing_treacherous_is_shown() {
+        for (text, shown) in [
+            ("a\r\nb\tc", "a b c"),
+            ("\u{1b}[31mred\u{1b}]0;title\u{7}", "[31mred ]0;title"),
+            ("\u{9b}2J", "2J"),
+            ("\u{202e}gnp.exe\u{202c}", "gnp.exe"),
+            ("a\u{200f}b\u{2066}c\u{feff}", "a b c"),
+            ("grün 图像 🚀", "grün 图像 🚀"),
+        ] {
+            assert_eq!(printable(text), shown);
         }
     }
 }

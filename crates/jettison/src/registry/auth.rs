@@ -103,7 +103,7 @@ impl Authenticator {
     pub(crate) fn new(transport: Arc<Transport>) -> Self {
         let connection = transport.connection();
         Self {
-            limiter: Limiter::new(connection.limits.in_flight, connection.limits.in_flight_ceiling),
+            limiter: Limiter::new(&connection.limits),
             store: CredentialStore::new(connection),
             transport,
             logins: OnceLock::new(),

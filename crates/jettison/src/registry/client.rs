@@ -85,7 +85,7 @@ impl Client {
         let transport = Arc::new(transport);
         Ok(Self {
             registry: connection.host.clone(),
-            limiter: Limiter::new(connection.limits.in_flight, connection.limits.in_flight_ceiling),
+            limiter: Limiter::new(&connection.limits),
             authenticator: Authenticator::new(Arc::clone(&transport)),
             transport,
         })
@@ -117,7 +117,9 @@ impl Client {
         let fail = |failure: Failure| self.error(call, failure.kind, failure.detail);
         request.authorization = self.authenticator.authorization(&call.scope).await.map_err(fail)?;
         let mut response = self.transport.send(&self.limiter, &request).await.map_err(fail)?;
-        if response.status == StatusCode::UNAUTHORIZED {
+        // A place that the registry redirects to may say what it likes: its challenge is not the registry's, and the
+        // registry's credentials are none of its business.
+        if response.status == StatusCode::UNAUTHORIZED && !response.elsewhere {
             let refused = request.authorization.as_ref();
             let renewed = self
                 .authenticator
@@ -148,7 +150,15 @@ impl Client {
             true => ErrorKind::Forbidden,
             false => errors.kind(answer.status()),
         };
+        // No login at the registry would help there.
+        let kind = match kind {
+            ErrorKind::Unauthenticated | ErrorKind::Forbidden if answer.response.elsewhere => ErrorKind::Protocol,
+            kind => kind,
+        };
         let mut detail = errors.describe(answer.status(), &answer.secrets);
+        if answer.response.elsewhere {
+            detail = format!("where it redirects to, {detail}");
+        }
         if let Some(wait) = answer.header("retry-after").filter(|_| kind == ErrorKind::RateLimited) {
             detail = format!("{detail}, with Retry-After: {}", excerpt(wait));
         }

@@ -7,6 +7,8 @@ use http::StatusCode;
 use jettison_core::model::RegistryHost;
 use serde::Deserialize;
 
+use crate::output::text;
+
 /// The kinds of failure that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -71,13 +73,8 @@ impl RegistryError {
 const EXCERPT: usize = 300;
 
 /// One printable line of a server's text, cut to a length that fits a message.
-pub(crate) fn excerpt(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(EXCERPT) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
-    }
+pub(crate) fn excerpt(said: &str) -> String {
+    text::excerpt(said, EXCERPT)
 }
 
 /// A server may repeat what it was sent; nobody else shall.
@@ -265,8 +262,8 @@ mod tests {
 
     #[test]
     fn a_servers_text_is_one_short_line() {
-        let text = excerpt(&format!("a\n\u{1b}[31m{}", "b".repeat(1000)));
-        assert!(!text.contains(char::is_control));
+        let text = excerpt(&format!("a\n\u{1b}[31m\u{202e}{}", "b".repeat(1000)));
+        assert!(!text.contains(crate::output::text::is_treacherous));
         assert!(text.chars().count() <= EXCERPT + 1);
     }
 }

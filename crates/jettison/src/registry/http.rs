@@ -2,9 +2,9 @@
 //! redirected by our own rules. Knows nothing of what is asked, nor where credentials come from.
 
 use std::error::Error as _;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderValue, LOCATION};
@@ -16,7 +16,7 @@ use url::Url;
 use super::connection::is_loopback;
 use super::error::ErrorKind;
 use super::limiter::Limiter;
-use super::retry::{Patience, is_retriable, is_throttle, retry_after};
+use super::retry::{Patience, Setback, is_retriable, is_throttle, retry_after};
 use super::{Connection, Limits};
 
 /// What to send.
@@ -61,6 +61,8 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// It comes from another origin than the one that was asked, by a redirect.
+    pub(crate) elsewhere: bool,
 }
 
 /// Why nothing usable came back.
@@ -68,6 +70,18 @@ pub(crate) struct Response {
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) detail: String,
+    absence: Option<Absence>,
+}
+
+/// How nothing came back at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// Not in time.
+    TimedOut,
+    /// Nobody listens there.
+    Refused,
+    /// The connection failed, or ended before an answer began.
+    Cut,
 }
 
 impl Failure {
@@ -75,12 +89,14 @@ impl Failure {
         Self {
             kind,
             detail: detail.into(),
+            absence: None,
         }
     }
 
     /// The error and its sources in one line, without its URL: that may be signed.
     fn network(error: reqwest::Error) -> Self {
         let error = error.without_url();
+        let mut absence = error.is_timeout().then_some(Absence::TimedOut);
         let mut detail = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -88,9 +104,25 @@ impl Failure {
             if !detail.contains(&text) {
                 detail = format!("{detail}: {text}");
             }
+            let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+            if cause.downcast_ref().is_some_and(refused) {
+                absence = Some(Absence::Refused);
+            }
             source = cause.source();
         }
-        Self::new(ErrorKind::Transient, detail)
+        Self {
+            absence,
+            ..Self::new(ErrorKind::Transient, detail)
+        }
+    }
+
+    /// What this is to the next try, at a host that has answered before or has not.
+    fn setback(&self, has_answered: bool) -> Setback {
+        match self.absence {
+            Some(Absence::Refused) if has_answered => Setback::Down,
+            Some(Absence::TimedOut) => Setback::Silent,
+            _ => Setback::Failed,
+        }
     }
 }
 
@@ -142,39 +174,52 @@ impl Transport {
 
     /// Sends a request, again if need be, and gives back the last answer or failure.
     pub(crate) async fn send(&self, limiter: &Limiter, request: &Request) -> Result<Response, Failure> {
+        let health = limiter.health();
+        let begun = health.answers();
         let mut patience = Patience::new(self.limits());
         loop {
             let permit = limiter.acquire().await;
+            health.check()?;
             let outcome = self.exchange(request).await;
-            let (throttled, asked) = match &outcome {
-                Ok(response) if is_retriable(response.status) => (
-                    is_throttle(response.status),
-                    retry_after(&response.headers, Timestamp::now()),
-                ),
-                Ok(_) => {
-                    permit.succeeded();
-                    return outcome;
+            let (setback, asked) = match &outcome {
+                Ok(response) => {
+                    health.answered();
+                    if !is_retriable(response.status) {
+                        permit.succeeded();
+                        return outcome;
+                    }
+                    let throttled = is_throttle(response.status);
+                    let setback = if throttled { Setback::Throttled } else { Setback::Failed };
+                    (setback, retry_after(&response.headers, Timestamp::now()))
                 }
-                Err(failure) if failure.kind == ErrorKind::Transient => (false, None),
+                Err(failure) if failure.kind == ErrorKind::Transient => (failure.setback(health.has_answered()), None),
                 Err(_) => return outcome,
             };
-            let wait = if request.idempotent {
-                patience.next(throttled, asked)
+            // A pause that nobody will sit out is not begun.
+            let endured = asked.filter(|asked| *asked <= self.limits().pause_cap && health.grants(*asked));
+            let wait = if request.idempotent && asked.is_some() == endured.is_some() {
+                patience.next(setback, asked)
             } else {
                 None
             };
-            match throttled {
-                // A pause that nobody will sit out does not stop the others either: they ask for themselves.
-                true => permit.throttled(asked.filter(|asked| *asked <= self.limits().pause_cap)),
-                false => drop(permit),
+            match setback {
+                Setback::Throttled => permit.throttled(endured),
+                _ => drop(permit),
             }
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return outcome,
-            }
+            let Some(wait) = wait else {
+                let exhausted = asked.is_some() && (request.idempotent || endured.is_none());
+                match &outcome {
+                    Ok(response) if exhausted || (request.idempotent && response.status == 429) => {
+                        health.refuses(asked)
+                    }
+                    Err(failure) if request.idempotent && failure.absence.is_some() => health.silent(begun, failure),
+                    _ => {}
+                }
+                return outcome;
+            };
+            tokio::time::sleep(wait).await;
         }
     }
-
     /// One try: the request and the redirects it leads to.
     async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let mut url = request.url.clone();
@@ -182,7 +227,11 @@ impl Transport {
         for _ in 0..=self.limits().redirects {
             let response = self.once(request, &url, authorization.as_ref()).await?;
             let Some(target) = self.redirect(request, &url, &response)? else {
-                return self.read(request, response).await;
+                let elsewhere = url.origin() != request.url.origin();
+                return Ok(Response {
+                    elsewhere,
+                    ..self.read(request, response).await?
+                });
             };
             if target.origin() != url.origin() {
                 authorization = None;
@@ -215,7 +264,13 @@ impl Transport {
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        builder.send().await.map_err(Failure::network)
+        builder.send().await.map_err(|error| {
+            let failure = Failure::network(error);
+            Failure {
+                absence: failure.absence.or(Some(Absence::Cut)),
+                ..failure
+            }
+        })
     }
 
     /// Where a redirect leads, if this answer is one that is followed.
@@ -281,6 +336,7 @@ impl Transport {
             status,
             headers,
             body: body.freeze(),
+            elsewhere: false,
         })
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use super::Limits;
+use super::health::Health;
+
 /// One registry's limit; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Limiter {
@@ -18,6 +21,7 @@ struct Shared {
     permits: Arc<Semaphore>,
     state: Mutex<State>,
     ceiling: usize,
+    health: Health,
 }
 
 #[derive(Debug)]
@@ -33,10 +37,10 @@ struct State {
 }
 
 impl Limiter {
-    /// A limit that starts at `start` and never leaves 1..=`ceiling`.
-    pub(crate) fn new(start: usize, ceiling: usize) -> Self {
-        let ceiling = ceiling.clamp(1, Semaphore::MAX_PERMITS);
-        let limit = start.clamp(1, ceiling);
+    /// A limit that starts at `in_flight` and never leaves 1..=`in_flight_ceiling`.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let ceiling = limits.in_flight_ceiling.clamp(1, Semaphore::MAX_PERMITS);
+        let limit = limits.in_flight.clamp(1, ceiling);
         let state = State {
             limit,
             debt: 0,
@@ -50,8 +54,14 @@ impl Limiter {
                 permits,
                 state: Mutex::new(state),
                 ceiling,
+                health: Health::new(limits),
             }),
         }
+    }
+
+    /// What is known of the host that this limit is for.
+    pub(crate) fn health(&self) -> &Health {
+        &self.shared.health
     }
 
     /// Waits for a place, first come first served, and for the end of a pause.
@@ -148,6 +158,14 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
+    fn limiter(in_flight: usize, in_flight_ceiling: usize) -> Limiter {
+        Limiter::new(&Limits {
+            in_flight,
+            in_flight_ceiling,
+            ..Limits::default()
+        })
+    }
+
     /// Takes permits until none is left.
     async fn take_all(limiter: &Limiter) -> Vec<Permit> {
         let mut taken = Vec::new();
@@ -159,7 +177,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_than_the_limit_are_in_flight() {
-        let limiter = Limiter::new(16, 32);
+        let limiter = limiter(16, 32);
         let taken = take_all(&limiter.clone()).await;
         assert_eq!(taken.len(), 16, "clones share the limit");
         assert_eq!(take_all(&limiter).await.len(), 0);
@@ -169,7 +187,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn halves_once_a_round_trip_and_never_below_one() {
-        let limiter = Limiter::new(16, 32);
+        let limiter = limiter(16, 32);
         for limit in [8, 4, 2, 1, 1] {
             for permit in take_all(&limiter).await {
                 permit.throttled(None);
@@ -181,7 +199,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn grows_by_one_a_round_trip_up_to_its_ceiling() {
-        let limiter = Limiter::new(2, 4);
+        let limiter = limiter(2, 4);
         for (successes, limit) in [(1, 2), (1, 3), (3, 4), (100, 4)] {
             for _ in 0..successes {
                 limiter.acquire().await.succeeded();
@@ -193,7 +211,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fallen_limit_grows_back_while_old_calls_are_out() {
-        let limiter = Limiter::new(4, 4);
+        let limiter = limiter(4, 4);
         let mut out = take_all(&limiter).await;
         out.pop().unwrap().throttled(None);
         assert_eq!(limiter.limit(), 2);
@@ -206,7 +224,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_starts_during_a_pause() {
-        let limiter = Limiter::new(4, 4);
+        let limiter = limiter(4, 4);
         limiter.acquire().await.throttled(Some(Duration::from_secs(7)));
         let began = Instant::now();
         let _permit = limiter.acquire().await;
@@ -215,7 +233,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_who_gives_up_during_a_pause_gives_his_place_back() {
-        let limiter = Limiter::new(1, 1);
+        let limiter = limiter(1, 1);
         limiter.acquire().await.throttled(Some(Duration::from_secs(60)));
         assert!(
             tokio::time::timeout(Duration::from_secs(1), limiter.acquire())

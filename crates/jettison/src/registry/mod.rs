@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod credentials;
 mod error;
+mod health;
 mod http;
 mod limiter;
 mod oci;

@@ -5,11 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jettison_core::model::{Digest, Gap, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest};
 
+use super::ration::Ration;
+use crate::output::text::excerpt;
 use crate::registry::RepositoryFacts;
 use crate::store::ReferrersMemory;
 
 /// Gaps that are told one by one.
 const TOLD_GAPS: usize = 20;
+
+/// The longest gap, in characters. What a manifest says of itself may stand in it.
+const LONGEST_GAP: usize = 1000;
 
 /// How much a remembered manifest is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,7 @@ impl Found {
     /// Notes what could not be read.
     pub(super) fn gap(&mut self, what: impl ToString) {
         if self.gaps.len() < TOLD_GAPS {
-            self.gaps.push(Gap(what.to_string()));
+            self.gaps.push(Gap(excerpt(&what.to_string(), LONGEST_GAP)));
         } else {
             self.untold_gaps += 1;
         }
@@ -118,14 +123,27 @@ impl Found {
     }
 
     /// Adds what configs say to the images that they belong to.
-    pub(super) fn add_configs(&mut self, facts: &BTreeMap<Digest, ConfigFacts>) {
-        for manifest in self.manifests.values_mut() {
+    pub(super) fn add_configs(&mut self, facts: &BTreeMap<Digest, ConfigFacts>, ration: &Ration) {
+        let mut too_many = Vec::new();
+        for (digest, manifest) in &mut self.manifests {
             let Some(config) = manifest.parsed.wanted_config() else {
                 continue;
             };
-            if let Some(facts) = facts.get(&config.digest) {
+            let Some(facts) = facts.get(&config.digest) else {
+                continue;
+            };
+            // Each image holds them for itself, and thousands may share one config.
+            let labels = facts.labels.iter().map(|(key, value)| key.len() + value.len());
+            if ration.takes(labels.sum::<usize>() as u64) {
                 manifest.config = Some(facts.clone());
+            } else {
+                too_many.push(digest.short());
             }
+        }
+        for image in too_many {
+            self.gap(format!(
+                "the labels of {image} and of others are too large to be kept in memory"
+            ));
         }
     }
 }

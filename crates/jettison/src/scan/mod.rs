@@ -4,12 +4,14 @@
 //! when told to (`--probe`, `apply`).
 
 mod found;
+mod ration;
 mod repository;
 mod target;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jettison_core::model::{
@@ -18,12 +20,14 @@ use jettison_core::model::{
 use jettison_core::recognise::assemble;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 
 use crate::output::{Face, Progress};
 use crate::registry::Registry;
 use crate::store::{Observation, RepositoryMemory, Store, StoreError};
 
 use found::Found;
+use ration::Ration;
 use repository::RepositoryReader;
 pub use target::{InvalidTarget, Selection, Target};
 
@@ -48,6 +52,26 @@ pub struct ScanOptions {
     pub probe: bool,
     /// How to report progress.
     pub face: Face,
+    /// What one registry may cost.
+    pub limits: ScanLimits,
+}
+
+/// What one registry may cost a scan. What is not read because of a limit is a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanLimits {
+    /// The time for one registry. A first scan of ten million manifests takes about two hours.
+    pub time: Duration,
+    /// Bytes in memory of manifests and labels that are larger than the ordinary (8 KiB each).
+    pub excess_bytes: u64,
+}
+
+impl Default for ScanLimits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(6 * 3600),
+            excess_bytes: 512 * 1024 * 1024,
+        }
+    }
 }
 
 /// Reads every target. What a registry does not give is a gap of the inventory.
@@ -63,49 +87,25 @@ pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -
         gaps: Vec::new(),
     };
     for target in targets {
-        let (names, listed_all) = match target.selection.resolve(target.registry.as_ref()).await {
-            Ok(resolved) => resolved,
-            Err(error) => {
-                inventory.gaps.push(Gap(error.to_string()));
-                continue;
-            }
+        let progress = Progress::start(options.face, &format!("scanning {}", target.registry.host()), 0);
+        let scan = RegistryScan {
+            store,
+            registry: target.registry.as_ref(),
+            options,
+            progress: &progress,
+            referrers_api: &OnceCell::new(),
+            until: Instant::now() + options.limits.time,
+            ration: &Ration::new(options.limits.excess_bytes),
         };
-        if names.is_empty() {
-            let gap = format!("no repository of {} fits {}", target.registry.host(), target.selection);
-            inventory.gaps.push(Gap(gap));
-        }
-        let repositories = scan_registry(store, target.registry.as_ref(), names, options).await?;
-        if listed_all && repositories.iter().all(|repository| repository.gaps.is_empty()) {
-            inventory.complete_registries.insert(target.registry.host().clone());
-        }
-        inventory.repositories.extend(repositories);
+        progress
+            .while_watched(scan.read(&target.selection, &mut inventory))
+            .await?;
+        progress.finish();
     }
     inventory
         .repositories
         .sort_by(|left, right| (&left.registry, &left.name).cmp(&(&right.registry, &right.name)));
     Ok(inventory)
-}
-
-async fn scan_registry(
-    store: &Store,
-    registry: &dyn Registry,
-    names: Vec<RepositoryName>,
-    options: ScanOptions,
-) -> Result<Vec<Repository>, StoreError> {
-    let progress = Progress::start(options.face, &format!("scanning {}", registry.host()), 0);
-    let referrers_api = OnceCell::new();
-    let scan = RegistryScan {
-        store,
-        registry,
-        options,
-        progress: &progress,
-        referrers_api: &referrers_api,
-    };
-    let scan = &scan;
-    let repositories = stream::iter(names).map(|name| async move { scan.repository(&name).await });
-    let repositories = repositories.buffer_unordered(REPOSITORIES).try_collect().await;
-    progress.finish();
-    repositories
 }
 
 struct RegistryScan<'a> {
@@ -114,9 +114,42 @@ struct RegistryScan<'a> {
     options: ScanOptions,
     progress: &'a Progress,
     referrers_api: &'a OnceCell<bool>,
+    /// After that nothing more is asked for.
+    until: Instant,
+    ration: &'a Ration,
 }
 
 impl RegistryScan<'_> {
+    /// Adds what the registry has of `selection` to the inventory.
+    async fn read(&self, selection: &Selection, inventory: &mut Inventory) -> Result<(), StoreError> {
+        let host = self.registry.host();
+        let (names, listed_all) = match timeout_at(self.until, selection.resolve(self.registry)).await {
+            Ok(Ok(resolved)) => resolved,
+            Ok(Err(error)) => {
+                inventory.gaps.push(Gap(error.to_string()));
+                return Ok(());
+            }
+            Err(_) => {
+                let limit = self.options.limits.time.as_secs();
+                let gap = format!("could not list the repositories of {host}: it took longer than {limit} s");
+                inventory.gaps.push(Gap(gap));
+                return Ok(());
+            }
+        };
+        if names.is_empty() {
+            inventory
+                .gaps
+                .push(Gap(format!("no repository of {host} fits {selection}")));
+        }
+        let repositories = stream::iter(names).map(|name| async move { self.repository(&name).await });
+        let repositories: Vec<Repository> = repositories.buffer_unordered(REPOSITORIES).try_collect().await?;
+        if listed_all && repositories.iter().all(|repository| repository.gaps.is_empty()) {
+            inventory.complete_registries.insert(host.clone());
+        }
+        inventory.repositories.extend(repositories);
+        Ok(())
+    }
+
     async fn repository(&self, name: &RepositoryName) -> Result<Repository, StoreError> {
         let host = self.registry.host();
         let memory = self.store.repository_memory(host, name).await?;
@@ -129,6 +162,8 @@ impl RegistryScan<'_> {
             progress: self.progress,
             referrers_api: self.referrers_api,
             failures: AtomicUsize::new(0),
+            until: self.until,
+            ration: self.ration,
         };
         let found = reader.read().await?;
         let observation = Observation {

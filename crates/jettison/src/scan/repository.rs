@@ -12,8 +12,10 @@ use jettison_core::recognise::{ConfigFacts, ParsedManifest};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 
 use super::found::{Ask, Found, Wanted};
+use super::ration::Ration;
 use crate::output::Progress;
 use crate::output::text::with_causes;
 use crate::registry::{
@@ -49,6 +51,9 @@ pub(super) struct RepositoryReader<'a> {
     /// Whether the registry has a referrers API, once somebody has asked; shared by its repositories.
     pub(super) referrers_api: &'a OnceCell<bool>,
     pub(super) failures: AtomicUsize,
+    /// After that nothing more is asked for.
+    pub(super) until: Instant,
+    pub(super) ration: &'a Ration,
 }
 
 /// The manifest of one tag or digest.
@@ -64,7 +69,7 @@ struct Read {
 enum NoAnswer {
     /// This went wrong.
     Failed(String),
-    /// Too much went wrong before.
+    /// Too much went wrong before, or too much time is gone.
     NotAsked,
 }
 
@@ -75,16 +80,21 @@ impl RepositoryReader<'_> {
     /// Only if the store fails: what the registry does not give is a gap.
     pub(super) async fn read(&self) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let tags = match self.registry.tags(self.name).await {
+        let tags = match self.ask(self.registry.tags(self.name)).await {
             Ok(tags) => tags,
-            Err(error) => {
-                found.gap(error);
+            Err(NoAnswer::Failed(why)) => {
+                found.gap(why);
+                return Ok(found);
+            }
+            Err(NoAnswer::NotAsked) => {
+                found.gap(self.late());
                 return Ok(found);
             }
         };
-        match self.registry.facts(self.name).await {
+        match self.ask(self.registry.facts(self.name)).await {
             Ok(facts) => found.facts = facts,
-            Err(error) => found.gap(error),
+            Err(NoAnswer::Failed(why)) => found.gap(why),
+            Err(NoAnswer::NotAsked) => {}
         }
         self.read_tags(tags, &mut found).await?;
         let facts = found.facts.clone();
@@ -93,8 +103,17 @@ impl RepositoryReader<'_> {
         let failures = self.failures.load(Ordering::Relaxed);
         if failures >= MAX_FAILURES {
             found.gap(format!("after {failures} failures the rest was not asked for"));
+        } else if Instant::now() >= self.until {
+            found.gap(self.late());
         }
         Ok(found)
+    }
+
+    fn late(&self) -> String {
+        format!(
+            "the scan of {} took so long that the rest was not asked for",
+            self.registry.host()
+        )
     }
 
     async fn read_tags(&self, tags: Vec<Tag>, found: &mut Found) -> Result<(), StoreError> {
@@ -137,14 +156,14 @@ impl RepositoryReader<'_> {
         if let Some(cached) = remembered {
             match self.ask(self.registry.resolve(self.name, tag)).await? {
                 None => return Ok(None),
-                Some(digest) if digest == cached.digest => return Read::cached(cached).map(Some),
+                Some(digest) if digest == cached.digest => return self.admit(Read::cached(cached)?).map(Some),
                 Some(_) => {}
             }
         }
         let fetched = self
             .ask(self.registry.manifest(self.name, &ManifestReference::Tag(tag.clone())))
             .await?;
-        fetched.map(Read::fetched).transpose()
+        fetched.map(|fetched| self.admit(Read::fetched(fetched)?)).transpose()
     }
 
     /// Children, subjects, referrers, and manifests that had a tag once, until nothing new turns up.
@@ -211,11 +230,11 @@ impl RepositoryReader<'_> {
     ) -> Result<Option<Read>, NoAnswer> {
         if let Some(cached) = cache.get(digest) {
             let here = ask == Ask::IfUnknown || self.ask(self.registry.exists(self.name, digest)).await?;
-            return here.then(|| Read::cached(cached)).transpose();
+            return here.then(|| self.admit(Read::cached(cached)?)).transpose();
         }
         let reference = ManifestReference::Digest(digest.clone());
         let fetched = self.ask(self.registry.manifest(self.name, &reference)).await?;
-        fetched.map(Read::fetched).transpose()
+        fetched.map(|fetched| self.admit(Read::fetched(fetched)?)).transpose()
     }
 
     /// Asks what is attached to manifests of which nobody has asked that before.
@@ -288,7 +307,7 @@ impl RepositoryReader<'_> {
                 }
             }
             self.store.put_configs(&fresh).await?;
-            found.add_configs(&facts);
+            found.add_configs(&facts, self.ration);
         }
         Ok(())
     }
@@ -349,16 +368,30 @@ impl RepositoryReader<'_> {
     }
 
     async fn ask<R>(&self, call: impl Future<Output = Result<R, RegistryError>>) -> Result<R, NoAnswer> {
-        call.await.map_err(|error| {
-            // A registry that refuses one call refuses the next ones too.
-            let weight = if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden) {
-                MAX_FAILURES
-            } else {
-                1
+        let Ok(answer) = timeout_at(self.until, call).await else {
+            return Err(NoAnswer::NotAsked);
+        };
+        answer.map_err(|error| {
+            // A registry that refuses one call, or has had enough of them, refuses the next ones too.
+            let weight = match error.kind {
+                ErrorKind::Unauthenticated | ErrorKind::Forbidden | ErrorKind::RateLimited => MAX_FAILURES,
+                _ => 1,
             };
             self.failures.fetch_add(weight, Ordering::Relaxed);
             NoAnswer::Failed(error.to_string())
         })
+    }
+
+    /// What was read, if there is room for it.
+    fn admit(&self, read: Read) -> Result<Read, NoAnswer> {
+        if self.ration.takes(read.size) {
+            return Ok(read);
+        }
+        self.failures.fetch_add(MAX_FAILURES, Ordering::Relaxed);
+        let size = read.size;
+        Err(NoAnswer::Failed(format!(
+            "with its {size} bytes the manifests of this registry are too large to be kept in memory"
+        )))
     }
 }
 

@@ -484,3 +484,28 @@ async fn a_challenge_that_nobody_understands_is_named() {
         assert!(error.to_string().contains(said), "{error}");
     }
 }
+
+/// Where a registry keeps its blobs may be anybody's; what it says of logging in is not the registry's word.
+#[tokio::test]
+async fn a_challenge_from_where_a_redirect_leads_is_not_answered() {
+    let phisher = with_tokens(|_| good()).await;
+    let target = phisher.url("/v2/a/blobs/x");
+    let server = Scripted::serve(move |seen| match seen.header("authorization") {
+        None => reply(401).header("www-authenticate", "Basic realm=\"own\""),
+        Some(_) => reply(302).header("location", &target),
+    })
+    .await;
+    let client = Client::new(&login(server.connection())).unwrap();
+    let refusal = ask(&client, pull("a")).await.unwrap_err();
+    assert!(
+        refusal.kind == ErrorKind::Protocol && refusal.detail.contains("where it redirects to"),
+        "{refusal}"
+    );
+    assert!(!phisher.seen().is_empty());
+    for seen in phisher.seen() {
+        assert_eq!(
+            (seen.target.as_str(), seen.header("authorization")),
+            ("/v2/a/blobs/x", None)
+        );
+    }
+}

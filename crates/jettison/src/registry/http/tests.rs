@@ -1,5 +1,6 @@
 //! Exchanges with a scripted server: limits, retries, redirects, certificates, pauses.
 
+mod silence;
 mod tls;
 
 use std::process::Command;
@@ -10,7 +11,7 @@ use super::*;
 use crate::registry::scripted::{Reply, Scripted, Seen, reply};
 
 fn limiter() -> Limiter {
-    Limiter::new(16, 32)
+    Limiter::new(&Limits::default())
 }
 
 fn get(server: &Scripted, path: &str) -> Request {
@@ -136,19 +137,6 @@ async fn a_pause_asked_of_one_holds_all_calls_to_that_host() {
         200
     );
     assert!(began.elapsed() >= Duration::from_millis(900));
-}
-
-#[tokio::test]
-async fn a_pause_beyond_all_patience_is_not_begun() {
-    let server = Scripted::serve(|_| reply(429).header("retry-after", "3600")).await;
-    let transport = Transport::new(&server.connection()).unwrap();
-    let limiter = limiter();
-    let began = Instant::now();
-    for _ in 0..2 {
-        assert_eq!(transport.send(&limiter, &get(&server, "/x")).await.unwrap().status, 429);
-    }
-    assert!(began.elapsed() < Duration::from_secs(10));
-    assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
