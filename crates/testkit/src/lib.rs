@@ -2,6 +2,7 @@
 //!
 //! - [`registry`]: an OCI registry in this process, on loopback, in the variants real registries come in,
 //!   with faults on demand.
+//! - [`enemy`]: a server that obeys no rule.
 //! - [`images`]: builders of manifests and blobs of every kind that a registry may hold.
 //! - [`push`] and [`pull`]: puts them into any registry over HTTP, and pulls them whole again.
 //! - [`company`]: a year of pushes by a small company.
@@ -12,6 +13,7 @@
 mod client;
 pub mod company;
 mod digest;
+pub mod enemy;
 pub mod images;
 mod pattern;
 pub mod pull;

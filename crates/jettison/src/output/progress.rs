@@ -72,13 +72,13 @@ impl Progress {
     /// Does `work`, and says so when it does not get on for a while.
     pub async fn while_watched<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
-        let (mut since, mut position) = (Instant::now(), self.bar.position());
+        let (mut since, mut position) = (tokio::time::Instant::now(), self.bar.position());
         loop {
             match tokio::time::timeout(LINE_EVERY, &mut work).await {
                 Ok(done) => return done,
                 Err(_) if self.bar.position() == position => self.stands_still(since.elapsed()),
                 Err(_) => {
-                    (since, position) = (Instant::now(), self.bar.position());
+                    (since, position) = (tokio::time::Instant::now(), self.bar.position());
                     self.bar.set_message(self.what.clone());
                 }
             }
@@ -109,5 +109,25 @@ impl Progress {
     /// Ends the report and clears the bar.
     pub fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_told_so_until_it_goes_on() {
+        let progress = Progress::start(Face::Silent, "scanning", 2);
+        let pause = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+        let work = async {
+            pause(25).await;
+            assert_eq!(progress.bar.message(), "scanning: no answer for 20 s, still waiting");
+            progress.advance();
+            pause(10).await;
+            assert_eq!(progress.bar.message(), "scanning");
+            "done"
+        };
+        assert_eq!(progress.while_watched(work).await, "done");
     }
 }
