@@ -11,6 +11,7 @@ mod real_registry {
     mod attached;
     mod in_use;
     mod look;
+    mod restarts;
     mod since_the_plan;
     mod undo;
 }
