@@ -185,6 +185,21 @@ async fn a_listing_without_end_has_a_last_page() {
     }
 }
 
+/// Nothing piles up that nobody will take: a listing ends at the first name that is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_ends_at_its_first_illegal_name() {
+    let next = ("link", "</v2/a/b/tags/list?page=2>; rel=\"next\"");
+    let page = Said::whole(
+        200,
+        &[("content-type", "application/json"), next],
+        r#"{"tags":["no tag"]}"#,
+    );
+    let enemy = but_for("/v2/a/b/tags/list", page).await;
+    let said = gaps(&scanned(&enemy).await);
+    assert!(said.contains("it lists `no tag`"), "{said}");
+    assert_eq!(enemy.asked().len(), 2);
+}
+
 /// Nesting, in JSON and of indexes, costs neither the stack nor a thousand rounds.
 #[tokio::test(flavor = "multi_thread")]
 async fn depth_is_no_way_in() {
