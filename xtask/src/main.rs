@@ -4,10 +4,12 @@
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
 //! - [`tools`]: the tools of the gate, kept below `target/`.
+//! - [`bench_registry`]: how long jettison takes on a real registry.
 //! - [`process`]: how all of them run programs and speak.
 //!
 //! It must stay quick to build: no dependency that jettison itself does not have.
 
+mod bench_registry;
 mod gate;
 mod packages;
 mod process;
@@ -25,6 +27,7 @@ const HELP: &str = "cargo xtask CHORE
   test              install the Debian packages that are missing, then run every test, those on real registries included
   install-packages  only the first half of it; with --dry-run, print the commands and run none
   install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
+  bench registry    measure jettison on a real registry beside a plain client; with --images N, --rounds N, --only PART
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests";
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ["install-packages"] => packages::install().map(drop),
         ["install-packages", "--dry-run"] => packages::show(),
         ["install-tools"] => tools::cargo_deny(&root()).map(drop),
+        ["bench", "registry", arguments @ ..] => bench_registry::measure(&root(), arguments),
         ["ci"] => gate::check(&root()),
         ["help" | "--help" | "-h"] => {
             say(HELP);

@@ -44,6 +44,8 @@ pub(crate) struct DistributionRegistry {
     home: TempDir,
     port: PortLease,
     server: Option<Child>,
+    /// Where it counts its requests, if it does.
+    metrics: Option<PortLease>,
 }
 
 impl DistributionRegistry {
@@ -52,16 +54,63 @@ impl DistributionRegistry {
     /// # Panics
     /// When it does not start: there is nothing to test on then.
     pub(crate) fn start(options: DistributionOptions) -> Self {
-        let home = tempfile::tempdir().expect("a directory for the registry");
-        let port = PortLease::take();
         let mut registry = Self {
-            home,
-            port,
+            home: tempfile::tempdir().expect("a directory for the registry"),
+            port: PortLease::take(),
             server: None,
+            metrics: None,
         };
-        fs::write(registry.configuration(), registry.settings(options)).expect("the registry's configuration");
+        registry.configure(options, true);
         registry.restart();
         registry
+    }
+
+    /// As [`DistributionRegistry::start`], to be measured: its storage below `folder`, without an access log, and
+    /// counting its requests.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_measured(folder: &Path) -> Self {
+        let home = tempfile::Builder::new().prefix("jettison-bench-").tempdir_in(folder);
+        let mut registry = Self {
+            home: home.expect("a directory for the registry"),
+            port: PortLease::take(),
+            server: None,
+            metrics: Some(PortLease::take()),
+        };
+        registry.configure(DistributionOptions::default(), false);
+        registry.restart();
+        registry
+    }
+
+    /// Starts it anew, with or without an access log.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub(crate) fn log_requests(&mut self, logged: bool) {
+        self.stop();
+        drop(fs::remove_file(self.access_log()));
+        self.configure(DistributionOptions::default(), logged);
+        self.restart();
+    }
+
+    /// The directory of its storage driver.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.home.path().join("storage")
+    }
+
+    /// How many requests it has answered since it was started, by its own count.
+    ///
+    /// # Panics
+    /// When it was not started to be measured, or does not tell.
+    pub(crate) fn requests_counted(&self) -> u64 {
+        let port = self.metrics.as_ref().expect("a registry that counts").number();
+        let text = ask(port, "/metrics").expect("the registry's metrics");
+        let counts = text.lines().filter_map(|line| {
+            let (_, count) = line.strip_prefix("registry_http_requests_total{")?.rsplit_once(' ')?;
+            count.trim().parse::<f64>().ok()
+        });
+        counts.sum::<f64>() as u64
     }
 
     /// The host as it stands in image references, `127.0.0.1:PORT`.
@@ -136,16 +185,31 @@ impl DistributionRegistry {
         log.lines().filter_map(request).collect()
     }
 
-    fn settings(&self, options: DistributionOptions) -> String {
-        let mut text = String::from("version: 0.1\nlog: {level: info}\nstorage:\n");
-        let storage = self.home.path().join("storage");
+    fn configure(&self, options: DistributionOptions, access_log: bool) {
+        fs::write(self.configuration(), self.settings(options, access_log)).expect("the registry's configuration");
+    }
+
+    fn settings(&self, options: DistributionOptions, access_log: bool) -> String {
+        let mut text = String::from("version: 0.1\n");
+        let level = if self.metrics.is_some() { "error" } else { "info" };
+        writeln!(
+            text,
+            "log: {{level: {level}, accesslog: {{disabled: {}}}}}\nstorage:",
+            !access_log
+        )
+        .expect("text grows");
+        let storage = self.storage();
         if options.cache {
             text.push_str("  cache: {blobdescriptor: inmemory}\n");
         }
         writeln!(text, "  filesystem: {{rootdirectory: {}}}", storage.display()).expect("text grows");
         writeln!(text, "  delete: {{enabled: {}}}", options.delete).expect("text grows");
         text.push_str("  maintenance: {uploadpurging: {enabled: false}}\n");
-        writeln!(text, "http: {{addr: \"{}\"}}", self.host()).expect("text grows");
+        let metrics = self.metrics.as_ref().map_or_else(String::new, |port| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
+            format!(", debug: {{addr: \"{address}\", prometheus: {{enabled: true, path: /metrics}}}}")
+        });
+        writeln!(text, "http: {{addr: \"{}\"{metrics}}}", self.host()).expect("text grows");
         text
     }
 
@@ -195,24 +259,25 @@ impl DistributionRegistry {
         }
     }
 
-    /// Whether `GET /v2/` is answered with 200. Asked by hand, so that waiting needs no runtime.
+    /// Whether `GET /v2/` is answered with 200.
     fn answers(&self) -> bool {
-        let ask = || -> std::io::Result<bool> {
-            let limit = Duration::from_secs(2);
-            let mut stream =
-                TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number())), limit)?;
-            stream.set_read_timeout(Some(limit))?;
-            write!(
-                stream,
-                "GET /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-                self.host()
-            )?;
-            let mut status = [0; 12];
-            stream.read_exact(&mut status)?;
-            Ok(&status == b"HTTP/1.1 200")
-        };
-        ask().unwrap_or(false)
+        ask(self.port.number(), "/v2/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
+}
+
+/// The whole answer to a GET. Asked by hand, so that waiting needs no runtime.
+fn ask(port: u16, path: &str) -> std::io::Result<String> {
+    let limit = Duration::from_secs(2);
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&server, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 impl Drop for DistributionRegistry {

@@ -1,0 +1,66 @@
+//! The table, as Markdown: what it prints can stand in the documentation as it is.
+
+use std::fmt;
+use std::io::{self, Write as _};
+
+use crate::measure::{Cost, median};
+
+pub(crate) const HEAD: &str = "\
+| what | jettison | plain client | ratio | of processor time | jettison's own | most memory | requests |
+|---|---|---|---|---|---|---|---|";
+
+/// Writes a line to standard output.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
+
+/// Costs of the same work, done both ways, round by round.
+#[derive(Debug)]
+pub(crate) struct Row {
+    what: String,
+    pub(crate) jettison: Vec<(Cost, u64)>,
+    pub(crate) plain: Vec<(Cost, u64)>,
+}
+
+impl Row {
+    pub(crate) fn new(what: String) -> Self {
+        Self {
+            what,
+            jettison: Vec::new(),
+            plain: Vec::new(),
+        }
+    }
+
+    /// The median of what jettison needed by what the plain client needed in the same round.
+    fn ratio(&self, of: impl Fn(&Cost) -> f64) -> f64 {
+        let rounds = self.jettison.iter().zip(&self.plain);
+        median(
+            rounds
+                .map(|((jettison, _), (plain, _))| of(jettison) / of(plain))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let middle =
+            |costs: &[(Cost, u64)], of: fn(&Cost) -> f64| median(costs.iter().map(|(cost, _)| of(cost)).collect());
+        let wall = |cost: &Cost| cost.wall.as_secs_f64();
+        let memory = self.jettison.iter().map(|(cost, _)| cost.memory).max().unwrap_or(0);
+        let requests = |costs: &[(Cost, u64)]| costs.last().map_or(0, |(_, requests)| *requests);
+        write!(
+            f,
+            "| {} | {:.2} s | {:.2} s | {:.2} | {:.2} | {:.2} s | {} MB | {} / {} |",
+            self.what,
+            middle(&self.jettison, wall),
+            middle(&self.plain, wall),
+            self.ratio(wall),
+            self.ratio(|cost| cost.client + cost.registry),
+            middle(&self.jettison, |cost| cost.client),
+            memory / 1_000_000,
+            requests(&self.jettison),
+            requests(&self.plain),
+        )
+    }
+}
