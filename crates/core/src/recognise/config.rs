@@ -52,6 +52,12 @@ struct RawHistory {
 }
 
 impl ConfigFacts {
+    /// How many bytes its labels have.
+    pub fn label_bytes(&self) -> u64 {
+        let label = |(key, value): (&String, &String)| (key.len() + value.len()) as u64;
+        self.labels.iter().map(label).sum()
+    }
+
     /// Reads a config.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What was found in a repository so far, and what of it is still to be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jettison_core::model::{Digest, Gap, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest};
@@ -123,7 +123,7 @@ impl Found {
     }
 
     /// Adds what configs say to the images that they belong to.
-    pub(super) fn add_configs(&mut self, facts: &BTreeMap<Digest, ConfigFacts>, ration: &Ration) {
+    pub(super) fn add_configs(&mut self, facts: &HashMap<Digest, ConfigFacts>, ration: &Ration) {
         let mut too_many = Vec::new();
         for (digest, manifest) in &mut self.manifests {
             let Some(config) = manifest.parsed.wanted_config() else {
@@ -133,8 +133,7 @@ impl Found {
                 continue;
             };
             // Each image holds them for itself, and thousands may share one config.
-            let labels = facts.labels.iter().map(|(key, value)| key.len() + value.len());
-            if ration.takes(labels.sum::<usize>() as u64) {
+            if ration.takes(facts.label_bytes()) {
                 manifest.config = Some(facts.clone());
             } else {
                 too_many.push(digest.short());

@@ -3,7 +3,9 @@
 //! A scan never fails because of a registry, and never changes one. It asks what deletes are possible only
 //! when told to (`--probe`, `apply`).
 
+mod collect;
 mod found;
+mod keeper;
 mod ration;
 mod repository;
 mod target;
@@ -150,9 +152,16 @@ impl RegistryScan<'_> {
         Ok(())
     }
 
+    /// What one step needs is dropped before the next begins: a large repository is in memory as seldom as can be.
     async fn repository(&self, name: &RepositoryName) -> Result<Repository, StoreError> {
-        let host = self.registry.host();
-        let memory = self.store.repository_memory(host, name).await?;
+        let found = self.find(name).await?;
+        let memory = self.observe(name, &found).await?;
+        let capabilities = self.capabilities(name, &found).await;
+        Ok(describe(self.registry.host(), name, &found, &memory, capabilities))
+    }
+
+    async fn find(&self, name: &RepositoryName) -> Result<Found, StoreError> {
+        let memory = self.store.repository_memory(self.registry.host(), name).await?;
         let reader = RepositoryReader {
             registry: self.registry,
             name,
@@ -165,9 +174,12 @@ impl RegistryScan<'_> {
             until: self.until,
             ration: self.ration,
         };
-        let found = reader.read().await?;
+        reader.read().await
+    }
+
+    async fn observe(&self, name: &RepositoryName, found: &Found) -> Result<RepositoryMemory, StoreError> {
         let observation = Observation {
-            registry: host.clone(),
+            registry: self.registry.host().clone(),
             repository: name.clone(),
             taken_at: self.options.taken_at,
             complete: found.is_complete(),
@@ -176,9 +188,7 @@ impl RegistryScan<'_> {
             gone: found.missing.clone(),
             referrers: found.referrers.clone(),
         };
-        let memory = self.store.observe(&observation).await?;
-        let capabilities = self.capabilities(name, &found).await;
-        Ok(describe(host, name, &found, &memory, capabilities))
+        self.store.observe(&observation).await
     }
 
     /// What can be deleted is asked only when told to. An answer that tells nothing leaves it unknown.

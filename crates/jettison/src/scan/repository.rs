@@ -3,32 +3,31 @@
 //! Never fails whole: what cannot be read becomes a gap, and a repository with a gap loses nothing.
 //! It only asks; nothing here changes a registry.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use jettison_core::model::{Digest, RepositoryName, Tag};
-use jettison_core::recognise::{ConfigFacts, ParsedManifest};
+use jettison_core::recognise::ConfigFacts;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
+use super::collect::{Collector, Here, Parsed};
 use super::found::{Ask, Found, Wanted};
+use super::keeper::Keeper;
 use super::ration::Ration;
 use crate::output::Progress;
 use crate::output::text::with_causes;
 use crate::registry::{
-    ErrorKind, FetchedManifest, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError,
-    RepositoryFacts,
+    ErrorKind, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError, RepositoryFacts,
 };
-use crate::store::{CachedConfig, CachedManifest, RepositoryMemory, Store, StoreError};
+use crate::store::{CachedConfig, RepositoryMemory, Store, StoreError};
 
 /// Calls that may wait for the registry's own limit at once; that limit decides how many really run.
 const CALLS: usize = 64;
-
-/// Manifests whose bytes are in memory at once.
-const BATCH: usize = 1_000;
 
 /// Children of children, referrers of referrers: no builder goes so deep, and an enemy might.
 const MAX_ROUNDS: usize = 32;
@@ -54,15 +53,6 @@ pub(super) struct RepositoryReader<'a> {
     /// After that nothing more is asked for.
     pub(super) until: Instant,
     pub(super) ration: &'a Ration,
-}
-
-/// The manifest of one tag or digest.
-struct Read {
-    digest: Digest,
-    parsed: ParsedManifest,
-    size: u64,
-    /// The bytes, if they came from the registry just now.
-    fetched: Option<FetchedManifest>,
 }
 
 /// Why a read has no answer.
@@ -118,52 +108,46 @@ impl RepositoryReader<'_> {
 
     async fn read_tags(&self, tags: Vec<Tag>, found: &mut Found) -> Result<(), StoreError> {
         self.progress.expect(tags.len() as u64);
-        for tags in tags.chunks(BATCH) {
-            let remembered = tags.iter().filter_map(|tag| self.memory.tags.get(tag));
-            let cache = self
-                .store
-                .manifests(&remembered.map(|tag| tag.digest.clone()).collect::<Vec<_>>())
-                .await?;
-            let cache = &cache;
-            let answers = self
-                .each(tags.to_vec(), |tag| async move { self.read_tag(&tag, cache).await })
-                .await;
-            let mut fetched = Vec::new();
-            for (tag, answer) in answers {
-                match answer {
-                    Ok(Some(read)) => {
-                        found.tags.insert(tag, read.digest.clone());
-                        fetched.extend(
-                            found
-                                .add(read.digest, read.parsed, read.size)
-                                .then_some(read.fetched)
-                                .flatten(),
-                        );
-                    }
-                    Ok(None) => drop(found.dangling.insert(tag)),
-                    Err(NoAnswer::Failed(why)) => found.gap(format!("tag {tag}: {why}")),
-                    Err(NoAnswer::NotAsked) => {}
+        let remembered = |tag: &Tag| self.memory.tags.get(tag).map(|memory| memory.digest.clone());
+        let cached: BTreeSet<Digest> = tags.iter().filter_map(remembered).collect();
+        let mut collector = Collector::new(self.store, cached.into_iter().collect(), self.ration).await?;
+        let known = |tag: &Tag| remembered(tag).filter(|digest| collector.has(digest));
+        let tags: Vec<(Tag, Option<Digest>)> = tags.into_iter().map(|tag| (tag.clone(), known(&tag))).collect();
+        let mut answers = pin!(self.each(tags, |(tag, known)| self.read_tag(tag, known)));
+        while let Some(((tag, _), answer)) = answers.next().await {
+            match answer {
+                Ok(Some(here)) => {
+                    let digest = collector.add(here, found).await?;
+                    found.tags.insert(tag, digest);
                 }
+                Ok(None) => drop(found.dangling.insert(tag)),
+                Err(NoAnswer::Failed(why)) => found.gap(format!("tag {tag}: {why}")),
+                Err(NoAnswer::NotAsked) => {}
             }
-            self.remember(fetched).await?;
         }
-        Ok(())
+        collector.finish().await
     }
 
     /// A tag that points where it did costs one HEAD; any other one GET.
-    async fn read_tag(&self, tag: &Tag, cache: &HashMap<Digest, CachedManifest>) -> Result<Option<Read>, NoAnswer> {
-        let remembered = self.memory.tags.get(tag).and_then(|memory| cache.get(&memory.digest));
-        if let Some(cached) = remembered {
-            match self.ask(self.registry.resolve(self.name, tag)).await? {
+    async fn read_tag(&self, tag: Tag, known: Option<Digest>) -> Result<Option<Here>, NoAnswer> {
+        if let Some(known) = known {
+            match self.ask(self.registry.resolve(self.name, &tag)).await? {
                 None => return Ok(None),
-                Some(digest) if digest == cached.digest => return self.admit(Read::cached(cached)?).map(Some),
+                Some(digest) if digest == known => return Ok(Some(Here::Cached(known))),
                 Some(_) => {}
             }
         }
-        let fetched = self
-            .ask(self.registry.manifest(self.name, &ManifestReference::Tag(tag.clone())))
-            .await?;
-        fetched.map(|fetched| self.admit(Read::fetched(fetched)?)).transpose()
+        self.fetch(ManifestReference::Tag(tag)).await
+    }
+
+    async fn fetch(&self, reference: ManifestReference) -> Result<Option<Here>, NoAnswer> {
+        let Some(fetched) = self.ask(self.registry.manifest(self.name, &reference)).await? else {
+            return Ok(None);
+        };
+        let parsed = Parsed::read(&fetched.media_type, &fetched.bytes);
+        let parsed = parsed.map_err(|error| NoAnswer::Failed(with_causes(&error)))?;
+        self.admit(parsed.size())?;
+        Ok(Some(Here::Fetched(Box::new(parsed), fetched)))
     }
 
     /// Children, subjects, referrers, and manifests that had a tag once, until nothing new turns up.
@@ -191,50 +175,34 @@ impl RepositoryReader<'_> {
 
     async fn read_digests(&self, wanted: Wanted, found: &mut Found) -> Result<(), StoreError> {
         self.progress.expect(wanted.len() as u64);
-        let wanted: Vec<(Digest, Ask)> = wanted.into_iter().collect();
-        for wanted in wanted.chunks(BATCH) {
-            let known = wanted
-                .iter()
-                .map(|(digest, _)| digest)
-                .filter(|digest| self.memory.manifests.contains_key(digest));
-            let cache = self.store.manifests(&known.cloned().collect::<Vec<_>>()).await?;
-            let cache = &cache;
-            let read = |(digest, ask): (Digest, Ask)| async move { self.read_digest(&digest, ask, cache).await };
-            let mut fetched = Vec::new();
-            for ((digest, _), answer) in self.each(wanted.to_vec(), read).await {
-                match answer {
-                    Ok(Some(read)) => {
-                        fetched.extend(
-                            found
-                                .add(read.digest, read.parsed, read.size)
-                                .then_some(read.fetched)
-                                .flatten(),
-                        );
-                    }
-                    Ok(None) => drop(found.missing.insert(digest)),
-                    Err(NoAnswer::Failed(why)) => found.gap(format!("{}: {why}", digest.short())),
-                    Err(NoAnswer::NotAsked) => {}
-                }
+        let remembered = wanted
+            .keys()
+            .filter(|digest| self.memory.manifests.contains_key(digest));
+        let mut collector = Collector::new(self.store, remembered.cloned().collect(), self.ration).await?;
+        let known = |(digest, ask)| {
+            let is_cached = collector.has(&digest);
+            (digest, ask, is_cached)
+        };
+        let wanted: Vec<(Digest, Ask, bool)> = wanted.into_iter().map(known).collect();
+        let mut answers = pin!(self.each(wanted, |wanted| self.read_digest(wanted)));
+        while let Some(((digest, ..), answer)) = answers.next().await {
+            match answer {
+                Ok(Some(here)) => drop(collector.add(here, found).await?),
+                Ok(None) => drop(found.missing.insert(digest)),
+                Err(NoAnswer::Failed(why)) => found.gap(format!("{}: {why}", digest.short())),
+                Err(NoAnswer::NotAsked) => {}
             }
-            self.remember(fetched).await?;
         }
-        Ok(())
+        collector.finish().await
     }
 
     /// What was here before and is listed by something that is here costs nothing.
-    async fn read_digest(
-        &self,
-        digest: &Digest,
-        ask: Ask,
-        cache: &HashMap<Digest, CachedManifest>,
-    ) -> Result<Option<Read>, NoAnswer> {
-        if let Some(cached) = cache.get(digest) {
-            let here = ask == Ask::IfUnknown || self.ask(self.registry.exists(self.name, digest)).await?;
-            return here.then(|| self.admit(Read::cached(cached)?)).transpose();
+    async fn read_digest(&self, (digest, ask, is_cached): (Digest, Ask, bool)) -> Result<Option<Here>, NoAnswer> {
+        if !is_cached {
+            return self.fetch(ManifestReference::Digest(digest)).await;
         }
-        let reference = ManifestReference::Digest(digest.clone());
-        let fetched = self.ask(self.registry.manifest(self.name, &reference)).await?;
-        fetched.map(|fetched| self.admit(Read::fetched(fetched)?)).transpose()
+        let here = ask == Ask::IfUnknown || self.ask(self.registry.exists(self.name, &digest)).await?;
+        Ok(here.then_some(Here::Cached(digest)))
     }
 
     /// Asks what is attached to manifests of which nobody has asked that before.
@@ -273,7 +241,8 @@ impl RepositoryReader<'_> {
     async fn ask_each(&self, subjects: Vec<Digest>, found: &mut Found) {
         self.progress.expect(subjects.len() as u64);
         let ask = |subject: Digest| async move { self.ask(self.registry.referrers(self.name, &subject)).await };
-        for (subject, answer) in self.each(subjects, ask).await {
+        let mut answers = pin!(self.each(subjects, ask));
+        while let Some((subject, answer)) = answers.next().await {
             match answer {
                 Ok(Referrers::Listed(referrers)) => drop(found.referrers.insert(subject, referrers)),
                 Ok(Referrers::Unsupported) | Err(NoAnswer::NotAsked) => {}
@@ -284,87 +253,73 @@ impl RepositoryReader<'_> {
 
     /// Reads the configs of images: dates, labels and platforms stand nowhere else.
     async fn read_configs(&self, found: &mut Found) -> Result<(), StoreError> {
-        let wanted: BTreeSet<Digest> = found.wanted_configs();
-        let wanted: Vec<Digest> = wanted.into_iter().collect();
-        self.progress.expect(wanted.len() as u64);
-        for wanted in wanted.chunks(BATCH) {
-            let cached = self.store.configs(wanted).await?;
-            let cached = &cached;
-            let mut facts: BTreeMap<Digest, ConfigFacts> = BTreeMap::new();
-            let mut fresh = Vec::new();
-            for (digest, answer) in self
-                .each(wanted.to_vec(), |digest| self.read_config(digest, cached))
-                .await
-            {
-                match answer {
-                    Ok(Some((read, is_fresh))) => {
-                        fresh.extend(is_fresh.then(|| cacheable(&digest, &read)).flatten());
-                        facts.insert(digest, read);
-                    }
-                    // An image whose config is gone cannot be pulled; what it said of itself is unknown for good.
-                    Ok(None) | Err(NoAnswer::NotAsked) => {}
-                    Err(NoAnswer::Failed(why)) => found.gap(format!("config {}: {why}", digest.short())),
-                }
-            }
-            self.store.put_configs(&fresh).await?;
-            found.add_configs(&facts, self.ration);
-        }
-        Ok(())
-    }
-
-    /// Facts, and whether they were read just now.
-    async fn read_config(
-        &self,
-        digest: Digest,
-        cached: &HashMap<Digest, CachedConfig>,
-    ) -> Result<Option<(ConfigFacts, bool)>, NoAnswer> {
-        let known = cached
-            .get(&digest)
-            .and_then(|cached| serde_json::from_str(&cached.facts).ok());
-        if let Some(facts) = known {
-            return Ok(Some((facts, false)));
-        }
-        let Some(bytes) = self
-            .ask(self.registry.blob(self.name, &digest, MAX_CONFIG_BYTES))
-            .await?
-        else {
-            return Ok(None);
-        };
-        let facts = ConfigFacts::read(&bytes).map_err(|error| NoAnswer::Failed(with_causes(&error)))?;
-        Ok(Some((facts, true)))
-    }
-
-    async fn remember(&self, fetched: Vec<FetchedManifest>) -> Result<(), StoreError> {
-        let manifests: Vec<CachedManifest> = fetched
+        let wanted: Vec<Digest> = found.wanted_configs().into_iter().collect();
+        let mut facts = self.cached_configs(&wanted).await?;
+        let unknown: Vec<Digest> = wanted
             .into_iter()
-            .map(|fetched| CachedManifest {
-                digest: fetched.digest,
-                media_type: fetched.media_type,
-                bytes: fetched.bytes.to_vec(),
-            })
+            .filter(|digest| !facts.contains_key(digest))
             .collect();
-        self.store.put_manifests(&manifests).await
+        self.progress.expect(unknown.len() as u64);
+        let mut keeper = Keeper::new(self.store);
+        let mut answers = pin!(self.each(unknown, |digest| self.read_config(digest)));
+        while let Some((digest, answer)) = answers.next().await {
+            match answer {
+                Ok(Some(read)) => {
+                    if let Some(config) = cacheable(&digest, &read) {
+                        keeper.add(config).await?;
+                    }
+                    facts.insert(digest, read);
+                }
+                // An image whose config is gone cannot be pulled; what it said of itself is unknown for good.
+                Ok(None) | Err(NoAnswer::NotAsked) => {}
+                Err(NoAnswer::Failed(why)) => found.gap(format!("config {}: {why}", digest.short())),
+            }
+        }
+        found.add_configs(&facts, self.ration);
+        keeper.finish().await
     }
 
-    /// Runs one read for each item, many at once, in the order in which they end.
-    async fn each<T: Clone, R, F>(&self, items: Vec<T>, read: impl Fn(T) -> F) -> Vec<(T, Result<R, NoAnswer>)>
+    /// What the cache knows of configs; what cannot be read counts as not cached.
+    async fn cached_configs(&self, digests: &[Digest]) -> Result<HashMap<Digest, ConfigFacts>, StoreError> {
+        let mut facts = HashMap::with_capacity(digests.len());
+        let read = |config: CachedConfig| {
+            // What has no room is asked for again, and said to have none.
+            let read: Option<ConfigFacts> = serde_json::from_str(&config.facts).ok();
+            let read = read.filter(|read| self.ration.takes(read.label_bytes()));
+            facts.extend(read.map(|read| (config.digest, read)));
+        };
+        self.store.each_config(digests, read).await?;
+        Ok(facts)
+    }
+
+    async fn read_config(&self, digest: Digest) -> Result<Option<ConfigFacts>, NoAnswer> {
+        let fetched = self
+            .ask(self.registry.blob(self.name, &digest, MAX_CONFIG_BYTES))
+            .await?;
+        let read = fetched.map(|bytes| ConfigFacts::read(&bytes)).transpose();
+        let read = read.map_err(|error| NoAnswer::Failed(with_causes(&error)))?;
+        self.admit(read.as_ref().map_or(0, ConfigFacts::label_bytes))?;
+        Ok(read)
+    }
+
+    /// Runs one read for each item, many at once, and hands over each answer as it comes.
+    fn each<T: Clone, R, F>(&self, items: Vec<T>, read: impl Fn(T) -> F) -> impl Stream<Item = (T, Result<R, NoAnswer>)>
     where
         F: Future<Output = Result<R, NoAnswer>>,
     {
-        let read = &read;
-        stream::iter(items)
-            .map(|item| async move {
-                let answer = if self.failures.load(Ordering::Relaxed) < MAX_FAILURES {
-                    read(item.clone()).await
-                } else {
-                    Err(NoAnswer::NotAsked)
+        let one = move |item: T| {
+            let failures = self.failures.load(Ordering::Relaxed);
+            let read = (failures < MAX_FAILURES).then(|| read(item.clone()));
+            async move {
+                let answer = match read {
+                    Some(read) => read.await,
+                    None => Err(NoAnswer::NotAsked),
                 };
                 self.progress.advance();
                 (item, answer)
-            })
-            .buffer_unordered(CALLS)
-            .collect()
-            .await
+            }
+        };
+        stream::iter(items).map(one).buffer_unordered(CALLS)
     }
 
     async fn ask<R>(&self, call: impl Future<Output = Result<R, RegistryError>>) -> Result<R, NoAnswer> {
@@ -382,44 +337,16 @@ impl RepositoryReader<'_> {
         })
     }
 
-    /// What was read, if there is room for it.
-    fn admit(&self, read: Read) -> Result<Read, NoAnswer> {
-        if self.ration.takes(read.size) {
-            return Ok(read);
+    /// Whether there is room for something of `size` bytes.
+    fn admit(&self, size: u64) -> Result<(), NoAnswer> {
+        if self.ration.takes(size) {
+            return Ok(());
         }
         self.failures.fetch_add(MAX_FAILURES, Ordering::Relaxed);
-        let size = read.size;
         Err(NoAnswer::Failed(format!(
-            "with its {size} bytes the manifests of this registry are too large to be kept in memory"
+            "with its {size} bytes the manifests and labels of this registry are too large to be kept in memory"
         )))
     }
-}
-
-impl Read {
-    fn cached(cached: &CachedManifest) -> Result<Self, NoAnswer> {
-        let parsed = parse(&cached.media_type, &cached.bytes)?;
-        Ok(Self {
-            digest: cached.digest.clone(),
-            parsed,
-            size: cached.bytes.len() as u64,
-            fetched: None,
-        })
-    }
-
-    fn fetched(fetched: FetchedManifest) -> Result<Self, NoAnswer> {
-        let parsed = parse(&fetched.media_type, &fetched.bytes)?;
-        let size = fetched.bytes.len() as u64;
-        Ok(Self {
-            digest: fetched.digest.clone(),
-            parsed,
-            size,
-            fetched: Some(fetched),
-        })
-    }
-}
-
-fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, NoAnswer> {
-    ParsedManifest::read(Some(media_type), bytes).map_err(|error| NoAnswer::Failed(with_causes(&error)))
 }
 
 fn cacheable(digest: &Digest, facts: &ConfigFacts) -> Option<CachedConfig> {

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
+use futures_util::TryStreamExt as _;
 use jettison_core::model::Digest;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, SqliteConnection, SqlitePool};
 
 use super::error::Problem;
 use super::row::{micros, parse, to_json};
@@ -14,6 +15,8 @@ use super::{Store, StoreError};
 
 /// Digests asked for in one statement.
 const CHUNK: usize = 1000;
+/// Rows written by one statement: SQLite takes 32,766 values in one (SQLITE_MAX_VARIABLE_NUMBER).
+const ROWS: usize = 250;
 /// The last use is kept to the day: a scan that only reads should not write a row for every manifest.
 const USE_PRECISION: SignedDuration = SignedDuration::from_hours(24);
 
@@ -43,10 +46,21 @@ impl Store {
     /// # Errors
     /// If the database fails. A row that does not fit its digest is dropped, and not an error.
     pub async fn manifests(&self, digests: &[Digest]) -> Result<HashMap<Digest, CachedManifest>, StoreError> {
-        let read = read_manifests(&self.readers, digests).await;
-        let (found, touched) = self.named(read)?;
-        self.touch(&touched, MANIFESTS).await?;
+        let mut found = HashMap::with_capacity(digests.len());
+        let keep = |manifest: CachedManifest| drop(found.insert(manifest.digest.clone(), manifest));
+        self.each_manifest(digests, keep).await?;
         Ok(found)
+    }
+
+    /// Hands over those of the manifests that the cache has, one by one: the bytes of many are more than a scan should
+    /// have in memory.
+    ///
+    /// # Errors
+    /// As [`Store::manifests`].
+    pub async fn each_manifest(&self, digests: &[Digest], take: impl FnMut(CachedManifest)) -> Result<(), StoreError> {
+        let read = read_manifests(&self.readers, digests, take).await;
+        let touched = self.named(read)?;
+        self.touch(&touched, MANIFESTS).await
     }
 
     /// Puts manifests into the cache.
@@ -62,15 +76,14 @@ impl Store {
         Ok(())
     }
 
-    /// Those of the configs that the cache has facts of.
+    /// Hands over those of the configs that the cache has facts of, one by one.
     ///
     /// # Errors
     /// If the database fails. A row that does not fit its seal is dropped, and not an error.
-    pub async fn configs(&self, digests: &[Digest]) -> Result<HashMap<Digest, CachedConfig>, StoreError> {
-        let read = read_configs(&self.readers, digests).await;
-        let (found, touched) = self.named(read)?;
-        self.touch(&touched, CONFIGS).await?;
-        Ok(found)
+    pub async fn each_config(&self, digests: &[Digest], take: impl FnMut(CachedConfig)) -> Result<(), StoreError> {
+        let read = read_configs(&self.readers, digests, take).await;
+        let touched = self.named(read)?;
+        self.touch(&touched, CONFIGS).await
     }
 
     /// Puts facts of configs into the cache.
@@ -150,52 +163,45 @@ fn day_ago() -> i64 {
 async fn read_manifests(
     readers: &SqlitePool,
     digests: &[Digest],
-) -> Result<(HashMap<Digest, CachedManifest>, Touched), Problem> {
-    let (mut found, mut touched, day_ago) = (HashMap::with_capacity(digests.len()), Touched::default(), day_ago());
+    mut take: impl FnMut(CachedManifest),
+) -> Result<Touched, Problem> {
+    let (mut touched, day_ago) = (Touched::default(), day_ago());
     for chunk in digests.chunks(CHUNK) {
-        let rows: Vec<(String, String, i64, Vec<u8>)> = sqlx::query_as(
+        let mut rows = sqlx::query_as::<_, (String, String, i64, Vec<u8>)>(
             "SELECT digest, media_type, used_at, bytes FROM cached_manifest
              WHERE digest IN (SELECT value FROM json_each($1))",
         )
         .bind(to_json(chunk)?)
-        .fetch_all(readers)
-        .await?;
-        for (text, media_type, used_at, bytes) in rows {
+        .fetch(readers);
+        while let Some((text, media_type, used_at, bytes)) = rows.try_next().await? {
             let digest: Digest = parse(&text)?;
             if touched.note(&text, used_at, digest.fits(&bytes), day_ago) {
-                found.insert(
-                    digest.clone(),
-                    CachedManifest {
-                        digest,
-                        media_type,
-                        bytes,
-                    },
-                );
+                take(CachedManifest {
+                    digest,
+                    media_type,
+                    bytes,
+                });
             }
         }
     }
-    Ok((found, touched))
+    Ok(touched)
 }
 
 async fn write_manifests(connection: &mut SqliteConnection, manifests: &[CachedManifest]) -> Result<(), Problem> {
     let now = micros(Timestamp::now());
-    for CachedManifest {
-        digest,
-        media_type,
-        bytes,
-    } in manifests
-    {
-        sqlx::query(
-            "INSERT INTO cached_manifest (digest, media_type, used_at, bytes) VALUES ($1, $2, $3, $4)
-             ON CONFLICT DO UPDATE SET media_type = excluded.media_type, used_at = excluded.used_at,
-                                       bytes = excluded.bytes",
-        )
-        .bind(digest.to_string())
-        .bind(media_type)
-        .bind(now)
-        .bind(bytes.as_slice())
-        .execute(&mut *connection)
-        .await?;
+    for rows in manifests.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO cached_manifest (digest, media_type, used_at, bytes) ");
+        query.push_values(rows, |mut row, manifest| {
+            row.push_bind(manifest.digest.to_string())
+                .push_bind(manifest.media_type.as_str())
+                .push_bind(now)
+                .push_bind(manifest.bytes.as_slice());
+        });
+        query.push(
+            " ON CONFLICT DO UPDATE SET media_type = excluded.media_type, used_at = excluded.used_at,
+                                        bytes = excluded.bytes",
+        );
+        query.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -203,40 +209,42 @@ async fn write_manifests(connection: &mut SqliteConnection, manifests: &[CachedM
 async fn read_configs(
     readers: &SqlitePool,
     digests: &[Digest],
-) -> Result<(HashMap<Digest, CachedConfig>, Touched), Problem> {
-    let (mut found, mut touched, day_ago) = (HashMap::with_capacity(digests.len()), Touched::default(), day_ago());
+    mut take: impl FnMut(CachedConfig),
+) -> Result<Touched, Problem> {
+    let (mut touched, day_ago) = (Touched::default(), day_ago());
     for chunk in digests.chunks(CHUNK) {
-        let rows: Vec<(String, i64, String, String)> = sqlx::query_as(
+        let mut rows = sqlx::query_as::<_, (String, i64, String, String)>(
             "SELECT digest, used_at, seal, facts FROM cached_config
              WHERE digest IN (SELECT value FROM json_each($1))",
         )
         .bind(to_json(chunk)?)
-        .fetch_all(readers)
-        .await?;
-        for (text, used_at, seal, facts) in rows {
+        .fetch(readers);
+        while let Some((text, used_at, seal, facts)) = rows.try_next().await? {
             let digest: Digest = parse(&text)?;
             if touched.note(&text, used_at, seal_of(&text, &facts) == seal, day_ago) {
-                found.insert(digest.clone(), CachedConfig { digest, facts });
+                take(CachedConfig { digest, facts });
             }
         }
     }
-    Ok((found, touched))
+    Ok(touched)
 }
 
 async fn write_configs(connection: &mut SqliteConnection, configs: &[CachedConfig]) -> Result<(), Problem> {
     let now = micros(Timestamp::now());
-    for CachedConfig { digest, facts } in configs {
-        let digest = digest.to_string();
-        sqlx::query(
-            "INSERT INTO cached_config (digest, used_at, seal, facts) VALUES ($1, $2, $3, $4)
-             ON CONFLICT DO UPDATE SET used_at = excluded.used_at, seal = excluded.seal, facts = excluded.facts",
-        )
-        .bind(&digest)
-        .bind(now)
-        .bind(seal_of(&digest, facts))
-        .bind(facts)
-        .execute(&mut *connection)
-        .await?;
+    for rows in configs.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO cached_config (digest, used_at, seal, facts) ");
+        query.push_values(rows, |mut row, CachedConfig { digest, facts }| {
+            let digest = digest.to_string();
+            let seal = seal_of(&digest, facts);
+            row.push_bind(digest)
+                .push_bind(now)
+                .push_bind(seal)
+                .push_bind(facts.as_str());
+        });
+        query.push(
+            " ON CONFLICT DO UPDATE SET used_at = excluded.used_at, seal = excluded.seal, facts = excluded.facts",
+        );
+        query.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -287,6 +295,13 @@ mod tests {
         }
     }
 
+    async fn configs(store: &Store, digests: &[Digest]) -> HashMap<Digest, CachedConfig> {
+        let mut found = HashMap::new();
+        let keep = |config: CachedConfig| drop(found.insert(config.digest.clone(), config));
+        store.each_config(digests, keep).await.unwrap();
+        found
+    }
+
     #[tokio::test]
     async fn the_cache_gives_back_what_fits_and_drops_what_does_not() {
         let (_directory, store) = open_new().await;
@@ -313,7 +328,7 @@ mod tests {
             manifests.into_iter().collect::<Vec<_>>(),
             [(digest("a"), manifest("a"))]
         );
-        let configs = store.configs(&asked).await.unwrap();
+        let configs = configs(&store, &asked).await;
         assert_eq!(configs.into_iter().collect::<Vec<_>>(), [(digest("a"), config("a"))]);
         for sql in [
             "SELECT count(*) FROM cached_manifest",
@@ -338,10 +353,10 @@ mod tests {
             sqlx::query(sql).execute(&store.writer).await.unwrap();
         }
         store.manifests(&[digest("a")]).await.unwrap();
-        store.configs(&[digest("b")]).await.unwrap();
+        configs(&store, &[digest("b")]).await;
         assert_eq!(store.prune_cache(hour(0)).await.unwrap(), 2);
         let asked = ["a", "b"].map(digest);
         assert!(store.manifests(&asked).await.unwrap().contains_key(&digest("a")));
-        assert!(store.configs(&asked).await.unwrap().contains_key(&digest("b")));
+        assert!(configs(&store, &asked).await.contains_key(&digest("b")));
     }
 }
