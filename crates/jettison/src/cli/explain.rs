@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::glance::{glance, mark};
 use super::history::outcome;
 use crate::exit::Exit;
 use crate::output::text::{ago, bytes, moment};
@@ -105,15 +106,19 @@ impl Explain {
 
     /// The newest plan that speaks of the image, with what it says.
     async fn find(&self, store: &Store, image: &ImageReference) -> Result<Option<(Plan, Vec<Told>)>, Failure> {
+        let Some(mark) = mark(image) else { return Ok(None) };
         let ids = match &self.plan {
-            Some(id) => vec![id.clone()],
             None => store.plan_ids().await?,
+            Some(id) => match store.plan(id).await? {
+                Some(saved) => vec![saved.id],
+                None => return Err(Failure::usage(format!("there is no plan `{id}`"))),
+            },
         };
         for id in ids {
-            let Some(saved) = store.plan(&id).await? else {
-                return Err(Failure::usage(format!("there is no plan `{id}`")));
+            let Some(saved) = store.plan_with(&id, &mark).await? else {
+                continue;
             };
-            let plan: Plan = serde_json::from_str(&saved.json)?;
+            let plan = glance(&saved.json, &mark)?;
             let told = told(&plan, image);
             if !told.is_empty() {
                 return Ok(Some((plan, told)));

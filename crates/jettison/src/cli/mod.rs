@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod facts;
 mod failure;
+mod glance;
 mod history;
 mod plan;
 mod policy;

@@ -55,6 +55,20 @@ impl Store {
         self.named(ids.map_err(Problem::from))
     }
 
+    /// The plan with exactly this id, if its JSON has `mark` somewhere in it. The database looks: where the answer is no,
+    /// a plan of many megabytes need not be read.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn plan_with(&self, id: &str, mark: &str) -> Result<Option<SavedPlan>, StoreError> {
+        let row = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1 AND instr(json, $2) > 0")
+            .bind(id)
+            .bind(mark)
+            .fetch_optional(&self.readers)
+            .await;
+        self.named(row.map_err(Problem::from).and_then(|row| saved(id, row)))
+    }
+
     /// Forgets all but the newest `kept` plans. The journal keeps the reasons of what was done.
     ///
     /// # Errors
@@ -77,19 +91,21 @@ impl Store {
         let Some(id) = the_one("plan", prefix, ids)? else {
             return Ok(None);
         };
-        let row: Option<(i64, String)> = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1")
+        let row = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1")
             .bind(&id)
             .fetch_optional(&self.readers)
             .await?;
-        row.map(|(created_at, json)| {
-            Ok(SavedPlan {
-                id,
-                created_at: time(created_at)?,
-                json,
-            })
-        })
-        .transpose()
+        saved(&id, row)
     }
+}
+
+fn saved(id: &str, row: Option<(i64, String)>) -> Result<Option<SavedPlan>, Problem> {
+    let Some((created_at, json)) = row else { return Ok(None) };
+    Ok(Some(SavedPlan {
+        id: id.to_owned(),
+        created_at: time(created_at)?,
+        json,
+    }))
 }
 
 /// The id that `prefix` means, among the first two that begin with it, in order: a whole id comes first.
@@ -146,5 +162,9 @@ mod tests {
         ));
         assert_eq!(store.plan("").await.unwrap(), None);
         assert_eq!(store.plan("b").await.unwrap(), None);
+        assert_eq!(store.plan_with("abc", "\"a\"").await.unwrap(), Some(plan));
+        for (id, mark) in [("abc", "\"b\""), ("abd", "\"a\""), ("ab", "\"a\"")] {
+            assert_eq!(store.plan_with(id, mark).await.unwrap(), None, "{id} {mark}");
+        }
     }
 }
