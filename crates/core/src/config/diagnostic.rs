@@ -7,6 +7,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
+use crate::model::legible_up_to;
+
 /// How many findings are noted. Whoever has more has another kind of file, and each costs a look at its line.
 const MOST_FINDINGS: usize = 1_000;
 
@@ -322,8 +324,5 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// A user's text for a message: between back ticks, on one line, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
-    let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-    let shown = shown.replace("\\'", "'").replace("\\\"", "\"");
-    let rest = if text.chars().nth(60).is_some() { "…" } else { "" };
-    format!("`{shown}{rest}`")
+    format!("`{}`", legible_up_to(text, 60))
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use super::legible;
+
 /// A content digest, `algorithm:encoded` (image-spec, descriptor.md, "Digests").
 ///
 /// Only the registered algorithms `sha256` and `sha512` are accepted, because jettison never
@@ -109,9 +111,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidDigest {
-            text: text.chars().take(160).collect(),
-        };
+        let invalid = || InvalidDigest { text: legible(text) };
         let (algorithm, encoded) = text.split_once(':').ok_or_else(invalid)?;
         match algorithm {
             "sha256" => decode::<32>(encoded).map(|bytes| Self(Repr::Sha256(bytes))),

@@ -3,6 +3,7 @@
 mod digest;
 mod inventory;
 mod kind;
+mod legible;
 mod name;
 mod reference;
 mod usage;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use digest::{Digest, InvalidDigest};
 pub use inventory::{Blob, Capabilities, Inventory, Manifest, Repository, TagEntry, Undo};
 pub use kind::Kind;
+pub(crate) use legible::legible_up_to;
+pub use legible::{InvalidJson, legible};
 pub use name::{InvalidName, RegistryHost, RepositoryName, Tag};
 pub use reference::{ImageReference, InvalidReference};
 pub use usage::{Reference, SourceReport, SourceStatus, Usage};

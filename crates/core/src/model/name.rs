@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, legible};
 
 /// Why a text is not the name it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +37,7 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 $check(text)
                     .map(Self)
-                    .ok_or_else(|| InvalidName { text: text.chars().take(300).collect(), what: $what, rule: $rule })
+                    .ok_or_else(|| InvalidName { text: legible(text), what: $what, rule: $rule })
             }
         }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Digest, InvalidName, RegistryHost, RepositoryName, Tag};
+use super::{Digest, InvalidName, RegistryHost, RepositoryName, Tag, legible};
 
 /// A parsed image reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub enum InvalidReference {
     /// A part of it breaks the grammar.
     #[error("`{text}` is not an image reference")]
     Part {
-        /// The whole text, cut at 300 characters.
+        /// The whole text, made legible.
         text: String,
         /// The part that is wrong.
         #[source]
@@ -40,7 +40,7 @@ pub enum InvalidReference {
     /// What follows the `@` is no digest.
     #[error("`{text}` is not an image reference")]
     Digest {
-        /// The whole text, cut at 300 characters.
+        /// The whole text, made legible.
         text: String,
         /// What is wrong with the digest.
         #[source]
@@ -79,7 +79,7 @@ impl FromStr for ImageReference {
         if text.is_empty() {
             return Err(InvalidReference::Empty);
         }
-        let whole = || text.chars().take(300).collect::<String>();
+        let whole = || legible(text);
         let part = |source| InvalidReference::Part { text: whole(), source };
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => {

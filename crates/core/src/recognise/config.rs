@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::media_types::BUILDPACKS_CACHE_LABEL;
+use crate::model::InvalidJson;
 
 /// What an image's config says (image-spec, config.md).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub struct ConfigFacts {
 /// Why bytes are not an image's config.
 #[derive(Debug, thiserror::Error)]
 #[error("its config is not the JSON of an image config")]
-pub struct InvalidConfig(#[from] serde_json::Error);
+pub struct InvalidConfig(#[source] InvalidJson);
 
 #[derive(Deserialize)]
 struct Raw {
@@ -63,7 +64,7 @@ impl ConfigFacts {
     /// # Errors
     /// If it is not JSON of that form. A date that is none is no error: it is not known.
     pub fn read(bytes: &[u8]) -> Result<Self, InvalidConfig> {
-        let raw: Raw = serde_json::from_slice(bytes)?;
+        let raw: Raw = serde_json::from_slice(bytes).map_err(|error| InvalidConfig(error.into()))?;
         let run = raw.config.unwrap_or_default();
         let history = raw.history.unwrap_or_default();
         let runs = [&run.cmd, &run.entrypoint, &run.env]

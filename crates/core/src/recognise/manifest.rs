@@ -9,7 +9,7 @@ use super::media_types::{
     BUILDKIT_CACHE_CONFIG, COSIGN_SIMPLE_SIGNING, DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1,
     HELM_CONFIG, IN_TOTO, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, is_foreign, is_manifest,
 };
-use crate::model::{Blob, Digest, Kind};
+use crate::model::{Blob, Digest, InvalidJson, Kind, legible};
 
 /// An index with more children than this is not read: no builder makes one, and an enemy might.
 pub const MAX_CHILDREN: usize = 10_000;
@@ -55,7 +55,7 @@ pub struct ConfigDescriptor {
 pub enum InvalidManifest {
     /// Not the JSON of a manifest.
     #[error("it is no manifest that jettison can read")]
-    Json(#[from] serde_json::Error),
+    Json(#[source] InvalidJson),
     /// The registry and the manifest name different types.
     #[error("its media type is {body}, and the registry calls it {header}")]
     MediaTypes {
@@ -121,7 +121,7 @@ impl ParsedManifest {
     /// # Errors
     /// If they are not a manifest, or one that could be read in two ways (the class of CVE-2021-41190).
     pub fn read(content_type: Option<&str>, bytes: &[u8]) -> Result<Self, InvalidManifest> {
-        let raw: Raw = serde_json::from_slice(bytes)?;
+        let raw: Raw = serde_json::from_slice(bytes).map_err(|error| InvalidManifest::Json(error.into()))?;
         let header = content_type.map(|header| header.split(';').next().unwrap_or_default().trim());
         let header = header.filter(|header| is_manifest(header));
         if let (Some(body), Some(header)) = (&raw.media_type, header)
@@ -130,7 +130,7 @@ impl ParsedManifest {
             && raw.schema_version != Some(1)
         {
             return Err(InvalidManifest::MediaTypes {
-                body: body.clone(),
+                body: legible(body),
                 header: header.to_owned(),
             });
         }
@@ -146,7 +146,7 @@ impl ParsedManifest {
             (None, false, None) if raw.blobs.is_some() || raw.artifact_type.is_some() => {
                 Ok(Self::image(raw, stated.unwrap_or_default()))
             }
-            (None, false, None) => Err(InvalidManifest::Unknown(stated.unwrap_or_default())),
+            (None, false, None) => Err(InvalidManifest::Unknown(legible(&stated.unwrap_or_default()))),
             _ => Err(InvalidManifest::Ambiguous),
         }
         .and_then(|manifest| manifest.of_stated_shape())

@@ -2,6 +2,7 @@
 
 use jettison_core::config::Config;
 use jettison_core::facts::Origin;
+use jettison_core::model::legible;
 use jettison_core::plan::Plan;
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,7 +48,7 @@ pub enum Refusal {
 /// Refuses a plan that is stale, altered, or cannot be checked again.
 pub(super) fn check(plan: &Plan, config: &Config, options: &ApplyOptions, now: Timestamp) -> Result<(), Refusal> {
     if !plan.is_unaltered() {
-        return Err(Refusal::Altered(plan.id.clone()));
+        return Err(Refusal::Altered(legible(&plan.id)));
     }
     if !plan.violations.is_empty() {
         return Err(Refusal::Violations(plan.violations.len()));
@@ -64,7 +65,7 @@ pub(super) fn check(plan: &Plan, config: &Config, options: &ApplyOptions, now: T
     }
     let configured = |name: &String| config.usage.iter().any(|source| source.name == *name) || name == REMEMBERED;
     if let Some(gone) = plan.usage_sources.iter().find(|name| !configured(name)) {
-        return Err(Refusal::SourceGone(gone.clone()));
+        return Err(Refusal::SourceGone(legible(gone)));
     }
     if config.usage.is_empty() && !options.no_usage {
         return Err(Refusal::NoUsage);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jettison_core::config::{Config, Diagnostic, UsageKind, UsageSourceConfig};
-use jettison_core::model::RegistryHost;
+use jettison_core::model::{RegistryHost, legible};
 use jettison_core::policy::NameGlobs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -231,7 +231,10 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
 pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
     let text = read_text(file)?;
     let mut reader = serde_json::Deserializer::from_str(&text);
-    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{} is not {what}: {error}", file.display()));
+    let wrong = |error: &dyn std::fmt::Display| {
+        let error = legible(&error.to_string());
+        Failure::usage(format!("{} is not {what}: {error}", file.display()))
+    };
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| wrong(&error))?;
     reader.end().map_err(|error| wrong(&error))?;
     Ok(value)

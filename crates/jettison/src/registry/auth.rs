@@ -18,7 +18,7 @@ use url::Url;
 use super::challenge::challenges;
 use super::connection::{Secret, is_loopback};
 use super::credentials::{CredentialError, CredentialStore, Credentials, Logins};
-use super::error::ErrorKind;
+use super::error::{ErrorKind, excerpt};
 use super::http::{Failure, Transport};
 use super::limiter::Limiter;
 use super::token::{Token, TokenRequest};
@@ -166,7 +166,7 @@ impl Authenticator {
             [] => "it answered 401 without saying how to log in".to_owned(),
             offered => format!(
                 "it offers no way to log in that jettison speaks, but {}",
-                offered.join(", ")
+                excerpt(&offered.join(", "))
             ),
         };
         Err(Failure::new(ErrorKind::Unauthenticated, detail))

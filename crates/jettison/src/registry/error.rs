@@ -4,10 +4,8 @@
 //! become part of an error, and URLs (which may be signed) never do.
 
 use http::StatusCode;
-use jettison_core::model::RegistryHost;
+use jettison_core::model::{RegistryHost, legible};
 use serde::Deserialize;
-
-use crate::output::text;
 
 /// The kinds of failure that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,12 +67,11 @@ impl RegistryError {
     }
 }
 
-/// The longest text of a server that an error repeats, in characters.
-const EXCERPT: usize = 300;
-
 /// One printable line of a server's text, cut to a length that fits a message.
-pub(crate) fn excerpt(said: &str) -> String {
-    text::excerpt(said, EXCERPT)
+pub(crate) fn excerpt(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    legible(&words)
 }
 
 /// A server may repeat what it was sent; nobody else shall.
@@ -263,7 +260,7 @@ mod tests {
     #[test]
     fn a_servers_text_is_one_short_line() {
         let text = excerpt(&format!("a\n\u{1b}[31m\u{202e}{}", "b".repeat(1000)));
-        assert!(!text.contains(crate::output::text::is_treacherous));
-        assert!(text.chars().count() <= EXCERPT + 1);
+        assert!(!text.contains(char::is_control) && !text.contains('\u{202e}'), "{text}");
+        assert!(text.chars().count() <= 320);
     }
 }

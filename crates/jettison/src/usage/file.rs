@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use jettison_core::model::{Gap, ImageReference, Reference, SourceStatus, Usage};
+use jettison_core::model::{Gap, ImageReference, InvalidJson, Reference, SourceStatus, Usage};
 use jiff::{SignedDuration, Timestamp};
 
 /// A larger file is no list of images that somebody runs.
@@ -78,7 +78,10 @@ impl Said {
     fn read_form(&mut self, name: &str, text: &str) {
         let usage: Usage = match serde_json::from_str(text) {
             Ok(usage) => usage,
-            Err(error) => return self.gaps.push(Gap(format!("{name}: not in the usage form: {error}"))),
+            Err(error) => {
+                let error = InvalidJson::from(error);
+                return self.gaps.push(Gap(format!("{name}: not in the usage form: {error}")));
+            }
         };
         let age = self.now.duration_since(usage.taken_at);
         if age > MAX_FORM_AGE || -age > MAX_FORM_AGE {
