@@ -61,7 +61,13 @@ impl ImageReference {
 
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.repository)?;
+        let host = self.registry.as_str();
+        // Without a dot or a port only a capital letter tells a registry from the first part of a path.
+        match is_host(host) {
+            true => f.write_str(host)?,
+            false => f.write_str(&host.to_ascii_uppercase())?,
+        }
+        write!(f, "/{}", self.repository)?;
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }
@@ -98,7 +104,7 @@ impl FromStr for ImageReference {
             Some((path, tag)) => (path, Some(tag.parse().map_err(part)?)),
             None => (rest, None),
         };
-        let registry: RegistryHost = match host {
+        let registry: RegistryHost = match host.to_ascii_lowercase().as_str() {
             "index.docker.io" | "registry-1.docker.io" => "docker.io",
             other => other,
         }
@@ -134,14 +140,16 @@ mod tests {
             ("nginx:1.27", "docker.io/library/nginx:1.27"),
             ("me/web", "docker.io/me/web"),
             ("index.docker.io/nginx", "docker.io/library/nginx"),
+            ("Index.docker.IO/nginx", "docker.io/library/nginx"),
             ("localhost/web:a", "localhost/web:a"),
             ("localhost:5000/a/b:c", "localhost:5000/a/b:c"),
             ("[::1]:5000/web:a", "[::1]:5000/web:a"),
-            ("Registry/web", "registry/web"),
+            ("Registry/web", "REGISTRY/web"),
             ("registry.example.com/apps/web:v1", "registry.example.com/apps/web:v1"),
         ];
         for (text, expected) in table {
             assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), expected, "{text}");
+            assert_eq!(expected.parse::<ImageReference>(), text.parse(), "{text}");
             let pinned = format!("{text}@{hex}").parse::<ImageReference>().unwrap();
             assert_eq!(pinned.to_string(), format!("{expected}@{hex}"));
         }
