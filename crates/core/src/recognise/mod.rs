@@ -179,3 +179,6 @@ fn agreed<'l>(mut labels: impl Iterator<Item = &'l BTreeMap<String, String>>) ->
 fn is_cache_key(tag: &str) -> bool {
     tag.len() == 64 && tag.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
+
+#[cfg(test)]
+mod tests;
