@@ -55,7 +55,7 @@ fn document(root: &Path) -> Result<(), Failure> {
 
 /// Advisories are left out: see `deny.toml`.
 fn deny(root: &Path) -> Result<(), Failure> {
-    let program = tools::cargo_deny(root)?;
+    let program = tools::CARGO_DENY.program(root)?;
     run(Command::new(program)
         .args(["check", "licenses", "bans", "sources"])
         .current_dir(root))

@@ -3,14 +3,17 @@
 //! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects.
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
-//! - [`tools`]: the tools of the gate, kept below `target/`.
 //! - [`bench_registry`]: how long jettison takes on a real registry.
+//! - [`fuzz`] and [`mutants`]: long hunts that nobody waits for in a gate.
+//! - [`tools`]: the tools that all of these call, kept below `target/`.
 //! - [`process`]: how all of them run programs and speak.
 //!
 //! It must stay quick to build: no dependency that jettison itself does not have.
 
 mod bench_registry;
+mod fuzz;
 mod gate;
+mod mutants;
 mod packages;
 mod process;
 mod suite;
@@ -28,7 +31,9 @@ const HELP: &str = "cargo xtask CHORE
   install-packages  only the first half of it; with --dry-run, print the commands and run none
   install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
   bench registry    measure jettison on a real registry beside a plain client; with --images N, --rounds N, --only PART
-  ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests";
+  ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
+  fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
+  mutants           breaks the core in one place at a time and says which breaks no test notices; takes hours: see docs/testing.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,9 +42,11 @@ fn main() -> ExitCode {
         ["test"] => suite::install_and_run(&root()),
         ["install-packages"] => packages::install().map(drop),
         ["install-packages", "--dry-run"] => packages::show(),
-        ["install-tools"] => tools::cargo_deny(&root()).map(drop),
+        ["install-tools"] => tools::CARGO_DENY.program(&root()).map(drop),
         ["bench", "registry", arguments @ ..] => bench_registry::measure(&root(), arguments),
         ["ci"] => gate::check(&root()),
+        ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),
+        ["mutants", words @ ..] => mutants::mutants(&root(), words),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             Ok(())

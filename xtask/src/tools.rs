@@ -1,36 +1,54 @@
-//! The tools of the gate, in exact versions, below `target/`: the cargo home of whoever runs this stays as it is.
+//! Cargo's tools that chores call, in exact versions, below `target/`: the cargo home of whoever runs this stays as it is.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Failure, answer, cargo, run, say};
 
-/// Raised by hand, together with what a new version has to say about the tree.
-const CARGO_DENY: &str = "0.20.2";
+/// One tool. Versions are raised by hand, together with what a new one has to say about the tree.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    name: &'static str,
+    version: &'static str,
+    /// How long it takes to build, for whoever waits.
+    minutes: u32,
+}
 
-/// Where cargo-deny is; builds it when it is not there in the right version.
-pub(crate) fn cargo_deny(root: &Path) -> Result<PathBuf, Failure> {
-    let tools = root.join("target/tools");
-    let program = tools.join("bin/cargo-deny");
-    let wanted = format!("cargo-deny {CARGO_DENY}");
-    if answer(Command::new(&program).arg("--version")) == Some(wanted) {
-        return Ok(program);
+pub(crate) const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    minutes: 4,
+};
+
+pub(crate) const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    minutes: 1,
+};
+
+pub(crate) const CARGO_MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+    minutes: 2,
+};
+
+impl Tool {
+    /// Where its program is; builds it when it is not there in the right version.
+    pub(crate) fn program(&self, root: &Path) -> Result<PathBuf, Failure> {
+        let Self { name, version, minutes } = self;
+        let tools = root.join("target/tools");
+        let program = tools.join("bin").join(name);
+        if answer(Command::new(&program).arg("--version")) == Some(format!("{name} {version}")) {
+            return Ok(program);
+        }
+        say(&format!(
+            "building {name} {version} into target/tools, once; this takes about {minutes} min"
+        ));
+        // A debug build is made in a third of the time, and is quick enough.
+        let mut install = cargo(root);
+        install.args(["install", "--locked", "--debug", "--force", name, "--version", version]);
+        // cargo says that its directory is not in the search path; nothing here needs it there.
+        run(install.arg("--root").arg(&tools))?;
+        Ok(program)
     }
-    say(&format!(
-        "building cargo-deny {CARGO_DENY} into target/tools, once; this takes about 4 minutes"
-    ));
-    // A debug build is made in a third of the time, and checks the tree in a second.
-    let mut install = cargo(root);
-    install.args([
-        "install",
-        "--locked",
-        "--debug",
-        "--force",
-        "cargo-deny",
-        "--version",
-        CARGO_DENY,
-    ]);
-    // cargo says that its directory is not in the search path; nothing here needs it there.
-    run(install.arg("--root").arg(&tools))?;
-    Ok(program)
 }

@@ -68,6 +68,16 @@ pub struct ApplyOptions {
     pub gone_within: Duration,
 }
 
+/// Whether a plan may be applied at `now`: a door for the fuzz targets, which have no registry.
+///
+/// # Errors
+/// Why it may not.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn check_at(plan: &Plan, config: &Config, options: &ApplyOptions, now: Timestamp) -> Result<(), Refusal> {
+    check::check(plan, config, options, now)
+}
+
 /// Why an apply did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {

@@ -143,6 +143,15 @@ impl Authenticator {
         self.credentials(scope).await.ok()?.secret().cloned()
     }
 
+    /// The token service that a 401 leads to; `None` where it asks for a password.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn token_service(&self, headers: &HeaderMap) -> Result<Option<Url>, Failure> {
+        Ok(match self.challenge(headers)? {
+            (Scheme::Bearer { realm, .. }, _) => Some(realm),
+            (Scheme::Basic, _) => None,
+        })
+    }
+
     /// The challenge to answer: a token before a password. With it the scope that the registry asks for.
     fn challenge(&self, headers: &HeaderMap) -> Result<(Scheme, String), Failure> {
         let challenges = challenges(headers);

@@ -10,6 +10,9 @@ mod client;
 mod connection;
 mod credentials;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod http;
 mod limiter;

@@ -45,6 +45,19 @@ pub(super) fn read(patterns: &[String], base: &Path, now: Timestamp) -> Said {
     said
 }
 
+/// What a file of this content says: a door for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(super) fn understood(name: &str, text: &str, now: Timestamp) -> Said {
+    let mut said = Said {
+        now,
+        references: Vec::new(),
+        gaps: Vec::new(),
+        empty: Vec::new(),
+    };
+    said.read_text(name, text);
+    said
+}
+
 fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
     // Only the pattern may hold wildcards: the folder's name is taken as it is.
     let folder = glob::Pattern::escape(&base.to_string_lossy());
@@ -68,9 +81,16 @@ impl Said {
     fn read_file(&mut self, path: &Path) {
         let name = path.display();
         match contents(path) {
-            Ok(text) if text.trim_start().starts_with('{') => self.read_form(&name.to_string(), &text),
-            Ok(text) => self.read_list(&name.to_string(), &text),
+            Ok(text) => self.read_text(&name.to_string(), &text),
             Err(why) => self.gaps.push(Gap(format!("{name}: {why}"))),
+        }
+    }
+
+    fn read_text(&mut self, name: &str, text: &str) {
+        if text.trim_start().starts_with('{') {
+            self.read_form(name, text);
+        } else {
+            self.read_list(name, text);
         }
     }
 

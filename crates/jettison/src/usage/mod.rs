@@ -32,6 +32,15 @@ pub struct Collector<'a> {
     pub accepted: &'a [String],
 }
 
+/// The references and gaps in a file of this content: a door for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn understood(text: &str, now: Timestamp) -> (Vec<Reference>, Vec<Gap>) {
+    let mut said = file::understood("list", text, now);
+    said.gaps.append(&mut said.empty);
+    (said.references, said.gaps)
+}
+
 impl Collector<'_> {
     /// Asks every source. `None` if none is configured.
     ///

@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-pub(super) struct LoginFile {
+pub(in crate::registry) struct LoginFile {
     path: PathBuf,
     content: Content,
 }
@@ -70,16 +70,22 @@ impl LoginFile {
         if text.len() as u64 > MAX_FILE_BYTES {
             return Err(problem(format!("is longer than {MAX_FILE_BYTES} bytes")));
         }
+        Self::parse(path, &text)
+    }
+
+    /// Reads what `path` holds; `None` where that is nothing.
+    pub(in crate::registry) fn parse(path: &Path, text: &[u8]) -> Result<Option<Self>, CredentialError> {
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
         // The parser's own words may quote the file, so they are not repeated: line and column must do.
-        let content = serde_json::from_slice(&text).map_err(|error| {
-            problem(format!(
+        let content = serde_json::from_slice(text).map_err(|error| CredentialError::File {
+            path: path.to_owned(),
+            problem: format!(
                 "is not a login file in JSON (line {}, column {})",
                 error.line(),
                 error.column()
-            ))
+            ),
         })?;
         Ok(Some(Self {
             path: path.to_owned(),
@@ -88,7 +94,7 @@ impl LoginFile {
     }
 
     /// The helpers to ask for this host, in order.
-    pub(super) fn helpers(&self, host: &RegistryHost) -> impl Iterator<Item = &str> {
+    pub(in crate::registry) fn helpers(&self, host: &RegistryHost) -> impl Iterator<Item = &str> {
         let own = self.content.cred_helpers.as_ref().and_then(|helpers| {
             let fits = |(key, _): &(&String, &String)| Key::parse(key).is_host(host);
             helpers.iter().find(fits).map(|(_, name)| name.as_str())
@@ -102,7 +108,7 @@ impl LoginFile {
     }
 
     /// The entry that fits best: the longest part of the repository's path, else the host's.
-    pub(super) fn entry(
+    pub(in crate::registry) fn entry(
         &self,
         host: &RegistryHost,
         repository: Option<&RepositoryName>,
@@ -122,7 +128,7 @@ impl LoginFile {
     }
 
     /// Whether some entry is for a part of this host's repositories only.
-    pub(super) fn has_parts_of(&self, host: &RegistryHost) -> bool {
+    pub(in crate::registry) fn has_parts_of(&self, host: &RegistryHost) -> bool {
         self.entries().any(|(text, _)| {
             let key = Key::parse(text);
             !key.path.is_empty() && same_host(key.host, host)

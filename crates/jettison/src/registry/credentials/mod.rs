@@ -3,7 +3,7 @@
 //! Finds credentials, never sends them. A store that cannot be read is an error, not "anonymous":
 //! a scan with too few rights must not look like a registry with few images.
 
-mod file;
+pub(super) mod file;
 mod helper;
 
 use std::env;

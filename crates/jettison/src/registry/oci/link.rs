@@ -10,7 +10,7 @@ use url::Url;
 /// # Errors
 ///
 /// A header that is no list of links, or a target on another origin: said in words.
-pub(super) fn next(headers: &HeaderMap, page: &Url) -> Result<Option<Url>, String> {
+pub(in crate::registry) fn next(headers: &HeaderMap, page: &Url) -> Result<Option<Url>, String> {
     for value in headers.get_all(LINK) {
         let text = value
             .to_str()

@@ -41,14 +41,13 @@ pub(super) async fn tags(client: &Client, repository: &RepositoryName) -> Result
         format!("list the tags of {repository}"),
     );
     let first = client.url(&format!("/v2/{repository}/tags/list"));
-    let items = list(client, &call, first, |body| {
-        // Distribution answers null for a repository whose tags are all gone.
-        serde_json::from_slice::<TagPage>(body)
-            .ok()?
-            .tags
-            .map(Option::unwrap_or_default)
-    });
-    items.await
+    list(client, &call, first, tags_on_page).await
+}
+
+/// The tags on one page; `None` where it is none. Distribution answers null for a repository whose tags are all gone.
+pub(in crate::registry) fn tags_on_page(body: &[u8]) -> Option<Vec<String>> {
+    let page: TagPage = serde_json::from_slice(body).ok()?;
+    page.tags.map(Option::unwrap_or_default)
 }
 
 /// Every repository of the catalog, sorted.

@@ -3,10 +3,10 @@
 
 mod blob;
 mod delete;
-mod link;
-mod listing;
+pub(super) mod link;
+pub(super) mod listing;
 mod manifest;
-mod pager;
+pub(super) mod pager;
 mod referrers;
 mod schema1;
 

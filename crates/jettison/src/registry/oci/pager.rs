@@ -16,8 +16,8 @@ const IDLE_PAGES: usize = 50;
 
 /// A listing under way.
 #[derive(Debug)]
-pub(super) struct Pager {
-    pub(super) items: BTreeSet<String>,
+pub(in crate::registry) struct Pager {
+    pub(in crate::registry) items: BTreeSet<String>,
     /// The URL without paging, and the page size that was asked for, if one was.
     first: Url,
     page_size: Option<usize>,
@@ -33,16 +33,16 @@ pub(super) struct Pager {
 
 /// One page as it came.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
-    pub(super) url: Url,
-    pub(super) headers: &'a HeaderMap,
+pub(in crate::registry) struct Page<'a> {
+    pub(in crate::registry) url: Url,
+    pub(in crate::registry) headers: &'a HeaderMap,
     /// How long its body was.
-    pub(super) bytes: usize,
-    pub(super) items: Vec<String>,
+    pub(in crate::registry) bytes: usize,
+    pub(in crate::registry) items: Vec<String>,
 }
 
 impl Pager {
-    pub(super) fn new(first: Url, page_size: Option<usize>, limits: &Limits) -> Self {
+    pub(in crate::registry) fn new(first: Url, page_size: Option<usize>, limits: &Limits) -> Self {
         Self {
             items: BTreeSet::new(),
             first,
@@ -58,7 +58,7 @@ impl Pager {
     }
 
     /// Where the listing begins.
-    pub(super) fn start(&self) -> Url {
+    pub(in crate::registry) fn start(&self) -> Url {
         self.page_after(None)
     }
 
@@ -67,7 +67,7 @@ impl Pager {
     /// # Errors
     ///
     /// A listing that leaves its origin, turns in circles or grows beyond its limits: said in words.
-    pub(super) fn absorb(&mut self, page: Page<'_>) -> Result<Option<Url>, String> {
+    pub(in crate::registry) fn absorb(&mut self, page: Page<'_>) -> Result<Option<Url>, String> {
         let (length, last) = (page.items.len(), page.items.last().cloned());
         let before = self.items.len();
         self.items.extend(page.items);
