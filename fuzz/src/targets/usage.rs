@@ -20,6 +20,9 @@ pub fn run(data: &[u8]) {
     let (references, gaps) = jettison::usage::understood(text, now);
     assert_in_proportion(&(&references, &gaps), data);
     gaps.iter().for_each(|gap| assert_message(&gap.0));
+    let told = references.iter().map(|reference| &reference.used_by);
+    told.filter(|used_by| !used_by.is_empty())
+        .for_each(|used_by| assert_message(used_by));
     if text.trim_start().starts_with('{') {
         form(text, &references, &gaps);
     } else {

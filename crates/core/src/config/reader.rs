@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::diagnostic::{Diagnostic, Finding, Severity, Source, quoted};
 use super::keys::{Key, Object};
 use super::tree::{Entry, Node, Scalar, Value};
+use crate::model::is_hidden;
 use crate::policy::{InvalidGlob, NameGlobs};
 
 /// How many patterns a file may hold: each takes memory once compiled.
@@ -226,12 +227,12 @@ impl<'s, 'a> Reader<'s, 'a> {
     /// A text that names something: on one line, and not empty.
     pub(crate) fn name<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
         let text = self.text(node)?;
-        let fits = !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+        let fits = !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(is_hidden);
         if !fits {
             self.error(
                 "bad-name",
                 &node.span,
-                "a name is one line of at most 200 characters, and not empty",
+                "a name is one line of at most 200 characters that can be seen, and not empty",
             );
         }
         fits.then_some(text)

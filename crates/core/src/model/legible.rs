@@ -18,11 +18,18 @@ pub(crate) fn legible_up_to(text: &str, most: usize) -> String {
                 shown.push('…');
                 break;
             }
-            '"' | '\'' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
+            hidden if is_hidden(hidden) => shown.extend(hidden.escape_debug()),
+            other => shown.push(other),
         }
     }
     shown
+}
+
+/// Control characters, line ends, and what is not seen but changes how the rest is read (the class of CVE-2021-42574).
+pub(crate) fn is_hidden(character: char) -> bool {
+    let unseen =
+        matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    unseen || character.is_control()
 }
 
 /// Why bytes are not the JSON that was expected. The parser's own words may repeat any text at any length.
@@ -49,12 +56,13 @@ mod tests {
     fn what_a_terminal_obeys_is_shown_by_its_code() {
         for (text, shown) in [
             ("apps/web:v1", "apps/web:v1"),
-            ("it's \"ä\" 日本", "it's \"ä\" 日本"),
+            ("it's \"ä\" u\u{308} 日本", "it's \"ä\" u\u{308} 日本"),
             ("a\nb\t\u{1b}[31m\0", "a\\nb\\t\\u{1b}[31m\\0"),
             ("\u{202e}evil\u{200b}", "\\u{202e}evil\\u{200b}"),
-            ("back\\slash", "back\\\\slash"),
+            ("back\\slash", "back\\slash"),
         ] {
             assert_eq!(legible(text), shown);
+            assert_eq!(legible(shown), shown, "what is legible stays as it is");
         }
     }
 

@@ -15,8 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use digest::{Digest, InvalidDigest};
 pub use inventory::{Blob, Capabilities, Inventory, Manifest, Repository, TagEntry, Undo};
 pub use kind::Kind;
-pub(crate) use legible::legible_up_to;
 pub use legible::{InvalidJson, legible};
+pub(crate) use legible::{is_hidden, legible_up_to};
 pub use name::{InvalidName, RegistryHost, RepositoryName, Tag};
 pub use reference::{ImageReference, InvalidReference};
 pub use usage::{Reference, SourceReport, SourceStatus, Usage};
@@ -56,12 +56,16 @@ impl fmt::Display for Gap {
     }
 }
 
+/// The longest gap that is read, in characters.
+const LONGEST_GAP: usize = 1_000;
+
 /// A gap written by another tool may be any JSON value: its shape must never make it go unnoticed.
 impl<'de> Deserialize<'de> for Gap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(text) => Self(text),
-            other => Self(other.to_string()),
-        })
+        let text = match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(Self(legible_up_to(&text, LONGEST_GAP)))
     }
 }

@@ -3,9 +3,9 @@
 //! These types are the JSON form of `jettison usage --out` as well.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Digest, Gap, Schema};
+use super::{Digest, Gap, Schema, legible};
 
 /// What every usage source said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,11 +60,16 @@ pub struct Reference {
     #[serde(default)]
     pub digest: Option<Digest>,
     /// Who refers to it, for people: `Pod shop/web-0 container web`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "legible_text")]
     pub used_by: String,
     /// When it was last seen in use, if that is over.
     #[serde(default)]
     pub last_seen_at: Option<Timestamp>,
+}
+
+/// It ends up in reasons, and those on terminals.
+fn legible_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| legible(&text))
 }
 
 fn everything() -> Vec<String> {

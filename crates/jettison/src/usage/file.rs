@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use jettison_core::model::{Gap, ImageReference, InvalidJson, Reference, SourceStatus, Usage};
+use jettison_core::model::{Gap, ImageReference, InvalidJson, Reference, SourceStatus, Usage, legible};
 use jiff::{SignedDuration, Timestamp};
 
 /// A larger file is no list of images that somebody runs.
@@ -140,7 +140,7 @@ impl Said {
         let before = self.references.len();
         for (number, line) in (1..).zip(text.lines()) {
             let (image, comment) = line.split_once('#').unwrap_or((line, ""));
-            let (image, comment) = (image.trim(), comment.trim());
+            let (image, comment) = (image.trim(), legible(comment.trim()));
             if image.is_empty() {
                 continue;
             }
