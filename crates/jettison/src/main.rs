@@ -6,11 +6,15 @@ use clap::Parser as _;
 use jettison::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return jettison::cli::misread(&error).into(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            anstream::eprintln!("error: the runtime could not be started: {error}");
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "error: the runtime could not be started: {error}");
             return jettison::exit::Exit::Unexpected.into();
         }
     };

@@ -19,7 +19,7 @@ mod cli {
 
     use super::world::{Answer, Case, NOW, call, images};
 
-    const COMMANDS: [&[&str]; 13] = [
+    const COMMANDS: [&[&str]; 19] = [
         &["scan"],
         &["usage"],
         &["plan"],
@@ -28,6 +28,12 @@ mod cli {
         &["history"],
         &["explain"],
         &["demo"],
+        &["store"],
+        &["store", "check"],
+        &["store", "compact"],
+        &["schema"],
+        &["completions"],
+        &["man"],
         &["policy"],
         &["policy", "check"],
         &["policy", "show"],

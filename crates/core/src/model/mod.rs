@@ -50,13 +50,20 @@ impl From<Schema> for u64 {
 #[serde(transparent)]
 pub struct Gap(pub String);
 
+impl Gap {
+    /// What could not be read, [`legible`]: what a registry says may stand in it.
+    pub fn of(text: &str) -> Self {
+        Self(legible_up_to(text, LONGEST_GAP))
+    }
+}
+
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// The longest gap that is read, in characters.
+/// The longest gap, in characters.
 const LONGEST_GAP: usize = 1_000;
 
 /// A gap written by another tool may be any JSON value: its shape must never make it go unnoticed.
@@ -66,6 +73,6 @@ impl<'de> Deserialize<'de> for Gap {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        Ok(Self(legible_up_to(&text, LONGEST_GAP)))
+        Ok(Self::of(&text))
     }
 }

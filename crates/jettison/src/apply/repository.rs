@@ -15,7 +15,6 @@ use super::unit::{Condemned, Relations};
 use super::watch::Watch;
 use super::{Applier, Asked, Gone};
 use crate::output::Progress;
-use crate::output::text::excerpt;
 use crate::registry::{ManifestReference, Registry};
 use crate::store::{self, CachedManifest, RunId, StoreError};
 
@@ -269,7 +268,7 @@ impl<'a> RepositoryRun<'a> {
 }
 
 pub(super) fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, String> {
-    ParsedManifest::read(Some(media_type), bytes).map_err(|error| excerpt(&error.to_string(), 300))
+    ParsedManifest::read(Some(media_type), bytes).map_err(|error| error.to_string())
 }
 
 fn settled(reports: &[ActionReport]) -> BTreeSet<Digest> {

@@ -15,8 +15,8 @@ use super::facts::{Gathered, gather, saved};
 use super::failure::Failure;
 use super::{Access, Globals, Sources};
 use crate::exit::Exit;
-use crate::output::text::{count, fold};
-use crate::output::{Console, style, styled};
+use crate::output::text::count;
+use crate::output::{Console, hanging, style, styled};
 use crate::scan::Target;
 
 /// Report every mistake in a configuration at once, and hold it against a registry.
@@ -326,8 +326,8 @@ fn drawn(finding: &Finding, place: Option<&Place>, width: usize) -> String {
     // What the library prints before them.
     let title = "warning[]: ".len() + finding.code.as_str().len();
     let (message, hint) = (
-        fold(&finding.message, width.saturating_sub(title)),
-        fold(&finding.hint, width.saturating_sub(10)),
+        hanging("", &finding.message, width.saturating_sub(title)),
+        hanging("", &finding.hint, width.saturating_sub(10)),
     );
     let report = Report {
         severity: finding.severity,

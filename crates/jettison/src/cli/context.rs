@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 use super::{Access, Globals, Sources};
 use crate::exit::Exit;
-use crate::output::Console;
+use crate::output::{Console, stream};
 use crate::registry::{Connection, Registry, Secret, open};
 use crate::scan::{ScanTarget, Selection};
 use crate::store::{Store, default_directory};
@@ -94,6 +94,16 @@ impl Context {
     /// Adds usage files of the command line to the configured sources.
     pub(crate) fn add_usage_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
         for file in files {
+            // A list that is configured may be late, and holds what it could name; one that is given now is mistyped.
+            if std::fs::metadata(file)
+                .map_err(|error| cannot_read(file, &error))?
+                .is_dir()
+            {
+                return Err(Failure::usage(format!(
+                    "{} is a folder: name the files in it, or configure `usage` in {DEFAULT_CONFIG}",
+                    file.display()
+                )));
+            }
             let absolute = std::path::absolute(file).map_err(|error| cannot_read(file, &error))?;
             let path = absolute.to_string_lossy();
             self.config.usage.push(UsageSourceConfig {
@@ -206,7 +216,7 @@ pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Fail
 /// What is suspicious in a configuration, and no mistake.
 pub(crate) fn print_warnings(warnings: &[Diagnostic], console: &Console) {
     for warning in warnings.iter().filter(|_| !console.quiet) {
-        anstream::eprintln!("{}", warning.render(true));
+        stream::error(&format!("{}\n", warning.render(true)));
     }
 }
 
@@ -268,7 +278,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
     }
-    anstream::eprint!("{question} [y/N] ");
+    stream::error(&format!("{question} [y/N] "));
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)

@@ -22,7 +22,7 @@ use super::failure::Failure;
 use super::{Globals, Sources};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
-use crate::output::{Console, Progress, Summary, draw, style, styled};
+use crate::output::{Console, Format, Progress, Summary, draw, style, styled};
 
 /// Images of which an example is explained, of each kind of reason.
 const SEED: u64 = 20_260_101;
@@ -180,7 +180,13 @@ impl Show<'_> {
         let remarks = gathered.remarks(&plan, &context.config, Some(&registries));
         console.say(draw(&plan, &summary, &remarks, console).trim_end());
         heading(console, "3. jettison explain: three of them");
-        for image in self.examples(&plan) {
+        // Programs get one document: the report of the run.
+        let examples = if console.format == Format::Human {
+            self.examples(&plan)
+        } else {
+            Vec::new()
+        };
+        for image in examples {
             Explain::of(&image).run(context).await?;
         }
         heading(console, "4. jettison apply: make it go, safely");

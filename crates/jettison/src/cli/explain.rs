@@ -1,30 +1,36 @@
-//! `jettison explain`: which rule or hold decided on an image, and what would have to change.
+//! `jettison explain`: which rule or hold decided on an image, and what would have to change; of a deleted one when,
+//! why and by which run, and how to take that back.
 //!
-//! Reads only what a plan or the journal recorded: it explains decisions that were made, and makes none.
+//! Reads only what a plan, the journal or the ledger recorded: it explains decisions that were made, and makes none.
 
-use std::collections::BTreeMap;
+mod gone;
+mod told;
 
 use clap::Args;
-use jettison_core::model::{Digest, ImageReference, Tag};
-use jettison_core::plan::{Action, ActionKind, Kept, Plan};
-use jettison_core::reason::{Hold, Reason, Relation, Ruling};
+use jettison_core::model::ImageReference;
+use jettison_core::plan::Plan;
 use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::glance::{glance, mark};
-use super::history::outcome;
+use super::nearby;
 use crate::exit::Exit;
-use crate::output::text::{ago, bytes, moment};
-use crate::output::{staying_because, style, styled};
-use crate::store::{EntryRecord, ImageName, Outcome, Store};
+use crate::output::text::moment;
+use crate::output::{Console, hanging, style, styled};
+use crate::store::{ImageName, Store};
+
+use gone::{Past, past};
+use told::{Told, told};
 
 /// Say which rule or hold decided on an image, and what would have to change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   jettison explain registry.example.com/apps/web:v1.2.3
-  jettison explain registry.example.com/apps/web@sha256:… --plan 3f2a9c1b")]
+  jettison explain registry.example.com/apps/web@sha256:… --plan 3f2a9c1b
+
+Of an image that was deleted: when, why, by which run, and how to put it back.")]
 pub(crate) struct Explain {
     // As an attribute: in a doc comment the brackets would be a link.
     #[arg(value_name = "IMAGE", help = "HOST[:PORT]/REPOSITORY with :TAG or @DIGEST")]
@@ -44,64 +50,23 @@ impl Explain {
     }
 
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let image: ImageReference = self
-            .image
-            .parse()
-            .map_err(|error| Failure::caused(Exit::Usage, &error))?;
-        let image = ImageReference {
-            registry: context.config.canonical_host(&image.registry),
-            ..image
-        };
+        let image = image(&self.image, context)?;
         let store = context.store().await?;
-        let found = self.find(&store, &image).await?;
-        let recorded = recorded(&store, &image).await?;
+        let explanation = self.explanation(&store, image).await;
         store.close().await;
-        if found.is_none() && recorded.is_empty() {
-            return Err(Failure::usage(format!(
-                "no plan and no run speaks of {image}; see whether the tag is right, or make a plan: jettison plan {}/{}",
-                image.registry, image.repository
-            )));
-        }
-        let done: Vec<_> = recorded
-            .iter()
-            .map(|entry| json!({"run": entry.run, "action": entry.action, "digest": entry.digest}))
-            .collect();
-        let (plan, told) = found.map_or((None, None), |(plan, told)| (Some(plan), Some(told)));
-        context.console.json(&json!({
-            "schema": 1, "image": image.to_string(),
-            "plan": plan.as_ref().map(|plan| &plan.id), "now": plan.as_ref().map(|plan| plan.now),
-            "verdicts": told.iter().flatten().map(Told::json).collect::<Vec<_>>(), "runs": done,
-        }))?;
-        // A plan that was carried out says what was to go: what went stands in the history.
-        let went = |entry: &EntryRecord| matches!(entry.outcome(), Some(Outcome::Done | Outcome::AlreadyGone));
-        let gone = recorded.iter().any(went) && told.iter().flatten().all(|told| matches!(told, Told::Goes(_)));
-        if let (Some(plan), Some(told), false) = (&plan, &told, gone) {
-            context.console.say(format!(
-                "{} as of plan {}, made {}",
-                styled(style::HEADING, &image),
-                short(&plan.id),
-                moment(plan.now)
-            ));
-            told.iter().for_each(|told| context.console.say(told.text(plan)));
-        }
-        if gone {
-            context
-                .console
-                .say(format!("{} is gone", styled(style::HEADING, &image)));
-        }
-        for entry in &recorded {
-            let removed = format!(
-                "{} of {} in run {}: {}",
-                entry.action,
-                entry.digest.short(),
-                entry.run,
-                outcome(entry)
-            );
-            context
-                .console
-                .say(format!("{} {removed}", styled(style::HEADING, "history:")));
-        }
+        let explanation = explanation?;
+        context.console.json(&explanation.json())?;
+        explanation.print(&context.console);
         Ok(Exit::Done)
+    }
+
+    async fn explanation(&self, store: &Store, image: ImageReference) -> Result<Explanation, Failure> {
+        let found = self.find(store, &image).await?;
+        let past = past(store, &image).await?;
+        if found.is_none() && past.is_empty() {
+            return Err(nearby::unknown(store, &image, &self.image).await?);
+        }
+        Ok(Explanation { image, found, past })
     }
 
     /// The newest plan that speaks of the image, with what it says.
@@ -128,248 +93,76 @@ impl Explain {
     }
 }
 
-fn short(id: &str) -> String {
-    id.chars().take(12).collect()
+/// An image as it was asked for, with its registry's own name.
+pub(crate) fn image(text: &str, context: &Context) -> Result<ImageReference, Failure> {
+    let image: ImageReference = text.parse().map_err(|error| Failure::caused(Exit::Usage, &error))?;
+    Ok(ImageReference {
+        registry: context.config.canonical_host(&image.registry),
+        ..image
+    })
 }
 
-async fn recorded(store: &Store, image: &ImageReference) -> Result<Vec<EntryRecord>, Failure> {
-    let name = match (&image.digest, image.effective_tag()) {
-        (Some(digest), _) => ImageName::Digest(digest.clone()),
-        (None, Some(tag)) => ImageName::Tag(tag),
-        (None, None) => return Ok(Vec::new()),
-    };
-    Ok(store
-        .entries_of_image(&image.registry, &image.repository, &name)
-        .await?)
+/// How the store knows an image; none only of what is no image at all.
+pub(crate) fn name_of(image: &ImageReference) -> Option<ImageName> {
+    match (&image.digest, image.effective_tag()) {
+        (Some(digest), _) => Some(ImageName::Digest(digest.clone())),
+        (None, tag) => tag.map(ImageName::Tag),
+    }
 }
 
-/// What a plan says of one entry of an image.
-enum Told {
-    Goes(Action),
-    Stays(Kept, bool),
+/// All that is known of an image.
+struct Explanation {
+    image: ImageReference,
+    found: Option<(Plan, Vec<Told>)>,
+    past: Vec<Past>,
 }
 
-fn told(plan: &Plan, image: &ImageReference) -> Vec<Told> {
-    let wanted = |digest: &Digest, tags: &[&Tag]| match (&image.digest, image.effective_tag()) {
-        (Some(wanted), _) => wanted == digest,
-        (None, tag) => tags.iter().any(|has| Some(*has) == tag.as_ref()),
-    };
-    let actions = plan.actions.iter().filter(|action| {
-        action.registry == image.registry
-            && action.repository == image.repository
-            && wanted(&action.digest, &action.tags.iter().collect::<Vec<_>>())
-    });
-    let entries = |list: &'_ [Kept], blocked| {
-        let fitting = list.iter().filter(|kept| {
-            kept.registry == image.registry
-                && kept.repository == image.repository
-                && wanted(&kept.digest, &kept.tag.iter().collect::<Vec<_>>())
+impl Explanation {
+    /// Whether a run took it, as far as the records go: a plan that was carried out says what was to go, and what
+    /// went stands in the journal. What a later plan keeps has come back.
+    fn is_gone(&self) -> bool {
+        let Some(last) = self.past.iter().find(|past| past.was_taken()) else {
+            return false;
+        };
+        let seen_since = self.found.iter().any(|(plan, told)| {
+            told.iter().any(|told| matches!(told, Told::Stays(..))) || last.at().is_some_and(|at| plan.now > at)
         });
-        fitting
-            .cloned()
-            .map(|kept| Told::Stays(kept, blocked))
-            .collect::<Vec<_>>()
-    };
-    let mut told: Vec<Told> = actions.cloned().map(Told::Goes).collect();
-    told.extend(entries(&plan.kept, false));
-    told.extend(entries(&plan.blocked, true));
-    told
-}
+        last.put_back_at().is_none() && !seen_since
+    }
 
-impl Told {
     fn json(&self) -> serde_json::Value {
-        match self {
-            Self::Goes(action) => json!({"verdict": "expire", "action": action}),
-            Self::Stays(kept, blocked) => json!({"verdict": if *blocked { "blocked" } else { "keep" }, "entry": kept}),
-        }
-    }
-
-    fn text(&self, plan: &Plan) -> String {
-        let mut lines = Vec::new();
-        match self {
-            Self::Goes(action) => {
-                let what = match action.action {
-                    ActionKind::Delete => "goes",
-                    ActionKind::Untag => "loses the tags",
-                };
-                let tags: Vec<&str> = action.tags.iter().map(Tag::as_str).collect();
-                lines.push(format!(
-                    "  {} {} ({}, {})",
-                    action.digest.short(),
-                    styled(style::GOES, what),
-                    action.kind,
-                    tags.join(" ")
-                ));
-                lines.push(format!("    why: {}", why_goes(&action.reason)));
-                lines.extend(action.reason.ruling().into_iter().flat_map(evidence));
-                for entry in &action.entries {
-                    lines.push(format!("    tag {}: rule `{}`", entry.tag, entry.ruling.rule));
-                }
-                lines.push(format!("    frees {}", bytes(action.bytes)));
-                lines.push("    to keep it: list it under `protect`, set its label io.jettison.keep=true, or add a rule with `keep: always` above".to_owned());
-                if action.refused {
-                    lines.push(
-                        "    the fuse of its repository is blown, so that nothing is done until somebody accepts it"
-                            .to_owned(),
-                    );
-                }
-            }
-            Self::Stays(kept, blocked) => {
-                let what = if *blocked {
-                    styled(style::NOTE, "should go and cannot")
-                } else {
-                    styled(style::STAYS, "stays")
-                };
-                let tag = kept.tag.as_ref().map_or("no tag", |tag| tag.as_str());
-                let since = kept
-                    .time
-                    .map(|time| format!(", of {} ({})", moment(time), ago(time, plan.now)))
-                    .unwrap_or_default();
-                lines.push(format!(
-                    "  {} {what} ({}, {tag}{since})",
-                    kept.digest.short(),
-                    kept.kind
-                ));
-                lines.push(format!("    why: {}", why_stays(&kept.reason)));
-                lines.extend(kept.reason.ruling().into_iter().flat_map(evidence));
-                lines.push(format!("    for it to go: {}", what_would_change(&kept.reason)));
-            }
-        }
-        lines.join("\n")
-    }
-}
-
-/// Each condition with what was found; a second alternative begins with `or`.
-fn evidence(ruling: &Ruling) -> Vec<String> {
-    let mut alternatives: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for (name, finding) in &ruling.conditions {
-        let (name, alternative) = match name.split_once('#') {
-            Some((name, number)) => (name, number.parse().unwrap_or(2)),
-            None => (name.as_str(), 1),
+        let (plan, told) = match &self.found {
+            Some((plan, told)) => (Some(plan), told.as_slice()),
+            None => (None, &[][..]),
         };
-        let holds = match finding.holds {
-            Some(true) => "yes",
-            Some(false) => "no ",
-            None => "?  ",
-        };
-        let line = format!("{holds}  {name} {}: {}", finding.limit, finding.found);
-        alternatives.entry(alternative).or_default().push(line);
+        json!({
+            "schema": 1, "image": self.image.to_string(), "gone": self.is_gone(),
+            "plan": plan.map(|plan| &plan.id), "now": plan.map(|plan| plan.now),
+            "verdicts": told.iter().map(Told::json).collect::<Vec<_>>(),
+            "runs": self.past.iter().map(Past::json).collect::<Vec<_>>(),
+        })
     }
-    let mut lines = Vec::new();
-    for (position, conditions) in alternatives.into_values().enumerate() {
-        for (place, condition) in conditions.into_iter().enumerate() {
-            let word = if position > 0 && place == 0 { "or" } else { "  " };
-            lines.push(format!("      {word} {condition}"));
-        }
-    }
-    lines
-}
 
-fn why_goes(reason: &Reason) -> String {
-    match reason {
-        Reason::Expired(ruling) => format!("rule `{}` of policy `{}` expires it", ruling.rule, ruling.policy),
-        Reason::Follows { root, relation } => format!("it goes along with {}, {}", root.short(), related(*relation)),
-        other => other.code().to_owned(),
-    }
-}
-
-fn related(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Child => "which lists it",
-        Relation::Attached => "to which it is attached",
-        Relation::Subject => "which is attached to it",
-        Relation::Index => "which it lists and which no other index would hold",
-    }
-}
-
-fn why_stays(reason: &Reason) -> String {
-    match reason {
-        Reason::Hold {
-            hold,
-            used_by,
-            because,
-            also,
-        } => {
-            let users = if used_by.is_empty() {
-                String::new()
-            } else {
-                format!(" by {}", some(used_by))
-            };
-            let others: Vec<&str> = also.iter().map(|hold| hold.as_str()).collect();
-            let others = if others.is_empty() {
-                String::new()
-            } else {
-                format!("; also held: {}", others.join(", "))
-            };
-            format!("hold `{hold}`{users}: {because}{others}")
+    fn print(&self, console: &Console) {
+        let name = styled(style::HEADING, &self.image);
+        let width = console.line_width();
+        let gone = self.is_gone();
+        if gone {
+            console.say(format!("{name} is gone"));
+        } else if let Some((plan, told)) = &self.found {
+            let short: String = plan.id.chars().take(12).collect();
+            let source = format!("as of plan {short}, made {}", moment(plan.now));
+            console.say(hanging(&format!("{name} "), &source, width));
+            told.iter().for_each(|told| console.say(told.text(plan, width)));
+        } else {
+            console.say(format!("{name}: no plan speaks of it, its history does"));
         }
-        Reason::KeepAlways(ruling) => format!("rule `{}` of policy `{}` keeps it always", ruling.rule, ruling.policy),
-        Reason::NotExpired(ruling) => format!(
-            "rule `{}` of policy `{}` governs it, and does not expire it yet",
-            ruling.rule, ruling.policy
-        ),
-        Reason::Unless(ruling) => format!(
-            "rule `{}` of policy `{}` would expire it, but spares the newest of each period",
-            ruling.rule, ruling.policy
-        ),
-        Reason::Needed { by, relation, ruling } => {
-            format!(
-                "rule `{}` expires it, but {} stays, {}",
-                ruling.rule,
-                by.short(),
-                related(*relation)
-            )
+        // What can be taken back is what was taken last.
+        let mut last = gone;
+        for past in &self.past {
+            let takes_back = last && past.was_taken();
+            console.say(past.text(width, takes_back.then_some(&self.image)));
+            last &= !takes_back;
         }
-        Reason::SharesImage { with, ruling } => {
-            let with: Vec<String> = with.iter().map(ToString::to_string).collect();
-            format!(
-                "rule `{}` expires this tag, but the same image stays as {}",
-                ruling.rule,
-                some(&with)
-            )
-        }
-        other => staying_because(other),
-    }
-}
-
-/// The first few, and how many more.
-fn some(names: &[String]) -> String {
-    const TOLD: usize = 4;
-    let mut text = names.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > TOLD {
-        text.push_str(&format!(" and {} more", names.len() - TOLD));
-    }
-    text
-}
-
-fn what_would_change(reason: &Reason) -> String {
-    match reason {
-        Reason::Hold { hold, .. } => match hold {
-            Hold::InUse => "nobody may use it any more, and then `usage-memory` has to pass",
-            Hold::RecentlyUsed => "`usage-memory` has to pass without anybody using it",
-            Hold::Restored => "30 days have to pass since it was put back",
-            Hold::Grace => "the grace period has to pass",
-            Hold::Protected => "take it off `protect`, or take the label io.jettison.keep away",
-            Hold::Immutable => "take its tag off `immutable`",
-            Hold::UsageIncomplete => "every usage source that could refer to it has to answer completely",
-            Hold::Incomplete => "its repository has to be read without a gap",
-        }
-        .to_owned(),
-        Reason::KeepAlways(ruling) => format!("rule `{}` has to change, or an earlier rule has to fit it", ruling.rule),
-        Reason::NotExpired(ruling) => format!(
-            "the conditions of rule `{}` marked `no` or `?` have to hold",
-            ruling.rule
-        ),
-        Reason::Unless(_) => "a newer image has to take its place in its period".to_owned(),
-        Reason::NoRule { .. } => "a rule has to fit it".to_owned(),
-        Reason::Needed { by, .. } => format!("{} has to go", by.short()),
-        Reason::KeepAtLeast { .. } => "newer images have to be pushed, or `limits.keep-at-least` lowered".to_owned(),
-        Reason::SharesImage { .. } => {
-            "the other tags have to expire too, or the policy has to say `untag: true`".to_owned()
-        }
-        Reason::Brake { .. } => "a later run will take it".to_owned(),
-        Reason::CannotUntag { .. } => "the registry has to be able to remove a single tag".to_owned(),
-        Reason::CannotDelete { .. } => "deletes have to be switched on in the registry".to_owned(),
-        Reason::Expired(_) | Reason::Follows { .. } => "nothing".to_owned(),
     }
 }

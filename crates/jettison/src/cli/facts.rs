@@ -218,3 +218,13 @@ pub(crate) fn completeness(plan: &Plan) -> Exit {
         Exit::Incomplete
     }
 }
+
+/// With `--detailed-exit-code`, 10 if something would be deleted or untagged; else, and without it, whether the facts
+/// were complete.
+pub(crate) fn detailed(plan: &Plan, wanted: bool) -> Exit {
+    if wanted && !plan.actions.is_empty() {
+        Exit::Changes
+    } else {
+        completeness(plan)
+    }
+}

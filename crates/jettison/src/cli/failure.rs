@@ -1,12 +1,15 @@
 //! How a command fails: an exit code, and a text that says what, where and what to do.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt::Display;
+
+use serde_json::json;
 
 use crate::apply::ApplyError;
 use crate::exit::Exit;
 use crate::output::text::with_causes;
-use crate::output::{style, styled};
+use crate::output::{Format, aside, stream, style};
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
@@ -48,15 +51,42 @@ impl Failure {
         }
     }
 
-    /// Prints the failure and gives its exit code.
-    pub(crate) fn report(&self) -> Exit {
-        if self.rendered {
-            anstream::eprintln!("{}", self.text.trim_end());
-        } else {
-            anstream::eprintln!("{} {}", styled(style::GOES, "error:"), self.text);
+    /// Prints the failure on standard error, in one line of JSON where programs read, and gives its exit code.
+    pub(crate) fn report(&self, format: Format) -> Exit {
+        match (format, self.rendered) {
+            (Format::Json, _) => stream::error_json(&format!("{}\n", self.json())),
+            (Format::Human, true) => stream::error(&format!("{}\n", self.text.trim_end())),
+            (Format::Human, false) => aside(style::GOES, "error:", &self.text),
         }
         self.exit
     }
+
+    fn json(&self) -> serde_json::Value {
+        let message = anstream::adapter::strip_str(&self.text).to_string();
+        json!({"schema": 1, "error": {"exit": self.exit.code(), "message": message.trim_end()}})
+    }
+}
+
+/// What the parser says about a command line: a mistake, or what was asked of it (`--help`, `--version`).
+pub fn misread(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // A reader that has gone has read enough.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if asks_for_json(std::env::args_os().skip(1)) {
+        let text = error.render().to_string();
+        return Failure::usage(text.strip_prefix("error: ").unwrap_or(&text)).report(Format::Json);
+    }
+    let _ = error.print();
+    Exit::Usage
+}
+
+/// Whether `--output json` stands among words that could not be parsed as a whole.
+fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<OsString> = words.collect();
+    let apart = words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    apart || words.iter().any(|word| word == "--output=json")
 }
 
 impl From<StoreError> for Failure {

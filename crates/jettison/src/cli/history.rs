@@ -1,54 +1,68 @@
-//! `jettison history`: the runs, or one of them action by action.
+//! `jettison history`: the runs, one of them action by action, or what became of one image.
 
-use std::io::IsTerminal as _;
+mod image;
 
 use clap::Args;
+use jettison_core::model::ImageReference;
 use serde_json::json;
 
 use super::context::Context;
+use super::explain;
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::{moment, number};
-use crate::output::{Column, image_name, style, styled, table};
-use crate::store::{EntryRecord, Outcome, RunDetail, RunSummary, Store};
+use crate::output::{Column, Console, hanging, image_name, style, styled, table};
+use crate::store::{EntryRecord, ImageName, Outcome, RunDetail, RunSummary, Store};
 
 /// List runs, or show one action by action.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   jettison history
-  jettison history 20261121-223311-4f2a        every action and what became of it")]
+  jettison history 20261121-223311-4f2a        every action and what became of it
+  jettison history --image registry.example.com/apps/web:main
+  jettison history 20261121-223311-4f2a --image registry.example.com/apps/web:main
+
+With --image: every run that touched it, and where its tag pointed when.")]
 pub(crate) struct History {
     /// The run's id, or the beginning of it
     #[arg(value_name = "RUN")]
     run: Option<String>,
+    /// Only what was done to this image, with where its tag pointed and when
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
 }
 
 impl History {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let image = match &self.image {
+            Some(text) => Some(explain::image(text, context)?),
+            None => None,
+        };
         let store = context.store().await?;
-        let shown = match &self.run {
-            None => list(&store, context).await,
-            Some(run) => show(&store, context, run).await,
+        let console = &context.console;
+        let shown = match (&self.run, &image, &self.image) {
+            (None, Some(image), Some(text)) => image::show(&store, console, image, text).await,
+            (Some(run), image, _) => show(&store, console, run, image.as_ref()).await,
+            (None, ..) => list(&store, console).await,
         };
         store.close().await;
-        shown
+        shown.map(|()| Exit::Done)
     }
 }
 
-async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
+async fn list(store: &Store, console: &Console) -> Result<(), Failure> {
     let runs = store.runs().await?;
-    context
-        .console
-        .json(&json!({"schema": 1, "runs": runs.iter().map(summary).collect::<Vec<_>>()}))?;
+    console.json(&json!({"schema": 1, "runs": runs.iter().map(summary).collect::<Vec<_>>()}))?;
     if runs.is_empty() {
-        context.console.say("no runs yet");
-        return Ok(Exit::Done);
+        console.say("no runs yet");
+        return Ok(());
     }
     let columns = [
-        Column::Text("RUN"),
-        Column::Text("STARTED"),
-        Column::Text("STATUS"),
+        // It tells when the run began.
+        Column::Whole("RUN"),
+        Column::Text("COMMAND"),
+        Column::Whole("STATUS"),
         Column::Figure("DELETED"),
         Column::Figure("UNTAGGED"),
         Column::Figure("PUT BACK"),
@@ -57,7 +71,7 @@ async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
     let rows = runs.iter().map(|run| {
         vec![
             run.id.to_string(),
-            moment(run.started_at),
+            run.command.clone(),
             run.status.to_string(),
             number(run.deleted),
             number(run.untagged),
@@ -65,45 +79,48 @@ async fn list(store: &Store, context: &Context) -> Result<Exit, Failure> {
             number(run.failed),
         ]
     });
-    context
-        .console
-        .say(table(&columns, rows.collect(), context.console.width()));
-    Ok(Exit::Done)
+    console.say(table(&columns, rows.collect(), console.line_width()));
+    Ok(())
 }
 
 fn summary(run: &RunSummary) -> serde_json::Value {
     json!({
-        "id": run.id, "plan": run.plan, "started_at": run.started_at, "ended_at": run.ended_at,
+        "id": run.id, "plan": run.plan, "command": run.command, "started_at": run.started_at, "ended_at": run.ended_at,
         "status": run.status, "deleted": run.deleted, "untagged": run.untagged, "failed": run.failed,
-        "command": run.command, "restored": run.restored,
+        "restored": run.restored,
     })
 }
 
-async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failure> {
-    let Some(run) = store.run(id).await? else {
+/// One run; of an image, if one is given, only what was done to that.
+async fn show(store: &Store, console: &Console, id: &str, image: Option<&ImageReference>) -> Result<(), Failure> {
+    let Some(mut run) = store.run(id).await? else {
         return Err(Failure::usage(format!(
             "there is no run `{id}`; `jettison history` lists them"
         )));
     };
-    context.console.json(&detail(&run))?;
-    context.console.say(format!(
+    if let Some(image) = image {
+        run.entries.retain(|entry| is_about(entry, image));
+        if run.entries.is_empty() {
+            let run = &run.summary.id;
+            return Err(Failure::usage(format!("run {run} did nothing to {image}")));
+        }
+    }
+    console.json(&detail(&run))?;
+    let width = console.line_width();
+    let heading = styled(style::HEADING, format!("Run {}", run.summary.id));
+    let counts = format!(
         "{} {}, {}: {} deleted, {} untagged, {} put back, {} failed",
-        styled(style::HEADING, format!("Run {}", run.summary.id)),
+        run.summary.command,
         moment(run.summary.started_at),
         run.summary.status,
         number(run.summary.deleted),
         number(run.summary.untagged),
         number(run.summary.restored),
         number(run.summary.failed)
-    ));
-    // What is read by another program is not broken across lines.
-    let width = if std::io::stdout().is_terminal() {
-        context.console.width()
-    } else {
-        usize::from(u16::MAX)
-    };
+    );
+    console.say(hanging(&format!("{heading} "), &counts, width));
     let columns = [
-        Column::Text("ACTION"),
+        Column::Whole("ACTION"),
         Column::Text("IMAGE"),
         Column::Text("TAGS"),
         Column::Text("OUTCOME"),
@@ -121,23 +138,21 @@ async fn show(store: &Store, context: &Context, id: &str) -> Result<Exit, Failur
             outcome(entry),
         ]
     });
-    context.console.say(table(&columns, rows.collect(), width));
-    Ok(Exit::Done)
+    console.say(table(&columns, rows.collect(), width));
+    Ok(())
+}
+
+fn is_about(entry: &EntryRecord, image: &ImageReference) -> bool {
+    let named = match explain::name_of(image) {
+        Some(ImageName::Digest(digest)) => entry.digest == digest,
+        Some(ImageName::Tag(tag)) => entry.tags.contains(&tag),
+        None => false,
+    };
+    named && entry.registry == image.registry && entry.repository == image.repository
 }
 
 fn detail(run: &RunDetail) -> serde_json::Value {
-    let actions: Vec<serde_json::Value> = run
-        .entries
-        .iter()
-        .map(|entry| {
-            json!({
-                "action": entry.action, "registry": entry.registry, "repository": entry.repository,
-                "digest": entry.digest, "root": entry.root, "tags": entry.tags, "media_type": entry.media_type,
-                "reason": serde_json::from_str::<serde_json::Value>(&entry.reason_json).unwrap_or_default(),
-                "outcome": outcome_code(entry), "why": outcome_why(entry),
-            })
-        })
-        .collect();
+    let actions: Vec<serde_json::Value> = run.entries.iter().map(action).collect();
     let mut value = summary(&run.summary);
     if let Some(object) = value.as_object_mut() {
         object.insert("schema".to_owned(), json!(1));
@@ -146,7 +161,17 @@ fn detail(run: &RunDetail) -> serde_json::Value {
     value
 }
 
-fn outcome_code(entry: &EntryRecord) -> &'static str {
+fn action(entry: &EntryRecord) -> serde_json::Value {
+    json!({
+        "action": entry.action, "registry": entry.registry, "repository": entry.repository,
+        "digest": entry.digest, "root": entry.root, "tags": entry.tags, "media_type": entry.media_type,
+        "reason": serde_json::from_str::<serde_json::Value>(&entry.reason_json).unwrap_or_default(),
+        "outcome": outcome_code(entry), "why": outcome_why(entry),
+    })
+}
+
+/// The word of the JSON forms for what became of an entry.
+pub(crate) fn outcome_code(entry: &EntryRecord) -> &'static str {
     match entry.outcome() {
         None => "unknown",
         Some(Outcome::Done) => "done",
@@ -157,7 +182,8 @@ fn outcome_code(entry: &EntryRecord) -> &'static str {
     }
 }
 
-fn outcome_why(entry: &EntryRecord) -> Option<&str> {
+/// Why an entry was not done.
+pub(crate) fn outcome_why(entry: &EntryRecord) -> Option<&str> {
     match entry.outcome() {
         Some(Outcome::Skipped { why }) => Some(why),
         Some(Outcome::Failed { error }) => Some(error),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod completions;
 mod context;
 mod demo;
 mod explain;
@@ -9,10 +10,14 @@ mod facts;
 mod failure;
 mod glance;
 mod history;
+mod manual;
+mod nearby;
 mod plan;
 mod policy;
 mod run;
 mod scan;
+mod schema;
+mod store;
 mod undo;
 mod usage;
 
@@ -21,11 +26,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::output::{Console, Format};
+use crate::output::{Console, Format, stream};
 use crate::scan::Target;
 
 use context::Context;
 use failure::Failure;
+
+pub use failure::misread;
 
 /// Keeps container registries free of images nobody needs, and never deletes one that somebody does.
 #[derive(Debug, Parser)]
@@ -39,36 +46,41 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  jettison demo                                    see all of it on a registry made up for you
-  jettison plan registry.example.com/apps/web      what can go, and why; changes nothing
+  jettison demo                    see all of it on a registry made up for you
+  jettison plan registry.example.com/apps/web            what can go, and why
   jettison plan 'registry.example.com/apps/**' --out plan.json
-  jettison apply plan.json                         make it go; asks first
+  jettison apply plan.json         make it go; asks first
   jettison explain registry.example.com/apps/web:v1.2.3
-  jettison run --yes                               scan, plan and apply what jettison.yaml configures
+  jettison run --yes               scan, plan and apply as jettison.yaml says
 
-Exit codes: 0 done; 1 unexpected; 2 bad usage or configuration; 3 refused; 4 some actions failed;
-5 done, but facts were incomplete.";
+Exit codes: 0 done; 1 unexpected; 2 bad usage or configuration; 3 refused;
+4 some actions failed; 5 done, but facts were incomplete. Of 4, 3 and 5 the
+first that fits.";
+
+/// Headings in the help, below what only one command has.
+const EVERYWHERE: &str = "Everywhere";
+const CONNECTING: &str = "Logging in";
 
 /// What every command understands.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Globals {
     /// Configuration file [default: ./jettison.yaml, if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Another file of the same form: replaces what it names, adds to what is protected
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Where jettison remembers [default: $XDG_STATE_HOME/jettison or ~/.local/state/jettison]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     state: Option<PathBuf>,
     /// For people or for programs
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t, value_name = "FORM")]
     output: Format,
     /// Results only: no progress, no notes
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// List every item, not only the first ones
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     verbose: bool,
 }
 
@@ -76,19 +88,19 @@ pub(crate) struct Globals {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Access {
     /// User name [default: what `docker login` stored]
-    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    #[arg(long, help_heading = CONNECTING, value_name = "NAME", requires = "password_stdin")]
     username: Option<String>,
     /// Read the password from standard input
-    #[arg(long, requires = "username")]
+    #[arg(long, help_heading = CONNECTING, requires = "username")]
     password_stdin: bool,
     /// PEM file of certificate authorities to trust besides the system's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = CONNECTING, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// PEM file of the client certificate
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = CONNECTING, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
     /// PEM file of its key, unless the certificate's file holds it
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    #[arg(long, help_heading = CONNECTING, value_name = "FILE", requires = "client_certificate")]
     client_key: Option<PathBuf>,
 }
 
@@ -134,6 +146,15 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Show all of it on a registry made up for you
     Demo(demo::Demo),
+    /// Check or compact what jettison remembers
+    #[command(subcommand, after_help = store::HELP)]
+    Store(store::StoreCommand),
+    /// Print the JSON Schema of what `--output json` prints
+    Schema(schema::SchemaCommand),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the manual, or write a page for every command
+    Man(manual::Manual),
 }
 
 impl Cli {
@@ -147,10 +168,23 @@ impl Cli {
         let ended = match self.command {
             Command::Policy(command) => command.run(&self.globals, &console).await,
             Command::Demo(command) => command.run(&self.globals, &console).await,
+            Command::Schema(command) => command.run(&console),
+            Command::Completions(command) => command.run(&console),
+            Command::Man(command) => command.run(&console),
             command => with_context(command, self.globals, console).await,
         };
-        ended.unwrap_or_else(|failure| failure.report())
+        let exit = ended.unwrap_or_else(|failure| failure.report(console.format));
+        match stream::failed() {
+            Some(error) => exit.and(unwritten(error).report(console.format)),
+            None => exit,
+        }
     }
+}
+
+/// What was to be printed got lost; what was to be done was done.
+fn unwritten(error: &std::io::Error) -> Failure {
+    let text = format!("standard output could not be written: {error}; what was to be done was done");
+    Failure::new(Exit::Unexpected, text)
 }
 
 async fn with_context(command: Command, globals: Globals, console: Console) -> Result<Exit, Failure> {
@@ -164,6 +198,9 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::Undo(command) => command.run(context).await,
         Command::History(command) => command.run(&context).await,
         Command::Explain(command) => command.run(&context).await,
-        Command::Policy(_) | Command::Demo(_) => Ok(Exit::Done),
+        Command::Store(command) => command.run(&context).await,
+        Command::Policy(_) | Command::Demo(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(Exit::Done)
+        }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Sources;
 use super::context::{Context, Registries, write_json};
-use super::facts::{Gathered, completeness, gather, remember, saved};
+use super::facts::{Gathered, detailed, gather, remember, saved};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
@@ -18,16 +18,20 @@ use crate::output::{Summary, draw};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison plan registry.example.com/apps/web            with the built-in policy
-  jettison plan 'registry.example.com/apps/**' --usage in-use.txt --out plan.json
-  jettison plan --inventory inventory.json --usage usage.json --policy jettison.yaml --now 2026-11-21T00:00:00Z")]
+  jettison plan registry.example.com/apps/web          with the built-in policy
+  jettison plan 'registry.example.com/apps/**' --usage list.txt --out plan.json
+  jettison plan --inventory inventory.json --usage usage.json \\
+    --policy jettison.yaml --now 2026-11-21T00:00:00Z
+
+Exit codes: 0; 5 if a registry, repository or usage source could not be read
+wholly. With --detailed-exit-code 10 if something would go, whatever else.")]
 pub(crate) struct PlanCommand {
     #[command(flatten)]
     sources: Sources,
     /// Also write the plan to a file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with 10 if something would be deleted or untagged
+    /// Exit with 10 if something would be deleted or untagged, even where facts were incomplete (else 5)
     #[arg(long)]
     detailed_exit_code: bool,
     /// Take a plausible build date for the arrival of images without a push time
@@ -88,7 +92,6 @@ impl PlanCommand {
         if let (Some(file), 1..) = (&self.out, plan.actions.len()) {
             console.note(format!("apply it within 24 hours: jettison apply {}", file.display()));
         }
-        let changes = self.detailed_exit_code && !plan.actions.is_empty();
-        Ok(if changes { Exit::Changes } else { completeness(plan) })
+        Ok(detailed(plan, self.detailed_exit_code))
     }
 }

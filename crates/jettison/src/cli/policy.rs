@@ -19,7 +19,7 @@ use super::context::{read_config, read_text};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
-use crate::output::{Console, staying_because, style, styled};
+use crate::output::{Console, Format, staying_because, style, styled};
 
 /// Examples for the whole group.
 pub(crate) const HELP: &str = "\
@@ -62,7 +62,8 @@ Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  jettison policy show standard > jettison.yaml")]
+  jettison policy show standard > jettison.yaml
+  jettison policy show standard --output json          the same as JSON")]
 pub(crate) struct Show {
     /// Which one
     #[arg(value_name = "NAME", value_parser = ["standard"])]
@@ -81,10 +82,7 @@ impl PolicyCommand {
     pub(crate) async fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
         match self {
             Self::Check(check) => check.run(globals, console).await,
-            Self::Show(_) => {
-                console.raw(STANDARD_YAML);
-                Ok(Exit::Done)
-            }
+            Self::Show(_) => show(console),
             Self::Schema => {
                 console.raw(format!("{}\n", serde_json::to_string_pretty(&schema())?));
                 Ok(Exit::Done)
@@ -92,6 +90,18 @@ impl PolicyCommand {
             Self::Test(test) => test.run(globals, console),
         }
     }
+}
+
+/// The built-in policy: as YAML with its comments, or the same as JSON, which is YAML too.
+fn show(console: &Console) -> Result<Exit, Failure> {
+    if console.format == Format::Human {
+        console.raw(STANDARD_YAML);
+        return Ok(Exit::Done);
+    }
+    let policy: serde_json::Value =
+        serde_saphyr::from_str(STANDARD_YAML).map_err(|error| Failure::caused(Exit::Unexpected, &error))?;
+    console.json(&policy)?;
+    Ok(Exit::Done)
 }
 
 impl Test {
@@ -104,13 +114,8 @@ impl Test {
             let outcomes = outcomes(&cases, &config);
             let wrong: Vec<&Checked<'_>> = outcomes.iter().filter(|checked| !checked.fits).collect();
             for checked in &wrong {
-                console.say(format!(
-                    "{} {}:{}: {}",
-                    styled(style::GOES, "fail"),
-                    file.display(),
-                    checked.expectation.line,
-                    checked.text()
-                ));
+                let place = format!("{}:{}", file.display(), checked.expectation.line);
+                console.remark(style::GOES, "fail", format!("{place}: {}", checked.text()));
             }
             let total = count(outcomes.len() as u64, "verdict");
             match wrong.len() {

@@ -5,7 +5,7 @@ use clap::Args;
 use super::Sources;
 use super::apply::{Consent, Work};
 use super::context::Context;
-use super::facts::{completeness, gather, remember};
+use super::facts::{detailed, gather, remember};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
@@ -25,6 +25,9 @@ pub(crate) struct Run {
     /// Stop after the plan
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: exit with 10 if something would be deleted or untagged
+    #[arg(long, requires = "dry_run")]
+    detailed_exit_code: bool,
     /// Take a plausible build date for the arrival of images without a push time
     #[arg(long)]
     trust_created: bool,
@@ -50,7 +53,7 @@ impl Run {
         console.say(draw(&plan, &summary, &remarks, &console));
         let exit = if self.dry_run {
             console.json(&plan)?;
-            Ok(completeness(&plan))
+            Ok(detailed(&plan, self.detailed_exit_code))
         } else {
             let work = Work {
                 context: &context,

@@ -6,11 +6,19 @@ use std::io::IsTerminal as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::Face;
-use super::text::is_treacherous;
+use super::{Face, hanging, stream};
 
 /// Width used where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
+
+/// Nothing is laid out for less.
+const NARROWEST: usize = 40;
+
+/// Longer lines are hard to read.
+const WIDEST: usize = 400;
+
+/// No line is broken.
+const UNBROKEN: usize = u16::MAX as usize;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -54,27 +62,17 @@ pub fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// JSON in which what could steer a terminal stands as an escape: outside its texts there is none of that but line ends.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_treacherous(c) {
-            text.push(c);
-        } else {
-            c.encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
-        }
-    }
-    text
-}
-
 impl Console {
     /// A result for people; nothing where programs read.
     pub fn say(&self, text: impl Display) {
         if self.format == Format::Human {
-            anstream::println!("{text}");
+            stream::out(&format!("{text}\n"));
         }
+    }
+
+    /// A result for people behind a label, in lines that fit: `freed: after …`. The text may come from anywhere.
+    pub fn remark(&self, style: Style, label: &str, text: impl Display) {
+        self.say(hanging(&lead(style, label), &text.to_string(), self.line_width()));
     }
 
     /// A result for programs; nothing where people read.
@@ -83,26 +81,26 @@ impl Console {
     /// If the value cannot be serialised.
     pub fn json(&self, value: &impl Serialize) -> Result<(), serde_json::Error> {
         if self.format == Format::Json {
-            anstream::println!("{}", escaped(&serde_json::to_string_pretty(value)?));
+            stream::out_json(&format!("{}\n", serde_json::to_string_pretty(value)?));
         }
         Ok(())
     }
 
     /// Text that is the same for people and programs.
     pub fn raw(&self, text: impl Display) {
-        anstream::print!("{text}");
+        stream::out(&text.to_string());
     }
 
     /// Something that is worth knowing and no result.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
-            anstream::eprintln!("{} {text}", styled(style::NOTE, "note:"));
+            aside(style::NOTE, "note:", text);
         }
     }
 
     /// Something that needs attention; also when quiet.
     pub fn warn(&self, text: impl Display) {
-        anstream::eprintln!("{} {text}", styled(style::NOTE, "warning:"));
+        aside(style::NOTE, "warning:", text);
     }
 
     /// How to report progress.
@@ -114,23 +112,46 @@ impl Console {
         }
     }
 
-    /// How many columns results may take.
+    /// How many columns a layout may take.
     pub fn width(&self) -> usize {
-        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal = || comfy_table::Table::new().width().map(usize::from);
-        columns.or_else(terminal).unwrap_or(DEFAULT_WIDTH).clamp(40, 400)
+        asked_width()
+            .or_else(terminal)
+            .unwrap_or(DEFAULT_WIDTH)
+            .clamp(NARROWEST, WIDEST)
+    }
+
+    /// Where lines break: at the width of a terminal. What another program reads is not broken, unless `COLUMNS` says
+    /// where.
+    pub fn line_width(&self) -> usize {
+        if asked_width().is_some() || std::io::stdout().is_terminal() {
+            self.width()
+        } else {
+            UNBROKEN
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Something on standard error behind a label, in lines that fit a terminal. The text may come from anywhere.
+pub(crate) fn aside(style: Style, label: &str, text: impl Display) {
+    let terminal = std::io::stderr().is_terminal();
+    let width = match asked_width() {
+        Some(columns) => columns.clamp(NARROWEST, WIDEST),
+        None if terminal => comfy_table::Table::new().width().map_or(DEFAULT_WIDTH, usize::from),
+        None => UNBROKEN,
+    };
+    stream::error(&format!("{}\n", hanging(&lead(style, label), &text.to_string(), width)));
+}
 
-    #[test]
-    fn escaped_json_means_the_same_and_steers_no_terminal() {
-        let value = serde_json::json!({"a\u{202e}": ["\u{1b}[2J", "\u{9b}2J\n\u{e0041}", "grün 🚀"]});
-        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!text.replace('\n', "").contains(is_treacherous), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-    }
+fn lead(style: Style, label: &str) -> String {
+    format!("{} ", styled(style, label))
+}
+
+/// What the environment says of the width.
+fn asked_width() -> Option<usize> {
+    std::env::var("COLUMNS")
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|columns| *columns > 0)
 }

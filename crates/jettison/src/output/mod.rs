@@ -3,12 +3,16 @@
 mod console;
 mod plan;
 mod progress;
+pub(crate) mod stream;
 mod summary;
 mod table;
 pub mod text;
+mod wrap;
 
+pub(crate) use console::aside;
 pub use console::{Console, Format, style, styled};
 pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};
 pub use summary::{Group, RepositoryCount, Summary, image_name, staying_because};
 pub use table::{Column, table};
+pub use wrap::hanging;

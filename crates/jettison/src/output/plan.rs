@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anstyle::Style;
 use jettison_core::model::Undo;
 use jettison_core::plan::{ActionKind, Plan};
 use jettison_core::reason::Reason;
@@ -10,6 +11,7 @@ use super::console::{Console, style, styled};
 use super::summary::{Group, Summary, image_name};
 use super::table::{Column, table};
 use super::text::{bytes, count, number};
+use super::wrap::hanging;
 
 /// Repositories that are listed one by one.
 const LISTED: usize = 15;
@@ -30,56 +32,203 @@ pub struct Remarks {
 
 /// The whole plan, as text.
 pub fn draw(plan: &Plan, summary: &Summary, remarks: &Remarks, console: &Console) -> String {
-    let width = console.width();
-    let mut text = String::new();
-    head(&mut text, plan, summary);
-    repositories(&mut text, summary, width);
-    reasons(&mut text, "Why they go", &summary.going, width);
+    let mut page = Page {
+        text: String::new(),
+        width: console.width(),
+        line_width: console.line_width(),
+    };
+    page.head(plan, summary);
+    page.repositories(summary);
+    page.reasons("Why they go", &summary.going);
     if console.verbose {
-        actions(&mut text, plan);
+        page.actions(plan);
     }
-    reasons(&mut text, "Why the rest stays", &summary.staying, width);
-    reasons(&mut text, "What should go and cannot", &summary.blocking, width);
-    afterwards(&mut text, plan, summary, remarks);
-    text
+    page.reasons("Why the rest stays", &summary.staying);
+    page.reasons("What should go and cannot", &summary.blocking);
+    page.afterwards(plan, summary, remarks);
+    page.text
 }
 
-fn head(text: &mut String, plan: &Plan, summary: &Summary) {
-    let short: String = plan.id.chars().take(12).collect();
-    let place = count(summary.repositories.len() as u64, "repository");
-    let _ = writeln!(
-        text,
-        "{} {short}: {} in {place}",
-        styled(style::HEADING, "Plan"),
-        contents(summary)
-    );
-    let _ = writeln!(text);
-    let go = styled(style::GOES, format!("{:>10} go", number(summary.go)));
-    let _ = writeln!(text, "{go}      and free {}", bytes(summary.bytes));
-    if summary.refused > 0 {
-        let refused = styled(style::NOTE, "refused by the fuse");
-        let _ = writeln!(
-            text,
-            "{:>10} of these steps are {refused}, until somebody accepts the share",
-            number(summary.refused)
-        );
+/// A text that grows, and how wide it may be.
+struct Page {
+    text: String,
+    /// For what is laid out in columns.
+    width: usize,
+    /// Where lines break.
+    line_width: usize,
+}
+
+impl Page {
+    fn head(&mut self, plan: &Plan, summary: &Summary) {
+        let short: String = plan.id.chars().take(12).collect();
+        let lead = format!("{} {short}: ", styled(style::HEADING, "Plan"));
+        if summary.repositories.is_empty() {
+            let nothing = if plan.gaps.is_empty() {
+                "no repository fits"
+            } else {
+                "nothing could be read"
+            };
+            return self.line(&lead, nothing);
+        }
+        let place = count(summary.repositories.len() as u64, "repository");
+        self.line(&lead, &format!("{} in {place}", contents(summary)));
+        self.blank();
+        let go = styled(style::GOES, format!("{:>10} go", number(summary.go)));
+        self.line(&format!("{go}      "), &format!("and free {}", bytes(summary.bytes)));
+        if summary.refused > 0 {
+            let lead = format!("{:>10} ", number(summary.refused));
+            let refused = "of these steps are refused by the fuse, until somebody accepts the share";
+            self.line(&lead, refused);
+        }
+        if summary.untagged > 0 {
+            self.line(&format!("{:>10} ", number(summary.untagged)), "lose tags and stay");
+        }
+        let stay = styled(style::STAYS, format!("{:>10} stay", number(summary.stay)));
+        match summary.blocked {
+            0 => self.line(&stay, ""),
+            blocked => self.line(
+                &format!("{stay}    "),
+                &format!("of these, {} should go and cannot", number(blocked)),
+            ),
+        }
+        if plan.limits.waiting > 0 {
+            let lead = format!("{:>10} ", number(plan.limits.waiting));
+            self.line(&lead, "of these wait for a later run (max-deletions)");
+        }
     }
-    if summary.untagged > 0 {
-        let _ = writeln!(text, "{:>10} lose tags and stay", number(summary.untagged));
+
+    /// Our own words, with text from anywhere behind them.
+    fn line(&mut self, lead: &str, text: &str) {
+        let _ = writeln!(self.text, "{}", hanging(lead, text, self.line_width));
     }
-    let stay = styled(style::STAYS, format!("{:>10} stay", number(summary.stay)));
-    let blocked = if summary.blocked > 0 {
-        format!("    of these, {} should go and cannot", number(summary.blocked))
-    } else {
-        String::new()
-    };
-    let _ = writeln!(text, "{stay}{blocked}");
-    if plan.limits.waiting > 0 {
-        let _ = writeln!(
-            text,
-            "{:>10} of these wait for a later run (max-deletions)",
-            number(plan.limits.waiting)
-        );
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn repositories(&mut self, summary: &Summary) {
+        let mut repositories: Vec<_> = summary.repositories.iter().collect();
+        if repositories.len() < 2 {
+            return;
+        }
+        repositories.sort_by(|left, right| {
+            right
+                .bytes
+                .cmp(&left.bytes)
+                .then(right.go.cmp(&left.go))
+                .then(left.name.cmp(&right.name))
+        });
+        let columns = [
+            Column::Text("REPOSITORY"),
+            Column::Figure("IMAGES"),
+            Column::Figure("GO"),
+            Column::Figure("STAY"),
+            Column::Figure("FREES"),
+        ];
+        let rows = repositories.iter().take(LISTED).map(|repository| {
+            let name = if repository.refused {
+                format!("{} (fuse)", repository.name)
+            } else {
+                repository.name.clone()
+            };
+            vec![
+                name,
+                number(repository.images),
+                number(repository.go),
+                number(repository.images - repository.go),
+                bytes(repository.bytes),
+            ]
+        });
+        let drawn = table(&columns, rows.collect(), self.line_width);
+        let _ = writeln!(self.text, "\n{drawn}");
+        if repositories.len() > LISTED {
+            let _ = writeln!(
+                self.text,
+                "   and {} more",
+                count((repositories.len() - LISTED) as u64, "repository")
+            );
+        }
+    }
+
+    fn reasons(&mut self, heading: &str, groups: &[Group]) {
+        if groups.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line(&styled(style::HEADING, heading), "");
+        for group in groups.iter().take(REASONS) {
+            self.reason(group);
+        }
+        let rest: u64 = groups.iter().skip(REASONS).map(|group| group.count).sum();
+        if rest > 0 {
+            let reasons = count((groups.len() - REASONS) as u64, "reason");
+            self.line(&format!("{:>10}  ", number(rest)), &format!("for {} more", reasons));
+        }
+    }
+
+    fn reason(&mut self, group: &Group) {
+        let size = group
+            .bytes
+            .filter(|size| *size > 0)
+            .map(|size| format!(" ({})", bytes(size)))
+            .unwrap_or_default();
+        let lead = format!("{:>10}  ", number(group.count));
+        let text = format!("{}{size}", group.reason);
+        let fits = lead.len() + text.chars().count() + group.example.chars().count() + 7 <= self.width;
+        let example = styled(style::FAINT, format!("  e.g. {}", group.example));
+        let line = hanging(&lead, &text, self.line_width);
+        let _ = writeln!(self.text, "{line}{}", if fits { &*example } else { "" });
+    }
+
+    fn actions(&mut self, plan: &Plan) {
+        self.blank();
+        self.line(&styled(style::HEADING, "In this order"), "");
+        for action in &plan.actions {
+            let word = match (action.action, &action.reason) {
+                (ActionKind::Untag, _) => "untag ",
+                (ActionKind::Delete, Reason::Follows { .. }) => "  with",
+                (ActionKind::Delete, _) => "delete",
+            };
+            let tags: Vec<String> = action.tags.iter().map(ToString::to_string).collect();
+            let name = image_name(&action.repository, None, &action.digest);
+            let refused = if action.refused { "  (refused by the fuse)" } else { "" };
+            let image = format!("{}/{name}  {}{refused}", action.registry, tags.join(" "));
+            self.line(&format!("  {word}  "), &image);
+        }
+    }
+
+    fn afterwards(&mut self, plan: &Plan, summary: &Summary, remarks: &Remarks) {
+        self.blank();
+        for refused in &plan.limits.refused {
+            let share = percent(refused.share);
+            let text = format!(
+                "{}/{} would lose {share} of its roots of kind {}: refused, until somebody accepts it with --accept-share {share}",
+                refused.registry, refused.repository, refused.kind
+            );
+            self.remark(style::NOTE, "fuse:", &text);
+        }
+        for violation in &plan.violations {
+            self.remark(style::GOES, "violation:", &violation.to_string());
+        }
+        if summary.go > 0 {
+            for line in &remarks.freed {
+                self.remark(style::HEADING, "freed:", line);
+            }
+            self.remark(style::HEADING, "undo:", undo(plan));
+            for line in &remarks.unknown {
+                self.remark(style::HEADING, "not known:", line);
+            }
+        }
+        for gap in &plan.gaps {
+            self.remark(style::NOTE, "gap:", gap);
+        }
+        for note in plan.warnings.iter().chain(&remarks.notes) {
+            self.remark(style::NOTE, "note:", note);
+        }
+    }
+
+    fn remark(&mut self, style: Style, label: &str, text: &str) {
+        self.line(&format!("{} ", styled(style, label)), text);
     }
 }
 
@@ -97,129 +246,6 @@ fn contents(summary: &Summary) -> String {
     }
 }
 
-fn repositories(text: &mut String, summary: &Summary, width: usize) {
-    let mut repositories: Vec<_> = summary.repositories.iter().collect();
-    if repositories.len() < 2 {
-        return;
-    }
-    repositories.sort_by(|left, right| {
-        right
-            .bytes
-            .cmp(&left.bytes)
-            .then(right.go.cmp(&left.go))
-            .then(left.name.cmp(&right.name))
-    });
-    let columns = [
-        Column::Text("REPOSITORY"),
-        Column::Figure("IMAGES"),
-        Column::Figure("GO"),
-        Column::Figure("STAY"),
-        Column::Figure("FREES"),
-    ];
-    let rows = repositories.iter().take(LISTED).map(|repository| {
-        let name = if repository.refused {
-            format!("{} (fuse)", repository.name)
-        } else {
-            repository.name.clone()
-        };
-        vec![
-            name,
-            number(repository.images),
-            number(repository.go),
-            number(repository.images - repository.go),
-            bytes(repository.bytes),
-        ]
-    });
-    let _ = writeln!(text, "\n{}", table(&columns, rows.collect(), width));
-    if repositories.len() > LISTED {
-        let _ = writeln!(
-            text,
-            "   and {} more",
-            count((repositories.len() - LISTED) as u64, "repository")
-        );
-    }
-}
-
-fn reasons(text: &mut String, heading: &str, groups: &[Group], width: usize) {
-    if groups.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n{}", styled(style::HEADING, heading));
-    for group in groups.iter().take(REASONS) {
-        let size = group
-            .bytes
-            .filter(|size| *size > 0)
-            .map(|size| format!(" ({})", bytes(size)))
-            .unwrap_or_default();
-        let line = format!("{:>10}  {}{size}", number(group.count), group.reason);
-        let example = styled(style::FAINT, format!("  e.g. {}", group.example));
-        let fits = line.chars().count() + group.example.chars().count() + 7 <= width;
-        let _ = writeln!(text, "{line}{}", if fits { example } else { String::new() });
-    }
-    let rest: u64 = groups.iter().skip(REASONS).map(|group| group.count).sum();
-    if rest > 0 {
-        let _ = writeln!(
-            text,
-            "{:>10}  for {} more",
-            number(rest),
-            count((groups.len() - REASONS) as u64, "reason")
-        );
-    }
-}
-
-fn actions(text: &mut String, plan: &Plan) {
-    let _ = writeln!(text, "\n{}", styled(style::HEADING, "In this order"));
-    for action in &plan.actions {
-        let word = match (action.action, &action.reason) {
-            (ActionKind::Untag, _) => "untag ",
-            (ActionKind::Delete, Reason::Follows { .. }) => "  with",
-            (ActionKind::Delete, _) => "delete",
-        };
-        let tags: Vec<String> = action.tags.iter().map(ToString::to_string).collect();
-        let name = image_name(&action.repository, None, &action.digest);
-        let refused = if action.refused { "  (refused by the fuse)" } else { "" };
-        let _ = writeln!(
-            text,
-            "  {word}  {}/{name}  {}{refused}",
-            action.registry,
-            tags.join(" ")
-        );
-    }
-}
-
-fn afterwards(text: &mut String, plan: &Plan, summary: &Summary, remarks: &Remarks) {
-    let _ = writeln!(text);
-    for refused in &plan.limits.refused {
-        let share = percent(refused.share);
-        let _ = writeln!(
-            text,
-            "{} {}/{} would lose {share} of its roots of kind {}: refused, until somebody accepts it with --accept-share {share}",
-            styled(style::NOTE, "fuse:"),
-            refused.registry,
-            refused.repository,
-            refused.kind
-        );
-    }
-    for violation in &plan.violations {
-        let _ = writeln!(text, "{} {violation}", styled(style::GOES, "violation:"));
-    }
-    if summary.go > 0 {
-        for line in &remarks.freed {
-            let _ = writeln!(text, "{} {line}", styled(style::HEADING, "freed:"));
-        }
-        let _ = writeln!(text, "{} {}", styled(style::HEADING, "undo:"), undo(plan));
-        for line in &remarks.unknown {
-            let _ = writeln!(text, "{} {line}", styled(style::HEADING, "not known:"));
-        }
-    }
-    for gap in &plan.gaps {
-        let _ = writeln!(text, "{} {gap}", styled(style::NOTE, "gap:"));
-    }
-    for note in plan.warnings.iter().chain(&remarks.notes) {
-        let _ = writeln!(text, "{} {note}", styled(style::NOTE, "note:"));
-    }
-}
-
 fn undo(plan: &Plan) -> &'static str {
     match plan
         .actions
@@ -230,8 +256,8 @@ fn undo(plan: &Plan) -> &'static str {
         Some(Undo::None) => "some of it cannot be taken back on that registry",
         Some(Undo::Native) => "by the registry's own means",
         _ => {
-            "the journal keeps every deleted manifest, so that it can be put back until the registry's garbage collection \
-             removes the blobs (the command for it is not in this version)"
+            "`jettison undo` puts everything back from the journal, until the registry's garbage collection removes the \
+             blobs"
         }
     }
 }

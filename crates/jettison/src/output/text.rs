@@ -1,4 +1,6 @@
-//! Words and figures for people: sizes, counts, plurals, ages.
+//! Words and figures for people: sizes, counts, plurals, ages; and text of others, made safe to look at.
+
+use std::borrow::Cow;
 
 pub use jettison_core::words::{count, number};
 use jiff::Timestamp;
@@ -36,60 +38,64 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Breaks a text at spaces into lines of at most `width` columns; a longer word stays whole.
-pub fn fold(text: &str, width: usize) -> String {
-    let mut folded = String::with_capacity(text.len());
-    let mut column = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            folded.push('\n');
-            column = 0;
-        } else if column > 0 {
-            folded.push(' ');
-            column += 1;
+/// Text of others for one line on a terminal: what would steer it, or turn the order of what is read, is made
+/// visible (`\u{1b}`), line ends too.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    visible(text, |_| false)
+}
+
+/// What a terminal may get: line ends, tabs, and the colours that this program sets; the rest is made visible.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    let after_escape = |rest: &str| {
+        let colour = rest.strip_prefix("\u{1b}[")?;
+        colour
+            .find(|c: char| c != ';' && !c.is_ascii_digit())
+            .filter(|end| colour[*end..].starts_with('m'))
+    };
+    visible(text, |rest| {
+        rest.starts_with(['\n', '\t']) || after_escape(rest).is_some()
+    })
+}
+
+/// A JSON document that a terminal may get: outside of texts nothing steers, and within them JSON has its own way to
+/// write what does.
+pub(super) fn printable_json(document: &str) -> Cow<'_, str> {
+    let steers = |character| character != '\n' && steers(character);
+    if !document.contains(steers) {
+        return Cow::Borrowed(document);
+    }
+    let mut safe = String::with_capacity(document.len() + 8);
+    for character in document.chars() {
+        if steers(character) {
+            // All of them are below 0x10000: one unit of UTF-16.
+            safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            safe.push(character);
         }
-        folded.push_str(word);
-        column += length;
     }
-    folded
+    Cow::Owned(safe)
 }
 
-/// Text from elsewhere as one line that is safe to show: nothing in it can move the cursor, colour or turn the line
-/// around (Unicode Technical Report 36, "Bidirectional Text Spoofing"), or hide.
-pub fn printable(text: &str) -> String {
-    let shown = |c: char| if is_treacherous(c) { ' ' } else { c };
-    let shown: String = text.chars().map(shown).collect();
-    shown.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The beginning of a text from elsewhere, [printable], at most `longest` characters of it.
-pub fn excerpt(text: &str, longest: usize) -> String {
-    // What is cut off need not be looked at: it may be megabytes.
-    let end = text.char_indices().nth(longest.saturating_mul(2)).map(|(end, _)| end);
-    let line = printable(end.map_or(text, |end| &text[..end]));
-    match line.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None if end.is_some() => format!("{line}…"),
-        None => line,
+/// Makes visible what steers, unless `passes` lets what begins there through.
+fn visible(text: &str, passes: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
     }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for (at, character) in text.char_indices() {
+        if steers(character) && !passes(&text[at..]) {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
 }
 
-/// Control characters, line separators, marks that change the direction, and characters without a width.
-pub fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+/// Control characters, line separators, and the marks that turn the direction of text (Unicode TR 9, section 2).
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A moment to the second, UTC.
@@ -133,29 +139,37 @@ mod tests {
     }
 
     #[test]
-    fn texts_fold_at_spaces() {
-        for (text, width, folded) in [
-            ("one two three", 7, "one two\nthree"),
-            ("one two three", 8, "one two\nthree"),
-            ("one two three", 13, "one two three"),
-            ("over-long word", 4, "over-long\nword"),
-            ("", 4, ""),
-        ] {
-            assert_eq!(fold(text, width), folded, "{text} {width}");
+    fn what_steers_a_terminal_is_made_visible() {
+        let table = [
+            ("a b ä 漢", "a b ä 漢", "a b ä 漢"),
+            ("a\nb\tc", "a\\nb\\tc", "a\nb\tc"),
+            (
+                "\u{1b}[1mbold\u{1b}[0m",
+                "\\u{1b}[1mbold\\u{1b}[0m",
+                "\u{1b}[1mbold\u{1b}[0m",
+            ),
+            ("\u{1b}[1;31mred", "\\u{1b}[1;31mred", "\u{1b}[1;31mred"),
+            (
+                "\u{1b}[2J\u{1b}]0;title\u{7}",
+                "\\u{1b}[2J\\u{1b}]0;title\\u{7}",
+                "\\u{1b}[2J\\u{1b}]0;title\\u{7}",
+            ),
+            ("\u{9b}2J\u{7f}\r", "\\u{9b}2J\\u{7f}\\r", "\\u{9b}2J\\u{7f}\\r"),
+            ("\u{202e}txt", "\\u{202e}txt", "\\u{202e}txt"),
+            ("\u{1b}", "\\u{1b}", "\\u{1b}"),
+            ("\u{1b}[1", "\\u{1b}[1", "\\u{1b}[1"),
+        ];
+        for (text, foreign, own) in table {
+            assert_eq!((&*plain(text), &*printable(text)), (foreign, own), "{text:?}");
         }
     }
 
     #[test]
-    fn nothing_treacherous_is_shown() {
-        for (text, shown) in [
-            ("a\r\nb\tc", "a b c"),
-            ("\u{1b}[31mred\u{1b}]0;title\u{7}", "[31mred ]0;title"),
-            ("\u{9b}2J", "2J"),
-            ("\u{202e}gnp.exe\u{202c}", "gnp.exe"),
-            ("a\u{200f}b\u{2066}c\u{feff}", "a b c"),
-            ("grün 图像 🚀", "grün 图像 🚀"),
-        ] {
-            assert_eq!(printable(text), shown);
-        }
+    fn json_stays_the_same_document() {
+        let text = "a\u{1b}\u{7f}\u{9b}\u{202e}\nä";
+        let document = serde_json::to_string_pretty(&[text]).unwrap();
+        let printed = printable_json(&document);
+        assert!(!printed.chars().any(|c| c != '\n' && steers(c)), "{printed:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&printed).unwrap(), [text]);
     }
 }

@@ -6,15 +6,11 @@ use jettison_core::model::{Digest, Gap, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest};
 
 use super::ration::Ration;
-use crate::output::text::excerpt;
 use crate::registry::RepositoryFacts;
 use crate::store::ReferrersMemory;
 
 /// Gaps that are told one by one.
 const TOLD_GAPS: usize = 20;
-
-/// The longest gap, in characters. What a manifest says of itself may stand in it.
-const LONGEST_GAP: usize = 1000;
 
 /// How much a remembered manifest is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +46,7 @@ impl Found {
     /// Notes what could not be read.
     pub(super) fn gap(&mut self, what: impl ToString) {
         if self.gaps.len() < TOLD_GAPS {
-            self.gaps.push(Gap(excerpt(&what.to_string(), LONGEST_GAP)));
+            self.gaps.push(Gap::of(&what.to_string()));
         } else {
             self.untold_gaps += 1;
         }

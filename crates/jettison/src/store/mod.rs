@@ -10,10 +10,12 @@
 //! This module must not decide anything: what a remembered time means is for the core to say.
 
 mod cache;
+mod check;
 mod error;
 mod journal;
 mod ledger;
 mod lock;
+mod names;
 mod open;
 mod plans;
 mod row;
@@ -28,6 +30,7 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use cache::{CachedConfig, CachedManifest};
+pub use check::{Checkup, Compaction, Lost};
 pub use error::StoreError;
 pub use journal::{
     Action, EntryId, EntryRecord, Intent, NewOutcome, Outcome, OutcomeRecord, RunDetail, RunId, RunStart, RunStatus,
@@ -35,6 +38,7 @@ pub use journal::{
 };
 pub use ledger::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory, TagMemory, TagPeriod};
 pub use lock::{Holder, RunLock};
+pub use names::KnownTag;
 pub use open::default_directory;
 pub use plans::SavedPlan;
 pub use usage::RememberedReference;

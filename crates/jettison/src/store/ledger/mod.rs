@@ -172,13 +172,20 @@ async fn forget_removed(
     const POINTING: &str =
         "DELETE FROM known_tag WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
     const TAGS: &str = "DELETE FROM known_tag WHERE repository = $1 AND tag IN (SELECT value FROM json_each($2))";
+    // No scan will see that these periods ended: they end now.
+    const ENDED: &str = "UPDATE tag_period SET until_at = CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+         WHERE repository = $1 AND until_at IS NULL AND digest IN (SELECT value FROM json_each($2))";
+    const ENDED_TAGS: &str = "UPDATE tag_period SET until_at = CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+         WHERE repository = $1 AND until_at IS NULL AND tag IN (SELECT value FROM json_each($2))";
     let Some(id) = find_repository(connection, registry, repository).await? else {
         return Ok(());
     };
     let digests: Vec<&Digest> = digests.iter().collect();
     bulk(connection, MANIFESTS, id, &digests).await?;
     bulk(connection, POINTING, id, &digests).await?;
+    bulk(connection, ENDED, id, &digests).await?;
     let tags: Vec<&Tag> = tags.iter().collect();
+    bulk(connection, ENDED_TAGS, id, &tags).await?;
     bulk(connection, TAGS, id, &tags).await
 }
 

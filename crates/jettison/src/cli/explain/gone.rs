@@ -1,0 +1,157 @@
+//! What runs did to an image, in plain words; and how to take it back.
+
+use std::collections::BTreeMap;
+
+use jettison_core::model::{ImageReference, Undo};
+use jettison_core::plan::Plan;
+use jettison_core::reason::Reason;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::told::why;
+use super::{Failure, name_of};
+use crate::cli::history::{outcome, outcome_code, outcome_why};
+use crate::output::text::moment;
+use crate::output::{hanging, style, styled};
+use crate::store::{Action, EntryRecord, Outcome, Store};
+
+/// What one run did to an image.
+pub(super) struct Past {
+    entry: EntryRecord,
+    /// The reason as the plan gave it; none if a later version wrote it.
+    reason: Option<Reason>,
+    /// How far it can be taken back, if the plan is still known.
+    undo: Option<Undo>,
+}
+
+/// What runs did to an image, newest first.
+pub(super) async fn past(store: &Store, image: &ImageReference) -> Result<Vec<Past>, Failure> {
+    let Some(name) = name_of(image) else {
+        return Ok(Vec::new());
+    };
+    let entries = store
+        .entries_of_image(&image.registry, &image.repository, &name)
+        .await?;
+    let mut plans = BTreeMap::new();
+    if !entries.is_empty() {
+        for run in store.runs().await? {
+            plans.insert(run.id, run.plan);
+        }
+    }
+    let mut past = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let plan = plans.get(&entry.run).cloned().flatten();
+        past.push(Past {
+            reason: serde_json::from_str(&entry.reason_json).ok(),
+            undo: undo(store, plan, &entry).await?,
+            entry,
+        });
+    }
+    Ok(past)
+}
+
+/// How far the plan said that this could be taken back.
+async fn undo(store: &Store, plan: Option<String>, entry: &EntryRecord) -> Result<Option<Undo>, Failure> {
+    let Some(plan) = plan else { return Ok(None) };
+    let Some(saved) = store.plan(&plan).await? else {
+        return Ok(None);
+    };
+    let plan: Plan = serde_json::from_str(&saved.json)?;
+    let action = plan.actions.iter().find(|action| {
+        action.registry == entry.registry && action.repository == entry.repository && action.digest == entry.digest
+    });
+    Ok(action.map(|action| action.undo))
+}
+
+impl Past {
+    /// Whether the run took it away.
+    pub(super) fn was_taken(&self) -> bool {
+        let took = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyGone);
+        self.entry.outcomes.iter().any(|record| took(&record.outcome))
+    }
+
+    /// When its outcome was known.
+    pub(super) fn at(&self) -> Option<Timestamp> {
+        self.entry.outcomes.first().map(|record| record.at)
+    }
+
+    /// When it was put back.
+    pub(super) fn put_back_at(&self) -> Option<Timestamp> {
+        let back = self.entry.outcomes.iter().rev();
+        back.clone()
+            .find(|record| record.outcome == Outcome::PutBack)
+            .map(|record| record.at)
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        let entry = &self.entry;
+        json!({
+            "run": entry.run, "action": entry.action, "registry": entry.registry, "repository": entry.repository,
+            "digest": entry.digest, "root": entry.root, "tags": entry.tags, "reason": self.reason,
+            "outcome": outcome_code(entry), "why": outcome_why(entry), "at": self.at(),
+            "put_back_at": self.put_back_at(), "undo": self.undo,
+        })
+    }
+
+    /// What was done, when and why; of `image`, if it is given, also how to take it back.
+    pub(super) fn text(&self, width: usize, image: Option<&ImageReference>) -> String {
+        let mut lines = vec![self.deed(width)];
+        lines.extend(self.reason.iter().flat_map(|reason| why(reason, width)));
+        if let Some(at) = self.put_back_at()
+            && self.entry.action != Action::Restore
+        {
+            let back = moment(at);
+            lines.push(hanging(
+                &format!("    {} ", styled(style::STAYS, "put back:")),
+                &back,
+                width,
+            ));
+        }
+        if let Some(image) = image {
+            let how = match self.undo {
+                Some(Undo::None) => "that registry offers no way".to_owned(),
+                _ => format!(
+                    "jettison undo {image}, or the whole run: jettison undo {}",
+                    self.entry.run
+                ),
+            };
+            lines.push(hanging("    to put it back: ", &how, width));
+            lines.push(hanging("    how far: ", how_far(self.undo), width));
+        }
+        lines.join("\n")
+    }
+
+    fn deed(&self, width: usize) -> String {
+        let entry = &self.entry;
+        let what = match (entry.action, self.was_taken()) {
+            (Action::Restore, _) => "was to be put back",
+            (Action::Delete, true) => "was deleted",
+            (Action::Untag, true) => "lost its tag",
+            (Action::Delete, false) => "was to be deleted",
+            (Action::Untag, false) => "was to lose its tag",
+        };
+        let when = self.at().map(|at| format!(" at {}", moment(at))).unwrap_or_default();
+        let what_came = match entry.outcome() {
+            Some(Outcome::Done | Outcome::PutBack) => String::new(),
+            _ => format!(": {}", outcome(entry)),
+        };
+        let lead = format!("  {} {}", entry.digest.short(), styled(style::GOES, what));
+        hanging(
+            &format!("{lead} "),
+            &format!("by run {}{when}{what_came}", entry.run),
+            width,
+        )
+    }
+}
+
+/// How far putting back goes on a registry.
+fn how_far(undo: Option<Undo>) -> &'static str {
+    match undo {
+        Some(Undo::Native) => "whole, by the registry's own means",
+        Some(Undo::None) => "not at all",
+        Some(Undo::UntilGarbageCollection) | None => {
+            "whole, until the registry's garbage collection removes its blobs; undo looks whether they are all there \
+             before it puts anything back"
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The command line as people and programs meet it, from end to end.
+//!
+//! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
+//! - `help`: the same for every `--help`.
+//! - `forms`: what programs read, held against the published schemas.
+//! - `images`: what explain and history say of images that are gone, back, or unknown.
+//! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
+//! - `shells`: completions and manual pages.
+//! - `store`: looking after the store.
+
+#[cfg(test)]
+#[path = "cli_end_to_end/forms.rs"]
+mod forms;
+#[cfg(test)]
+#[path = "cli_end_to_end/help.rs"]
+mod help;
+#[cfg(test)]
+#[path = "cli_end_to_end/images.rs"]
+mod images;
+#[cfg(test)]
+#[path = "cli_end_to_end/pages.rs"]
+mod pages;
+#[cfg(test)]
+#[path = "cli_end_to_end/place.rs"]
+mod place;
+#[cfg(test)]
+#[path = "cli_end_to_end/shells.rs"]
+mod shells;
+#[cfg(test)]
+#[path = "cli_end_to_end/store.rs"]
+mod store;
+#[cfg(test)]
+#[path = "cli_end_to_end/streams.rs"]
+mod streams;
+#[cfg(test)]
+#[path = "design/world.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "of the shorthand only the facts are needed here"
+)]
+mod world;
