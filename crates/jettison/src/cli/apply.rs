@@ -27,9 +27,9 @@ const TOLD_FAILURES: usize = 20;
 #[command(after_help = "\
 Examples:
   jettison apply plan.json
-  jettison apply 3f2a9c1b --yes                         by the beginning of its id
-  jettison apply plan.json --accept-share 97%           although 97% of a repository would go
-  jettison apply plan.json --no-usage                   nobody runs anything from this registry")]
+  jettison apply 3f2a9c1b --yes                 by the beginning of its id
+  jettison apply plan.json --accept-share 97%   although 97% of a repository go
+  jettison apply plan.json --no-usage           nobody runs anything from it")]
 pub(crate) struct Apply {
     /// A plan's file, or its id
     #[arg(value_name = "PLAN")]

@@ -25,8 +25,8 @@ use crate::scan::Target;
 Examples:
   jettison policy check
   jettison policy check jettison.yaml --output json
-  jettison policy check 'registry.example.com/apps/**'       rules that fit nothing, images that no rule reaches, ...
-  jettison policy check jettison.yaml --inventory inventory.json --now 2026-11-21T00:00:00Z
+  jettison policy check 'registry.example.com/apps/**'   rules that fit nothing
+  jettison policy check jettison.yaml --inventory inventory.json
 
 Exit codes: 0 no mistake, with or without findings (10 with --detailed-exit-code); 2 mistakes in the file;
 5 the facts were incomplete.")]

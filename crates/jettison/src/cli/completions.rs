@@ -13,7 +13,7 @@ use crate::output::Console;
 #[command(after_help = "\
 Examples:
   jettison completions bash > ~/.local/share/bash-completion/completions/jettison
-  jettison completions zsh > ~/.zfunc/_jettison              with ~/.zfunc in $fpath
+  jettison completions zsh > ~/.zfunc/_jettison        with ~/.zfunc in $fpath
   jettison completions fish > ~/.config/fish/completions/jettison.fish")]
 pub(crate) struct Completions {
     /// Which shell

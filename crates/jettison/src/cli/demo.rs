@@ -33,7 +33,7 @@ const SEED: u64 = 20_260_101;
 Examples:
   jettison demo
   jettison demo --images 20000
-  jettison demo --keep          leave the registry running, and try the other commands on it")]
+  jettison demo --keep          leave it running, to try the other commands on")]
 pub(crate) struct Demo {
     /// How many images to push
     #[arg(long, value_name = "N", default_value_t = DEFAULT_IMAGES, value_parser = images)]

@@ -21,7 +21,7 @@ Examples:
   jettison history
   jettison history 20261121-223311-4f2a        every action and what became of it
   jettison history --image registry.example.com/apps/web:main
-  jettison history 20261121-223311-4f2a --image registry.example.com/apps/web:main
+  jettison history 20261121-2233 --image registry.example.com/apps/web:main
 
 With --image: every run that touched it, and where its tag pointed when.")]
 pub(crate) struct History {

@@ -24,11 +24,11 @@ use crate::output::{Console, Format, staying_because, style, styled};
 /// Examples for the whole group.
 pub(crate) const HELP: &str = "\
 Examples:
-  jettison policy check                               every mistake in jettison.yaml at once
-  jettison policy check 'registry.example.com/**'     and rules that fit nothing there, images that no rule reaches
-  jettison policy show standard > jettison.yaml       the built-in policy, to start from
-  jettison policy test tests/policy.yaml              images and the verdicts they should get
-  jettison policy schema > jettison.schema.json       for editors";
+  jettison policy check                           every mistake at once
+  jettison policy check 'registry.example.com/**' rules that fit nothing there
+  jettison policy show standard > jettison.yaml   to start from
+  jettison policy test tests/policy.yaml          images and expected verdicts
+  jettison policy schema > jettison.schema.json   for editors";
 
 /// Check, show and test policies.
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,7 @@ use crate::scan::{ScanLimits, ScanOptions, scan};
 #[command(after_help = "\
 Examples:
   jettison scan 'registry.example.com/apps/**' --out inventory.json
-  jettison scan registry.example.com/apps/web --probe      also ask whether deletes are on")]
+  jettison scan registry.example.com/apps/web --probe    are deletes on, too?")]
 pub(crate) struct Scan {
     #[command(flatten)]
     sources: Sources,

@@ -18,7 +18,7 @@ use crate::usage::Collector;
 #[command(after_help = "\
 Examples:
   jettison usage --out usage.json
-  jettison usage --check                 exit with 5 unless every source answers completely")]
+  jettison usage --check      exit with 5 unless every source answers completely")]
 pub(crate) struct UsageCommand {
     /// Also write what the sources say to a file, in the usage form
     #[arg(long, value_name = "FILE")]

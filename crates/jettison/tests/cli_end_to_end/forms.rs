@@ -58,7 +58,7 @@ fn old(seed: u64) -> Manifest {
 }
 
 /// A registry with an index, an attestation, a shared image, old and used ones; and a place to look after it from.
-async fn registry() -> (TestRegistry, Place) {
+pub(crate) async fn registry() -> (TestRegistry, Place) {
     let registry = TestRegistry::start(Options::default()).await.unwrap();
     let pusher = Pusher::new(&registry.url()).unwrap();
     let child = Image::new(10)

@@ -32,6 +32,7 @@ fn every_help_page_reads_well() {
     let place = Place::empty();
     let commands = commands(&place);
     assert!(commands.len() > 18, "{commands:?}");
+    let mut long = Vec::new();
     for command in commands {
         let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
         words.push("--help");
@@ -51,7 +52,8 @@ fn every_help_page_reads_well() {
         let (_, examples) = wide
             .split_once("\nExample")
             .unwrap_or_else(|| panic!("no example in {words:?}"));
-        let long: Vec<&str> = examples.lines().filter(|line| line.chars().count() > 80).collect();
-        assert!(long.is_empty(), "{words:?} breaks at 80 columns: {long:#?}");
+        let over = examples.lines().filter(|line| line.chars().count() > 80);
+        long.extend(over.map(|line| format!("{words:?}: {line}")));
     }
+    assert!(long.is_empty(), "examples that break at 80 columns: {long:#?}");
 }

@@ -174,6 +174,35 @@ fn errors() {
     }
 }
 
+/// Each view on a registry of its own: an apply can be seen once.
+#[test]
+fn an_apply() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let view = |environment: &[(&str, &str)]| {
+        let (registry, place) = runtime.block_on(crate::forms::registry());
+        place.call(&["plan", "--out", "plan.json"]).exits(0);
+        let words = ["apply", "plan.json", "--yes", "--quiet"];
+        let said = place.call_with(&words, environment);
+        // The port has five digits, as those of the registry's name below.
+        let host = registry.host();
+        let named = |text: &str| text.replace(&host, "127.0.0.1:45678");
+        Said {
+            code: said.code,
+            stdout: named(&said.stdout),
+            stderr: named(&said.stderr),
+        }
+    };
+    let text = views(view, "/nowhere");
+    insta::with_settings!({
+        description => "jettison apply plan.json --yes",
+        omit_expression => true,
+        prepend_module_to_snapshot => false,
+        filters => vec![(r"\d{8}-\d{6}-[0-9a-f]{4}", "20261121-223311-4f2a")],
+    }, {
+        insta::assert_snapshot!("apply", text);
+    });
+}
+
 #[test]
 fn forms() {
     page("schema", &Place::empty(), &["schema"]);

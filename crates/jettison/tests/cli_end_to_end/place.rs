@@ -183,10 +183,10 @@ impl Place {
             why: "tag main-2b2b3c4 points to another image since the plan was made".to_owned(),
         };
         let entries = [
-            ("idx", &[done.clone()][..]),
-            ("amd", &[done.clone()]),
+            ("idx", std::slice::from_ref(&done)),
+            ("amd", std::slice::from_ref(&done)),
             ("arm", &[Outcome::AlreadyGone]),
-            ("m2", &[done]),
+            ("m2", std::slice::from_ref(&done)),
             ("w1", &[failed]),
             ("w2", &[left]),
         ];
@@ -251,8 +251,8 @@ impl Journal<'_> {
     fn intent(&self, sequence: u64, name: &str) -> Intent {
         let find = |name: &str| {
             let digest = Digest::of(&manifest(name)).to_string();
-            let actions = self.plan["actions"].as_array().unwrap().iter();
-            actions.filter(|action| action["digest"] == digest).next().cloned()
+            let mut actions = self.plan["actions"].as_array().unwrap().iter();
+            actions.find(|action| action["digest"] == digest).cloned()
         };
         let action = find(name).or_else(|| find("m2")).unwrap();
         let bytes = manifest(name);
