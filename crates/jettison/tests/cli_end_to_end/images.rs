@@ -41,13 +41,19 @@ async fn a_deleted_image_says_when_why_by_which_run_and_how_to_put_it_back() {
 #[tokio::test]
 async fn an_image_that_was_put_back_says_so_and_offers_no_undo() {
     let place = remembered().await;
-    let image = "r.example.com/apps/web:main-3a2b3c4";
-    let form = place.call(&["explain", image, "--output", "json"]).exits(0).json();
-    assert_eq!(form["gone"], false);
-    assert_eq!(form["runs"][0]["put_back_at"], "2026-11-19T12:00:02Z");
-    let said = place.call(&["explain", image]).exits(0).stdout;
-    assert!(said.contains("put back: 2026-11-19 12:00:02 UTC"), "{said}");
-    assert!(!said.contains("jettison undo"), "{said}");
+    // One before the plan that is explained, one after it.
+    for (tag, at) in [
+        ("main-3a2b3c4", "2026-11-19T12:00:02Z"),
+        ("buildcache", "2026-11-21T13:00:06Z"),
+    ] {
+        let image = format!("r.example.com/apps/web:{tag}");
+        let form = place.call(&["explain", &image, "--output", "json"]).exits(0).json();
+        assert_eq!(form["gone"], false, "{tag}");
+        assert_eq!(form["runs"][0]["put_back_at"], at);
+        let said = place.call(&["explain", &image]).exits(0).stdout;
+        assert!(said.contains("put back: 2026-11-"), "{said}");
+        assert!(!said.contains("jettison undo"), "{said}");
+    }
 }
 
 #[tokio::test]

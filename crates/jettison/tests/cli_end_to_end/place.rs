@@ -164,7 +164,7 @@ impl Place {
     }
 
     /// Plans from the facts, and puts the plan and a run of it into the store: `idx` with its children and `m2` went,
-    /// `w1` failed, `w2` was left, and an earlier run took `m3` and put it back.
+    /// `cache` went and is back, `w1` failed, `w2` was left, and an earlier run took `m3` and put it back.
     pub(crate) async fn remember(&self) -> Value {
         let plan = self.remember_plan().await;
         let store = self.store().await;
@@ -174,7 +174,7 @@ impl Place {
         };
         let (done, back) = (Outcome::Done, Outcome::PutBack);
         journal
-            .run(1, "run", -48, &[("m3", &[done.clone(), back])], RunStatus::Done)
+            .run(1, "run", -48, &[("m3", &[done.clone(), back.clone()])], RunStatus::Done)
             .await;
         let failed = Outcome::Failed {
             error: "the registry answered 500 Internal Server Error to DELETE, twice".to_owned(),
@@ -187,6 +187,7 @@ impl Place {
             ("amd", std::slice::from_ref(&done)),
             ("arm", &[Outcome::AlreadyGone]),
             ("m2", std::slice::from_ref(&done)),
+            ("cache", &[done.clone(), back]),
             ("w1", &[failed]),
             ("w2", &[left]),
         ];
