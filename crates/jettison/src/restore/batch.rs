@@ -52,6 +52,14 @@ pub(super) enum How {
     Left(String),
 }
 
+/// What cannot come back by itself, and why.
+type Problems = BTreeMap<usize, String>;
+
+/// The first problem of some manifests.
+fn first<'p>(positions: &BTreeSet<usize>, problems: &'p Problems) -> Option<&'p String> {
+    positions.iter().find_map(|position| problems.get(position))
+}
+
 impl From<How> for End {
     fn from(how: How) -> Self {
         Self {
@@ -66,8 +74,8 @@ pub(super) struct Found {
     standings: BTreeMap<usize, Result<Standing, String>>,
     /// What is not there with all its tags, each with the root of its image.
     pub(super) lacking: BTreeMap<usize, usize>,
-    /// What of that cannot come back by itself, and why.
-    problems: BTreeMap<usize, String>,
+    /// What of that cannot come back by itself.
+    problems: Problems,
     /// What of that stays away because of something else, and why.
     left: BTreeMap<usize, String>,
 }
@@ -154,20 +162,21 @@ impl Batch<'_> {
 
     /// Why a manifest may not come back for the sake of this image: nothing of it does unless all of its core can;
     /// and of what is attached, what is whole with all below it.
-    fn obstacle<'p>(
-        &self,
-        image: &Image,
-        position: usize,
-        problems: &'p BTreeMap<usize, String>,
-    ) -> Option<&'p String> {
-        let first = |positions: &BTreeSet<usize>| positions.iter().find_map(|position| problems.get(position));
-        let attached = || {
-            image
-                .attached
-                .contains(&position)
-                .then(|| first(&self.graph.core(position)))?
+    fn obstacle<'p>(&self, image: &Image, position: usize, problems: &'p Problems) -> Option<&'p String> {
+        let attached = || self.attached_obstacle(image, position, problems);
+        first(&image.core, problems).or_else(|| image.attached.contains(&position).then(attached)?)
+    }
+
+    /// What an attached index lists comes back with that index only.
+    fn attached_obstacle<'p>(&self, image: &Image, position: usize, problems: &'p Problems) -> Option<&'p String> {
+        let mut above = self.graph.parents(position).intersection(&image.attached).peekable();
+        let all_above = || {
+            let first = *above.peek()?;
+            let obstacle = |index: &usize| self.attached_obstacle(image, *index, problems);
+            let why = obstacle(first);
+            above.all(|index| obstacle(index).is_some()).then_some(why)?
         };
-        first(&image.core).or_else(attached)
+        first(&self.graph.core(position), problems).or_else(all_above)
     }
 
     /// Why a manifest cannot come back for a reason of its own.

@@ -82,6 +82,10 @@ impl Graph {
         &self.nodes[position].children
     }
 
+    pub(super) fn parents(&self, position: usize) -> &BTreeSet<usize> {
+        &self.nodes[position].parents
+    }
+
     pub(super) fn subjects(&self, position: usize) -> &BTreeSet<usize> {
         &self.nodes[position].subjects
     }

@@ -14,7 +14,7 @@ use jettison::restore::{Came, Undoer};
 use jettison::store::Store;
 use jettison_core::config::Config;
 use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag, Undo};
-use jettison_testkit::images::{Cosign, cosign, cosign_tag};
+use jettison_testkit::images::{Cosign, Index, cosign, cosign_tag};
 use jettison_testkit::registry::{Effect, Fault, Options};
 
 use crate::common::contents::text;
@@ -39,6 +39,8 @@ async fn a_tag_that_somebody_has_set_since_stays_where_it_is() {
     );
     let said = world.desk.run(&["undo", &run, "--yes"]).await.exits(0);
     said.says("old-1 points to sha256:").says("now, and stays there");
+    let again = world.undo(&[&run]).await.exits(0).json();
+    assert_eq!(counts(&again), (0, 3, 0), "nothing is left to do for it");
 }
 
 /// The tag is set between the look and the PUT.
@@ -95,6 +97,7 @@ async fn an_image_with_a_collected_blob_stays_away_whole() {
             &shapes.index,
             own,
             &shapes.index.children[1],
+            &shapes.index.children[3],
             &shapes.bundle,
             &shapes.signature,
         ] {
@@ -153,6 +156,30 @@ async fn a_signature_with_a_collected_blob_stops_itself_alone() {
     assert_eq!(outcome_of(told, &signature), "failed");
     world.puller.pull_whole(WEB, "old-1").await.unwrap();
     assert!(!world.has(&signature) && world.tag(&tag).is_none());
+}
+
+/// Something attached that lists others comes back whole or not at all, as an image does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attached_index_with_a_collected_blob_stays_away_whole() {
+    let world = World::start(Options {
+        referrers: true,
+        ..Options::default()
+    })
+    .await;
+    let attached = Index::new().subject(&image(1)).children([image(21), image(22)]).build();
+    world.push(&[], &attached).await;
+    let run = world.apply().await;
+    assert!(!world.has(&attached) && !world.has(&image(22)));
+    assert!(world.registry.remove_blob(WEB, image(21).blobs[0].digest()));
+    let report = world.undo(&[&run]).await.exits(4).json();
+    let told = told(&report, &image(1));
+    assert_eq!(told["outcome"], "restored");
+    assert_eq!(outcome_of(told, &image(21)), "failed");
+    assert_eq!(
+        (outcome_of(told, &image(22)), outcome_of(told, &attached)),
+        ("left".into(), "left".into())
+    );
+    assert!(world.has(&image(1)) && !world.has(&image(22)) && !world.has(&attached));
 }
 
 /// A child that nobody has any more, and of which nobody has the bytes.

@@ -42,7 +42,7 @@ pub(crate) struct World {
 
 /// What there is in the registry beside plain images.
 pub(crate) struct Shapes {
-    /// `old-index`: two platforms and an attestation of its own, and a child that two other indexes list too.
+    /// `old-index`: two platforms and an attestation of its own, and a child that `old-other` lists too.
     pub(crate) index: Manifest,
     /// `old-other`: shares a child with `old-index`, and another one with `newer`.
     pub(crate) other: Manifest,
@@ -60,7 +60,8 @@ impl Shapes {
         let kept = platform(13, "linux/s390x");
         let own = platform(11, "linux/amd64");
         let attested = attestation(&own, Attestation::AsArtifact);
-        let index = Index::new().children([own, attested, shared.clone()]).build();
+        let second = platform(15, "linux/ppc64le");
+        let index = Index::new().children([own, attested, shared.clone(), second]).build();
         let other = Index::new().children([shared, kept.clone()]).build();
         let newer = Index::new().children([kept, platform(14, "linux/amd64")]).build();
         Self {
