@@ -229,3 +229,26 @@ async fn a_redirect_to_another_host_is_followed_without_the_login() {
     let requests = mirror.registry.requests();
     assert!(requests.len() >= 5 && requests.iter().all(|request| !request.had_authorization));
 }
+
+/// Who has asked for a long pause once is not asked for the other manifests.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_call_too_many_ends_the_reading_of_a_repository() {
+    let world = two_repositories(Options::default()).await;
+    let tags: Vec<String> = (0..300).map(|number| format!("many-{number}")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    world.push(&tags, &image(7)).await;
+    world.registry.clear_requests();
+    let manifests = Fault::new(throttled(429, Some("3600"))).path("/v2/apps/web/manifests/*");
+    world.registry.fail(manifests.skip(20));
+    let scanner = Scanner::of(&world.registry.host()).await;
+    let said = gaps(&scanner.scan(&["apps/web"]).await);
+    assert!(
+        said.contains("failures the rest was not asked for") && said.contains("3600"),
+        "{said}"
+    );
+    assert!(
+        world.registry.requests().len() < 60,
+        "{}",
+        world.registry.requests().len()
+    );
+}

@@ -69,7 +69,7 @@ pub(super) async fn repositories(client: &Client) -> Result<Vec<RepositoryName>,
 }
 
 /// An item as what it should be; or why it is not.
-fn read<T: FromStr<Err: std::error::Error>>(item: &String) -> Result<T, String> {
+fn read<T: FromStr<Err: std::error::Error>>(item: &str) -> Result<T, String> {
     item.parse()
         .map_err(|error: T::Err| format!("it lists `{}`: {}", excerpt(item), excerpt(&error.to_string())))
 }
@@ -107,7 +107,7 @@ async fn list<T: FromStr<Err: std::error::Error>>(
         match next.map_err(|why| client.strange(call, why))? {
             Some(next) => page = next,
             None => {
-                let items: Result<Vec<T>, String> = pager.items.iter().map(read).collect();
+                let items: Result<Vec<T>, String> = pager.items.iter().map(|item| read(item)).collect();
                 return items.map_err(|why| client.strange(call, why));
             }
         }

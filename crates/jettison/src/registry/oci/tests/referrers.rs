@@ -98,3 +98,17 @@ async fn redirects_are_not_followed() {
         .unwrap();
     assert_eq!(server.seen().len(), 1);
 }
+
+/// There may be such a list for each of thousands of manifests.
+#[tokio::test]
+async fn a_list_of_referrers_has_a_bound_of_its_own() {
+    let many: Vec<String> = (0..=100_000)
+        .map(|number| format!(r#"{{"digest":"sha256:{number:064x}"}}"#))
+        .collect();
+    let body = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, many.join(","));
+    let page = reply(200)
+        .header("content-type", "application/vnd.oci.image.index.v1+json")
+        .header("link", "<?page=2>; rel=next")
+        .body(body);
+    assert_eq!(listed(vec![page]).await, Err(ErrorKind::Protocol));
+}
