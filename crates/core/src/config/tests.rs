@@ -136,6 +136,7 @@ immutable: [ { repositories: ["**"], tags: ["v*"] } ]
         })
     );
     assert_eq!((policy.line, policy.rules[2].line), (16, 30));
+    assert_eq!(config.usage[0].kind.as_str(), "file");
 }
 
 #[test]
@@ -416,6 +417,11 @@ fn rules_that_are_never_reached_are_told() {
             format!("{{ match: {{ tags: [a] }}, {expire} }}"),
             false,
         ),
+        (
+            format!("{{ match: {{ kinds: [image, chart] }}, {expire} }}"),
+            format!("{{ match: {{ kinds: [chart], tags: [a] }}, {keep} }}"),
+            true,
+        ),
         // Of an orphan's tags, the first wants all to fit, the second any.
         (
             format!("{{ match: {{ kinds: [orphan], tags: [\"a*\"] }}, {expire} }}"),
@@ -470,6 +476,18 @@ fn mistakes_are_shown_at_once_with_place_and_hint() {
       = help: write days: `30d`
     ");
     assert!(found.render(true).contains('\u{1b}'));
+}
+
+#[test]
+fn a_finding_fits_on_a_line() {
+    let found = Config::parse("a.yaml", "grace: 30\nlimits: 5\n").unwrap_err();
+    let lines: Vec<String> = (&found).into_iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines[0],
+        "a.yaml:1:8: a duration needs a unit: `30` (write `30d` for days or `30h` for hours)"
+    );
+    assert!(lines[1].starts_with("a.yaml:2:9: "), "{lines:?}");
+    assert_eq!(found.to_string(), lines.join("\n"));
 }
 
 #[test]
