@@ -4,6 +4,11 @@
 //! - `races`: what changed between the plan and the delete.
 //! - `failures`: what the registry refuses, ignores or interrupts.
 //! - `belongings`: indexes, children, signatures, and the journal.
+//! - `protected`: what was protected between the plan and the delete.
+//! - `tags_first`: tags that go before their manifests, and come back.
+//! - `kills`: an apply that ends at any request, and what the next one makes of it.
+//! - `trouble`: a registry that does not want to be asked any more.
+//! - `guards`: limits of what an apply relies on.
 
 #[cfg(test)]
 #[path = "apply/belongings.rs"]
@@ -15,11 +20,29 @@ mod common;
 #[path = "apply/failures.rs"]
 mod failures;
 #[cfg(test)]
+#[path = "apply/guards.rs"]
+mod guards;
+#[cfg(test)]
+#[path = "apply/inside.rs"]
+mod inside;
+#[cfg(test)]
+#[path = "apply/kills.rs"]
+mod kills;
+#[cfg(test)]
+#[path = "apply/protected.rs"]
+mod protected;
+#[cfg(test)]
 #[path = "apply/races.rs"]
 mod races;
 #[cfg(test)]
 #[path = "apply/refusals.rs"]
 mod refusals;
+#[cfg(test)]
+#[path = "apply/tags_first.rs"]
+mod tags_first;
+#[cfg(test)]
+#[path = "apply/trouble.rs"]
+mod trouble;
 #[cfg(test)]
 #[path = "apply/world.rs"]
 mod world;

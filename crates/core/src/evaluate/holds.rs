@@ -15,7 +15,7 @@ use crate::policy::Period;
 use crate::reason::{Hold, Reason};
 
 /// How long `undo` protects what it put back.
-const RESTORED_FOR: Period = Period::days(30);
+pub const RESTORED_FOR: Period = Period::days(30);
 
 /// The label or annotation that protects an image.
 const KEEP_LABEL: &str = "io.jettison.keep";

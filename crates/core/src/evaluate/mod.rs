@@ -20,7 +20,7 @@ use crate::policy::Period;
 use crate::reason::{Hold, Reason, Ruling};
 
 use entries::{Entry, Roots};
-pub use holds::Holds;
+pub use holds::{Holds, RESTORED_FOR};
 use rules::RepositoryRules;
 use uses::Uses;
 

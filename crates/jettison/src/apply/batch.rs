@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use jettison_core::model::Digest;
+use jettison_core::model::{Digest, Tag};
 use jettison_core::plan::{Action, ActionKind};
 use jettison_core::reason::Reason;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::look::{Looking, NotNow, failed};
-use super::removal::{Within, remove};
+use super::give_back::{Place, put_tags_back};
+use super::look::{Look, Looking, NotNow};
+use super::removal::Removal;
 use super::report::{ActionReport, Happened};
 use super::repository::RepositoryRun;
 use super::unit::{Condemned, Relations};
@@ -19,10 +20,10 @@ use crate::registry::{DeleteSupport, Registry};
 use crate::store::{self, CachedManifest, EntryId, Intent, NewOutcome, StoreError};
 
 /// Units that are removed at once: more gains nothing on the registries that were measured.
-const REMOVALS: usize = 8;
+pub(super) const REMOVALS: usize = 8;
 
-/// Some units of one repository.
-pub(super) struct Batch<'r, 'a> {
+/// The work on one repository, and how far it has come.
+pub(super) struct Work<'r, 'a> {
     pub(super) run: &'r RepositoryRun<'a>,
     pub(super) registry: &'r dyn Registry,
     pub(super) condemned: &'r BTreeMap<Digest, Condemned<'a>>,
@@ -30,76 +31,39 @@ pub(super) struct Batch<'r, 'a> {
     /// What waits for something in another repository, and why.
     pub(super) waiting: &'r BTreeMap<Digest, String>,
     pub(super) support: DeleteSupport,
+    /// What stays whatever the latest look says.
+    pub(super) held: BTreeMap<Digest, NotNow>,
+    /// What is in the journal.
+    pub(super) entries: BTreeMap<Digest, EntryId>,
+    /// Tags that were removed before their manifests.
+    pub(super) taken: BTreeMap<Digest, Vec<Tag>>,
+    /// What got such tags back.
+    pub(super) given_back: BTreeSet<Digest>,
 }
 
 /// What has to stay after all, as far as the latest look tells.
-struct Leave {
-    look: super::look::Look,
+pub(super) struct Leave {
+    pub(super) look: Look,
     held: BTreeMap<Digest, NotNow>,
     staying: BTreeMap<Digest, Digest>,
 }
 
-/// The latest look, and how to look again.
-struct Latest<'l, 'r, 'a> {
-    looking: &'l mut Looking<'r, 'a>,
-    digests: &'l [Digest],
-    unsaved: &'l BTreeMap<Digest, String>,
-    leave: Option<Arc<Leave>>,
+/// The latest look at some manifests, and how to look again.
+pub(super) struct Latest<'l, 'r, 'a> {
+    pub(super) looking: &'l mut Looking<'r, 'a>,
+    pub(super) digests: &'l [Digest],
+    pub(super) leave: Option<Arc<Leave>>,
 }
 
-impl Batch<'_, '_> {
-    /// Removes the units; those of which nothing has to stay.
+impl<'r, 'a> Work<'r, 'a> {
+    /// Writes to the journal what is about to go. What cannot be saved must stay.
     ///
     /// # Errors
-    /// Only if the store fails.
-    pub(super) async fn apply(
-        &self,
-        units: Vec<Vec<Digest>>,
-        looking: &mut Looking<'_, '_>,
-        gone: &BTreeSet<Digest>,
-    ) -> Result<Vec<ActionReport>, StoreError> {
-        let digests: Vec<Digest> = units.iter().flatten().cloned().collect();
-        let (entries, unsaved) = self.record_intents(&digests).await?;
-        let latest = Latest {
-            looking,
-            digests: &digests,
-            unsaved: &unsaved,
-            leave: None,
-        };
-        let latest = Mutex::new(latest);
-        let done: Vec<(Vec<ActionReport>, Result<(), StoreError>)> = stream::iter(units)
-            .map(|unit| self.remove_unit(unit, &latest, gone))
-            .buffer_unordered(REMOVALS)
-            .collect()
-            .await;
-        let mut reports = Vec::with_capacity(digests.len());
-        let mut ended = Ok(());
-        for (of_unit, result) in done {
-            reports.extend(of_unit);
-            ended = ended.and(result);
-        }
-        let at = Timestamp::now();
-        let outcome = |report: &ActionReport| {
-            Some(NewOutcome {
-                entry: *entries.get(&report.digest)?,
-                outcome: report.recorded(),
-                at,
-            })
-        };
-        let outcomes: Vec<NewOutcome> = reports.iter().filter_map(outcome).collect();
-        self.run.applier.store.record_outcomes(&outcomes).await?;
-        ended.map(|()| reports)
-    }
-
-    /// Writes to the journal what is about to go. What cannot be saved must stay.
-    async fn record_intents(
-        &self,
-        digests: &[Digest],
-    ) -> Result<(BTreeMap<Digest, EntryId>, BTreeMap<Digest, String>), StoreError> {
+    /// Only if the store fails: then nothing may go.
+    pub(super) async fn journal(&mut self, digests: &[Digest]) -> Result<(), StoreError> {
         let store = self.run.applier.store;
         let cached = store.manifests(digests).await?;
         let mut intents = Vec::new();
-        let mut unsaved = BTreeMap::new();
         for digest in digests {
             let Some(condemned) = self.condemned.get(digest) else {
                 continue;
@@ -108,15 +72,15 @@ impl Batch<'_, '_> {
                 Some(cached) => intents.push(self.intent(condemned, cached)),
                 None => {
                     let why = "its bytes could not be saved, so that it could not be put back";
-                    unsaved.insert(digest.clone(), why.to_owned());
+                    let unsaved = (Happened::Failed, why.to_owned());
+                    self.held.entry(digest.clone()).or_insert(unsaved);
                 }
             }
         }
         let ids = store.record_intent(self.run.run, &intents).await?;
-        Ok((
-            intents.into_iter().map(|intent| intent.digest).zip(ids).collect(),
-            unsaved,
-        ))
+        self.entries
+            .extend(intents.into_iter().map(|intent| intent.digest).zip(ids));
+        Ok(())
     }
 
     fn intent(&self, condemned: &Condemned<'_>, cached: &CachedManifest) -> Intent {
@@ -143,14 +107,127 @@ impl Batch<'_, '_> {
         }
     }
 
+    /// Removes journalled units; those of which nothing has to stay. What was done is recorded even if the store fails
+    /// in between, as far as it lets us.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub(super) async fn remove(
+        &mut self,
+        units: Vec<Vec<Digest>>,
+        looking: &mut Looking<'r, 'a>,
+    ) -> Result<Vec<ActionReport>, StoreError> {
+        let digests: Vec<Digest> = units.iter().flatten().cloned().collect();
+        let latest = Mutex::new(Latest {
+            looking,
+            digests: &digests,
+            leave: None,
+        });
+        let work = &*self;
+        let done: Vec<(Vec<ActionReport>, Result<(), StoreError>)> = stream::iter(units)
+            .map(|unit| work.remove_unit(unit, &latest))
+            .buffer_unordered(REMOVALS)
+            .collect()
+            .await;
+        let mut reports = Vec::with_capacity(digests.len());
+        let mut ended = Ok(());
+        for (of_unit, result) in done {
+            reports.extend(of_unit);
+            ended = ended.and(result);
+        }
+        self.settle(&mut reports).await?;
+        ended.map(|()| reports)
+    }
+
+    /// Gives back the tags of what stays, and records what became of everything.
+    async fn settle(&mut self, reports: &mut [ActionReport]) -> Result<(), StoreError> {
+        for report in reports.iter().filter(|report| !report.removed().is_empty()) {
+            self.taken.insert(report.digest.clone(), report.removed().to_vec());
+        }
+        let stays = reports.iter().filter(|report| !report.is_done());
+        let failed = self
+            .give_back(stays.map(|report| report.digest.clone()).collect())
+            .await;
+        for report in &mut *reports {
+            if self.given_back.contains(&report.digest) {
+                report.add("its tags were put back");
+            }
+            if let Some(why) = failed.get(&report.digest) {
+                report.keep_open(why);
+            }
+        }
+        // Before the outcomes: what has one is not looked at again.
+        self.run.forget(reports).await?;
+        let at = Timestamp::now();
+        let outcome = |report: &ActionReport| {
+            Some(NewOutcome {
+                entry: *self.entries.get(&report.digest)?,
+                outcome: report.recorded()?,
+                at,
+            })
+        };
+        let outcomes: Vec<NewOutcome> = reports.iter().filter_map(outcome).collect();
+        self.run.applier.store.record_outcomes(&outcomes).await
+    }
+
+    /// Puts the tags back that were removed before something that has to stay after all. Those that cannot be put back
+    /// are returned with the reason.
+    pub(super) async fn give_back(&mut self, digests: Vec<Digest>) -> BTreeMap<Digest, String> {
+        let work = &*self;
+        let back: Vec<(Digest, Result<u64, String>)> = stream::iter(digests)
+            .map(|digest| async move { Some((work.put_tags_back(&digest).await?, digest)) })
+            .buffer_unordered(REMOVALS)
+            .filter_map(|back| async move { back.map(|(back, digest)| (digest, back)) })
+            .collect()
+            .await;
+        let mut failed = BTreeMap::new();
+        for (digest, back) in back {
+            match back {
+                Ok(set) => {
+                    self.taken.remove(&digest);
+                    if set > 0 {
+                        self.given_back.insert(digest);
+                    }
+                }
+                Err(why) => drop(failed.insert(digest, why)),
+            }
+        }
+        failed
+    }
+
+    /// Nothing, if no tag was removed before it.
+    async fn put_tags_back(&self, digest: &Digest) -> Option<Result<u64, String>> {
+        let (tags, entry) = (self.taken.get(digest)?, self.entries.get(digest)?);
+        let place = Place {
+            registry: self.registry,
+            store: self.run.applier.store,
+            name: self.run.name,
+        };
+        let trouble = &self.run.give_back_trouble;
+        let back = match trouble.why() {
+            Some(why) => Err(why),
+            None => put_tags_back(&place, digest, *entry, tags).await.map_err(|error| {
+                error.note(trouble);
+                error.to_string()
+            }),
+        };
+        Some(back.map_err(|why| {
+            let tags = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
+            let run = self.run.run;
+            format!(
+                "ATTENTION: not all of its tags {tags} could be put back on {digest}: {why}. The next apply or run \
+                 tries again, and so does `jettison undo {run}`"
+            )
+        }))
+    }
+
     /// One after the other, in the plan's order. What was done is reported even if the store fails in between.
     async fn remove_unit(
         &self,
         unit: Vec<Digest>,
-        latest: &Mutex<Latest<'_, '_, '_>>,
-        gone: &BTreeSet<Digest>,
+        latest: &Mutex<Latest<'_, 'r, 'a>>,
     ) -> (Vec<ActionReport>, Result<(), StoreError>) {
-        let mut gone_here: BTreeSet<Digest> = BTreeSet::new();
+        let mut gone: BTreeSet<Digest> = BTreeSet::new();
         let mut reports = Vec::with_capacity(unit.len());
         for digest in unit {
             let Some(condemned) = self.condemned.get(&digest) else {
@@ -160,13 +237,11 @@ impl Batch<'_, '_> {
                 Ok(leave) => leave,
                 Err(error) => return (reports, Err(error)),
             };
-            let waits_for = self
-                .relations
-                .first(&digest)
-                .find(|first| !gone.contains(*first) && !gone_here.contains(*first));
-            let report = self.remove(condemned.action, &leave, waits_for).await;
+            // What has to go first is always of the same unit.
+            let waits_for = self.relations.first(&digest).find(|first| !gone.contains(*first));
+            let report = self.remove_one(condemned.action, &leave, waits_for).await;
             if report.is_gone() {
-                gone_here.insert(digest);
+                gone.insert(digest);
             }
             self.run.progress.advance();
             reports.push(report);
@@ -175,13 +250,10 @@ impl Batch<'_, '_> {
     }
 
     /// Removes one manifest or its tags: only if nothing holds it, and if what had to go first is gone.
-    async fn remove(&self, action: &Action, leave: &Leave, waits_for: Option<&Digest>) -> ActionReport {
+    async fn remove_one(&self, action: &Action, leave: &Leave, waits_for: Option<&Digest>) -> ActionReport {
         let left = |outcome, why| ActionReport::new(action, outcome, Some(why));
-        if let Some((outcome, why)) = leave.why(&action.digest) {
+        if let Some((outcome, why)) = self.why_not(&action.digest, leave) {
             return left(outcome, why);
-        }
-        if let Some(why) = self.waiting.get(&action.digest) {
-            return left(Happened::Left, why.clone());
         }
         if let Some(first) = waits_for {
             return left(
@@ -192,37 +264,59 @@ impl Batch<'_, '_> {
         if action.action == ActionKind::Untag && self.support.delete_tag == Some(false) {
             return left(Happened::Blocked, "the registry cannot remove a single tag".to_owned());
         }
-        let within = Within {
+        self.removal(action, leave).carry_out(&self.run.trouble).await
+    }
+
+    pub(super) fn removal<'s>(&'s self, action: &'s Action, leave: &Leave) -> Removal<'s> {
+        Removal {
+            registry: self.registry,
+            action,
             fresh_until: leave.look.fresh_until(),
             gone_within: self.run.applier.options.gone_within,
-        };
-        remove(self.registry, action, within).await
+            tags_gone: self.taken.contains_key(&action.digest),
+        }
+    }
+
+    /// Why something must not be removed now, if so.
+    pub(super) fn why_not(&self, digest: &Digest, leave: &Leave) -> Option<NotNow> {
+        let waits = || Some((Happened::Left, self.waiting.get(digest)?.clone()));
+        let trouble = || Some((Happened::Left, self.run.trouble.why()?));
+        leave.why(digest).or_else(waits).or_else(trouble)
     }
 
     /// What has to stay, by a look that is no older than a removal may rely on.
-    async fn leave(&self, latest: &Mutex<Latest<'_, '_, '_>>) -> Result<Arc<Leave>, StoreError> {
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub(super) async fn leave(&self, latest: &Mutex<Latest<'_, 'r, 'a>>) -> Result<Arc<Leave>, StoreError> {
         let mut latest = latest.lock().await;
-        if let Some(leave) = &latest.leave
-            && leave.look.is_fresh()
-        {
+        let latest = &mut *latest;
+        // Who must not ask any more removes nothing either, so that an old look does no harm.
+        let still_good = |leave: &&Arc<Leave>| leave.look.is_fresh() || self.run.trouble.why().is_some();
+        if let Some(leave) = latest.leave.as_ref().filter(still_good) {
             return Ok(Arc::clone(leave));
         }
-        let latest = &mut *latest;
-        let look = latest.looking.look(latest.digests).await?;
-        let unsaved = latest.unsaved.iter().map(|(digest, why)| (digest.clone(), why.clone()));
-        let mut held: BTreeMap<Digest, NotNow> = failed(unsaved).collect();
+        let look = match self.run.trouble.why() {
+            Some(why) => Look::holding(latest.digests, &(Happened::Left, why)),
+            None => latest.looking.look(latest.digests).await?,
+        };
+        let leave = Arc::new(self.leave_by(look));
+        latest.leave = Some(Arc::clone(&leave));
+        Ok(leave)
+    }
+
+    fn leave_by(&self, look: Look) -> Leave {
+        let mut held = self.held.clone();
         for (digest, why) in &look.held {
             held.entry(digest.clone()).or_insert_with(|| why.clone());
         }
         let staying = self.relations.staying(held.keys().cloned());
-        let leave = Arc::new(Leave { look, held, staying });
-        latest.leave = Some(Arc::clone(&leave));
-        Ok(leave)
+        Leave { look, held, staying }
     }
 }
 
 impl Leave {
-    fn why(&self, digest: &Digest) -> Option<(Happened, String)> {
+    fn why(&self, digest: &Digest) -> Option<NotNow> {
         if let Some(held) = self.held.get(digest) {
             return Some(held.clone());
         }

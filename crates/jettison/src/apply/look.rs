@@ -17,12 +17,13 @@ use jettison_core::recognise::ParsedManifest;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::reading::Reader;
 use super::report::Happened;
-use super::repository::{RepositoryRun, parse};
+use super::repository::RepositoryRun;
 use super::unit::Condemned;
 use super::watch::Watch;
 use super::{Asked, FRESH};
-use crate::registry::{Referrers, Registry};
+use crate::registry::{Referrers, RegistryError};
 use crate::store::StoreError;
 
 /// Questions about referrers at once; the registry's own limit decides how many really run.
@@ -60,19 +61,11 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// A look that took so long that nothing may rely on it holds everything.
-    fn too_slow(digests: &[Digest]) -> Self {
-        let seconds = FRESH.as_secs();
-        let why = format!(
-            "looking everything up again took more than {seconds} s, so that something may have changed meanwhile"
-        );
-        let held = digests
-            .iter()
-            .map(|digest| (digest.clone(), (Happened::Failed, why.clone())))
-            .collect();
+    /// A look that holds everything, for the same reason.
+    pub(super) fn holding(digests: &[Digest], why: &NotNow) -> Self {
         Self {
             at: Instant::now(),
-            held,
+            held: digests.iter().map(|digest| (digest.clone(), why.clone())).collect(),
         }
     }
 
@@ -90,11 +83,11 @@ impl Look {
 /// Everything that is needed to look again.
 pub(super) struct Looking<'r, 'a> {
     pub(super) run: &'r RepositoryRun<'a>,
-    pub(super) registry: &'r dyn Registry,
+    pub(super) reader: Reader<'r>,
     pub(super) condemned: &'r BTreeMap<Digest, Condemned<'a>>,
     /// The tags that stay, by what they point to.
     pub(super) kept_tags: BTreeMap<&'a Digest, Vec<&'a Tag>>,
-    pub(super) watch: Watch<'a>,
+    pub(super) watch: Watch<'r>,
     pub(super) asked: &'r mut Asked<'a>,
 }
 
@@ -142,7 +135,15 @@ impl Looking<'_, '_> {
         let parts = [self.watch.seen_at(), self.asked.at()];
         let at = parts.into_iter().flatten().fold(begun, Instant::min);
         let look = Look { at, held };
-        Ok(if look.is_fresh() { look } else { Look::too_slow(digests) })
+        if look.is_fresh() {
+            return Ok(look);
+        }
+        let seconds = FRESH.as_secs();
+        let why = format!(
+            "looking everything up again took more than {seconds} s, so that something may have changed meanwhile"
+        );
+        self.reader.trouble.stop(&why);
+        Ok(Look::holding(digests, &(Happened::Failed, why)))
     }
 
     /// Referrers that were pushed since the plan, where the registry lists referrers. The next scan shall know them.
@@ -150,11 +151,12 @@ impl Looking<'_, '_> {
         let Some(first) = digests.first() else {
             return Ok(Vec::new());
         };
-        if self.registry.referrers(self.run.name, first).await == Ok(Referrers::Unsupported) {
+        let Reader { registry, name, .. } = self.reader;
+        if registry.referrers(name, first).await == Ok(Referrers::Unsupported) {
             return Ok(Vec::new());
         }
         let ask = |digest: Digest| async move {
-            let answer = self.registry.referrers(self.run.name, &digest).await;
+            let answer = self.attached_since(&digest).await;
             (digest, answer)
         };
         let answers: Vec<_> = stream::iter(digests.iter().cloned())
@@ -166,24 +168,49 @@ impl Looking<'_, '_> {
         let mut learnt = BTreeMap::new();
         for (digest, answer) in answers {
             match answer {
-                Ok(Referrers::Unsupported) => {}
-                Ok(Referrers::Listed(referrers)) => {
-                    let new = referrers.iter().find(|referrer| !self.condemned.contains_key(referrer));
-                    if let Some(new) = new {
-                        held.push((
-                            digest.clone(),
-                            format!("{} was attached to it since the plan", new.short()),
-                        ));
-                        learnt.insert(digest, referrers);
-                    }
+                Ok(None) => {}
+                Ok(Some((new, referrers))) => {
+                    let why = format!("{} was attached to it since the plan", new.short());
+                    held.push((digest.clone(), why));
+                    learnt.insert(digest, referrers);
                 }
-                Err(error) => held.push((digest, error.to_string())),
+                Err(why) => held.push((digest, why)),
             }
         }
         if !learnt.is_empty() {
             self.run.learn(learnt).await?;
         }
         Ok(held)
+    }
+
+    /// A referrer that the plan does not take along, with all that are listed. One that is listed and not there (some
+    /// registries' lists lag behind) holds nothing.
+    async fn attached_since(&self, subject: &Digest) -> Result<Option<(Digest, Vec<Digest>)>, String> {
+        let Reader {
+            registry,
+            name,
+            trouble,
+            ..
+        } = self.reader;
+        if let Some(why) = trouble.why() {
+            return Err(why);
+        }
+        let told = |error: RegistryError| {
+            trouble.note(&error);
+            error.to_string()
+        };
+        let Referrers::Listed(referrers) = registry.referrers(name, subject).await.map_err(told)? else {
+            return Ok(None);
+        };
+        for new in referrers
+            .iter()
+            .filter(|referrer| !self.condemned.contains_key(referrer))
+        {
+            if registry.exists(name, new).await.map_err(told)? {
+                return Ok(Some((new.clone(), referrers)));
+            }
+        }
+        Ok(None)
     }
 
     /// What somebody uses now, by the same rules as in the plan.
@@ -221,13 +248,8 @@ impl Looking<'_, '_> {
                 .filter(|digest| !manifests.contains_key(digest))
                 .collect();
             below = BTreeSet::new();
-            let cached = self.run.applier.store.manifests(&unread).await?;
-            for digest in unread {
-                let parsed = match cached.get(&digest) {
-                    Some(cached) => parse(&cached.media_type, &cached.bytes).map(Some),
-                    None => self.run.fetch(self.registry, &digest).await?,
-                };
-                match parsed {
+            for (digest, read) in self.reader.read(&unread).await? {
+                match read {
                     Ok(Some(parsed)) => {
                         manifests.insert(digest.clone(), manifest(&digest, &parsed));
                         below.extend(parsed.children);

@@ -5,10 +5,16 @@
 
 mod batch;
 mod check;
+mod give_back;
 mod look;
+mod protected;
+mod reading;
 mod removal;
 mod report;
 mod repository;
+mod settle;
+mod tags_first;
+mod trouble;
 mod unit;
 mod watch;
 
@@ -29,8 +35,10 @@ use crate::usage::Collector;
 
 pub use check::Refusal;
 pub use report::{ActionReport, Happened, RunReport};
+pub use settle::{Settled, SettledRun, interrupted_hosts, settle};
 
 use repository::RepositoryRun;
+use trouble::{Patience, Trouble};
 
 /// How old an observation may be that a removal relies on.
 const FRESH: Duration = Duration::from_secs(60);
@@ -98,7 +106,7 @@ impl Applier<'_> {
         Ok(check::check(plan, self.config, &self.options, Timestamp::now())?)
     }
 
-    /// Applies a plan.
+    /// Applies a plan, once every interrupted run is settled as far as the registries of this plan answer.
     ///
     /// # Errors
     /// If the plan is refused as a whole, or the store fails. Whatever the registry refuses stands in the report.
@@ -106,9 +114,10 @@ impl Applier<'_> {
         self.check(plan)?;
         let started_at = Timestamp::now();
         let id = RunId::draw(started_at);
-        let _lock = self
+        let lock = self
             .store
             .lock_for_run(&format!("run {id} ({})", self.options.command))?;
+        let settled = settle(self.store, self.registries, &lock).await?;
         let start = RunStart {
             id,
             plan_id: Some(plan.id.clone()),
@@ -117,27 +126,7 @@ impl Applier<'_> {
         };
         let run = self.store.begin_run(&start).await?;
         let mut report = RunReport::new(&run, plan, started_at);
-        let progress = Progress::start(self.options.face, "removing", plan.actions.len() as u64);
-        let mut asked = Asked {
-            usage: None,
-            applier: self,
-        };
-        let gone = Gone::default();
-        for ((host, name), actions) in by_repository(plan) {
-            let repository = RepositoryRun {
-                applier: self,
-                plan,
-                run: &run,
-                host,
-                name,
-                gone: &gone,
-                progress: &progress,
-            };
-            let done = repository.run(actions, &mut asked).await?;
-            gone.add(&done);
-            report.actions.extend(done);
-        }
-        progress.finish();
+        report.actions = self.carry_out(plan, &run, &settled).await?;
         report.close(Timestamp::now());
         let status = match (report.failed, report.refused + report.blocked) {
             (0, 0) => RunStatus::Done,
@@ -145,8 +134,63 @@ impl Applier<'_> {
             _ => RunStatus::PartlyFailed,
         };
         report.status = status;
-        self.store.end_run(&run, status, report.ended_at).await?;
+        // What could not be put back keeps the run open, so that whatever comes next settles it.
+        if !report.actions.iter().any(ActionReport::is_open) {
+            self.store.end_run(&run, status, report.ended_at).await?;
+        }
         Ok(report)
+    }
+
+    /// One repository after the other.
+    async fn carry_out(&self, plan: &Plan, run: &RunId, settled: &Settled) -> Result<Vec<ActionReport>, StoreError> {
+        let repositories = by_repository(plan);
+        let sizes = sizes(plan);
+        let size = |place: &Place<'_>| sizes.get(place).copied().unwrap_or_default();
+        let parts = repositories
+            .iter()
+            .map(|(place, actions)| (size(place), actions.len() as u64));
+        let progress = Progress::in_classes(self.options.face, "removing", parts);
+        let mut asked = Asked {
+            usage: None,
+            applier: self,
+        };
+        let gone = Gone::default();
+        let mut patience = Patience::default();
+        let mut reports = Vec::with_capacity(plan.actions.len());
+        for (place, actions) in repositories {
+            let (host, name) = place;
+            let before = progress.done();
+            let total = actions.len() as u64;
+            progress.turn_to(size(&place));
+            let leave = |outcome, why: &str| {
+                let report = |(_, action): &(u64, &Action)| ActionReport::new(action, outcome, Some(why.to_owned()));
+                actions.iter().map(report).collect::<Vec<_>>()
+            };
+            if let Some(why) = settled.open(host, name) {
+                reports.extend(leave(Happened::Failed, &why));
+            } else if let Some(why) = patience.exhausted(host) {
+                reports.extend(leave(Happened::Left, why));
+            } else {
+                let repository = RepositoryRun {
+                    applier: self,
+                    plan,
+                    run,
+                    host,
+                    name,
+                    gone: &gone,
+                    progress: &progress,
+                    trouble: Trouble::default(),
+                    give_back_trouble: Trouble::default(),
+                };
+                let done = repository.run(actions, &mut asked).await?;
+                patience.note(host, &repository.trouble);
+                gone.add(&done);
+                reports.extend(done);
+            }
+            progress.pass(total.saturating_sub(progress.done() - before));
+        }
+        progress.finish();
+        Ok(reports)
     }
 
     /// Whether somebody accepted what the fuse of a repository refuses.
@@ -215,8 +259,25 @@ impl Gone {
     }
 }
 
+/// A repository.
+type Place<'p> = (&'p RegistryHost, &'p RepositoryName);
+
 /// A repository's actions with their places in the plan.
-type OfRepository<'p> = ((&'p RegistryHost, &'p RepositoryName), Vec<(u64, &'p Action)>);
+type OfRepository<'p> = (Place<'p>, Vec<(u64, &'p Action)>);
+
+/// How many digits the number of each repository's tags has: a removal takes about the same time where that is equal.
+fn sizes(plan: &Plan) -> BTreeMap<Place<'_>, u32> {
+    let mut tags: BTreeMap<Place<'_>, usize> = BTreeMap::new();
+    for action in &plan.actions {
+        *tags.entry((&action.registry, &action.repository)).or_default() += action.tags.len();
+    }
+    for kept in &plan.kept {
+        *tags.entry((&kept.registry, &kept.repository)).or_default() += usize::from(kept.tag.is_some());
+    }
+    tags.into_iter()
+        .map(|(place, tags)| (place, tags.max(1).ilog10()))
+        .collect()
+}
 
 /// The plan's actions, repository by repository. Those with orphans come last: the subject of one may be about to go
 /// elsewhere, and has to go first.

@@ -1,57 +1,55 @@
 //! One removal: look once more, remove, and see that it is gone.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_core::plan::{Action, ActionKind};
 use tokio::time::{Instant, sleep};
 
+use super::look::NotNow;
 use super::report::{ActionReport, Happened};
+use super::trouble::{Trouble, is_passing};
 use crate::registry::{ErrorKind, Registry, RegistryError, Removed};
 
-/// Carries out one action, if its tags are still where the plan saw them.
-pub(super) async fn remove(registry: &dyn Registry, action: &Action, within: Within) -> ActionReport {
-    let removal = Removal {
-        registry,
-        name: &action.repository,
-        action,
-        within,
-    };
-    match removal.run_while_fresh().await {
-        Ok(outcome) => ActionReport::new(action, outcome, None),
-        Err(NotRemoved { outcome, why, .. }) => ActionReport::new(action, outcome, Some(why)),
-    }
-}
+/// Waits before something that failed for a moment is tried again, from the start.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
 
-/// The time limits of a removal.
+/// One removal: of a manifest with its tags, of tags, or of one tag before its manifest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Within {
+pub(super) struct Removal<'a> {
+    pub(super) registry: &'a dyn Registry,
+    pub(super) action: &'a Action,
     /// Until when the last look may be relied on.
     pub(super) fresh_until: Instant,
     /// How long the registry may take to carry out what it accepted.
     pub(super) gone_within: Duration,
+    /// The tags were removed before: one that points here again was set by somebody.
+    pub(super) tags_gone: bool,
 }
 
-struct Removal<'a> {
-    registry: &'a dyn Registry,
-    name: &'a RepositoryName,
-    action: &'a Action,
-    within: Within,
-}
-
-struct NotRemoved {
+/// Why something was not removed.
+pub(super) struct NotRemoved {
     outcome: Happened,
     why: String,
-    /// It may go better a moment later.
-    passing: bool,
+    /// What the registry answered, if that says more about its state than about what was asked.
+    passing: Option<RegistryError>,
 }
 
 impl NotRemoved {
+    /// The same for the report; trouble of the registry is noted.
+    pub(super) fn not_now(self, trouble: &Trouble) -> NotNow {
+        if let Some(error) = &self.passing {
+            trouble.note(error);
+        }
+        (self.outcome, self.why)
+    }
+
     fn failed(why: impl ToString) -> Self {
         Self {
             outcome: Happened::Failed,
             why: why.to_string(),
-            passing: false,
+            passing: None,
         }
     }
 }
@@ -63,66 +61,113 @@ impl From<RegistryError> for NotRemoved {
         } else {
             Happened::Failed
         };
-        let passing = matches!(error.kind, ErrorKind::Transient | ErrorKind::RateLimited);
         Self {
             outcome,
             why: error.to_string(),
-            passing,
+            passing: Some(error).filter(is_passing),
         }
     }
 }
 
+/// Tries a few times, each from the start, for as long as the last look may be relied on.
+pub(super) async fn while_fresh<T, F>(fresh_until: Instant, attempt: impl Fn() -> F) -> Result<T, NotRemoved>
+where
+    F: Future<Output = Result<T, NotRemoved>>,
+{
+    for pause in PAUSES {
+        match attempt().await {
+            Err(NotRemoved { passing: Some(_), .. }) if Instant::now() + pause < fresh_until => sleep(pause).await,
+            ended => return ended,
+        }
+    }
+    attempt().await
+}
+
 impl Removal<'_> {
-    /// Tries a few times, each from the start with the tags looked up again, as long as the last look may be relied on.
-    async fn run_while_fresh(&self) -> Result<Happened, NotRemoved> {
-        const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
-        for pause in PAUSES {
-            match self.run().await {
-                Err(failed) if failed.passing && Instant::now() + pause < self.within.fresh_until => sleep(pause).await,
-                ended => return ended,
+    /// Carries out the action, if its tags are still where the plan saw them.
+    pub(super) async fn carry_out(&self, trouble: &Trouble) -> ActionReport {
+        let removed = Mutex::default();
+        match while_fresh(self.fresh_until, || self.run(&removed)).await {
+            Ok(outcome) => {
+                trouble.went_well();
+                ActionReport::new(self.action, outcome, None)
+            }
+            Err(not_removed) => {
+                let (outcome, why) = not_removed.not_now(trouble);
+                let removed = removed.into_inner().unwrap_or_else(PoisonError::into_inner);
+                ActionReport::new(self.action, outcome, Some(why)).after_removing(removed)
             }
         }
-        self.run().await
     }
 
-    async fn run(&self) -> Result<Happened, NotRemoved> {
+    /// Removes one tag of a manifest that goes later. Whether it is gone is for a look at all tags to say.
+    pub(super) async fn take_tag(&self, tag: &Tag, trouble: &Trouble) -> Result<(), NotNow> {
+        let taken = while_fresh(self.fresh_until, || async move {
+            if self.still_there(tag).await? {
+                self.registry.delete_tag(self.name(), tag).await?;
+            }
+            Ok(())
+        });
+        let taken = taken.await.map_err(|not_removed| not_removed.not_now(trouble));
+        taken.inspect(|()| trouble.went_well())
+    }
+
+    fn name(&self) -> &RepositoryName {
+        &self.action.repository
+    }
+
+    /// Whether a tag is where the plan saw it. If somebody else removed it, that is what was wanted.
+    async fn still_there(&self, tag: &Tag) -> Result<bool, NotRemoved> {
+        match self.registry.resolve(self.name(), tag).await? {
+            Some(digest) if digest != self.action.digest => Err(NotRemoved::failed(format!(
+                "tag {tag} was moved to {digest} since the plan"
+            ))),
+            Some(_) if self.tags_gone => Err(NotRemoved::failed(format!(
+                "tag {tag} points to it again although it was removed, so that somebody must have set it"
+            ))),
+            Some(_) => Ok(true),
+            None => Ok(false),
+        }
+    }
+
+    /// Notes tags that it removes from what stays.
+    async fn run(&self, removed: &Mutex<Vec<Tag>>) -> Result<Happened, NotRemoved> {
         let mut present = Vec::new();
         for tag in &self.action.tags {
-            match self.registry.resolve(self.name, tag).await? {
-                Some(digest) if digest == self.action.digest => present.push(tag),
-                Some(digest) => {
-                    return Err(NotRemoved::failed(format!(
-                        "tag {tag} was moved to {digest} since the plan"
-                    )));
-                }
-                // Somebody else removed it; that is what was wanted.
-                None => {}
+            if self.still_there(tag).await? {
+                present.push(tag);
             }
         }
         match self.action.action {
             ActionKind::Delete => self.delete().await,
-            ActionKind::Untag => self.untag(&present).await,
+            ActionKind::Untag => self.untag(&present, removed).await,
         }
     }
 
     async fn delete(&self) -> Result<Happened, NotRemoved> {
         let digest = &self.action.digest;
-        if self.registry.delete_manifest(self.name, digest).await? == Removed::AlreadyGone {
-            return Ok(Happened::AlreadyGone);
+        if self.registry.delete_manifest(self.name(), digest).await? == Removed::AlreadyGone {
+            // Some registries let a manifest go with its last tag.
+            let by_us = self.tags_gone;
+            return Ok(if by_us { Happened::Done } else { Happened::AlreadyGone });
         }
         self.wait_until_gone(Gone::Manifest(digest)).await
     }
 
-    async fn untag(&self, present: &[&Tag]) -> Result<Happened, NotRemoved> {
-        for (removed, tag) in present.iter().enumerate() {
-            self.check_again(tag, removed).await?;
-            self.registry.delete_tag(self.name, tag).await?;
+    async fn untag(&self, present: &[&Tag], removed: &Mutex<Vec<Tag>>) -> Result<Happened, NotRemoved> {
+        for (count, tag) in present.iter().enumerate() {
+            self.check_again(tag, count).await?;
+            removed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((*tag).clone());
+            self.registry.delete_tag(self.name(), tag).await?;
             self.wait_until_gone(Gone::Tag(tag)).await?;
         }
         if present.is_empty() {
             return Ok(Happened::AlreadyGone);
         }
-        if self.registry.exists(self.name, &self.action.digest).await? {
+        if self.registry.exists(self.name(), &self.action.digest).await? {
             Ok(Happened::Done)
         } else {
             Err(NotRemoved::failed(
@@ -133,33 +178,28 @@ impl Removal<'_> {
 
     /// Removing the tags before may have taken its time: another look at this one, right before it goes.
     async fn check_again(&self, tag: &Tag, removed: usize) -> Result<(), NotRemoved> {
-        if Instant::now() >= self.within.fresh_until {
+        if Instant::now() >= self.fresh_until {
             let why = format!("stopped after {removed} tags: the last look at what is in use is too old by now");
             return Err(NotRemoved::failed(why));
         }
-        match self.registry.resolve(self.name, tag).await? {
-            Some(digest) if digest != self.action.digest => Err(NotRemoved::failed(format!(
-                "tag {tag} was moved to {digest} since the plan"
-            ))),
-            _ => Ok(()),
-        }
+        self.still_there(tag).await.map(drop)
     }
 
     /// Some registries carry out later what they accept now.
     async fn wait_until_gone(&self, what: Gone<'_>) -> Result<Happened, NotRemoved> {
-        let deadline = Instant::now() + self.within.gone_within;
+        let deadline = Instant::now() + self.gone_within;
         let mut pause = Duration::from_millis(100);
         loop {
             let still_there = match what {
-                Gone::Manifest(digest) => self.registry.exists(self.name, digest).await?,
+                Gone::Manifest(digest) => self.registry.exists(self.name(), digest).await?,
                 // A tag that points elsewhere by now is another one.
-                Gone::Tag(tag) => self.registry.resolve(self.name, tag).await?.as_ref() == Some(&self.action.digest),
+                Gone::Tag(tag) => self.registry.resolve(self.name(), tag).await?.as_ref() == Some(&self.action.digest),
             };
             if !still_there {
                 return Ok(Happened::Done);
             }
             if Instant::now() + pause > deadline {
-                let seconds = self.within.gone_within.as_secs();
+                let seconds = self.gone_within.as_secs();
                 return Err(NotRemoved::failed(format!(
                     "the registry accepted the delete, and {seconds} s later it is still there"
                 )));

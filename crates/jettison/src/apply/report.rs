@@ -64,6 +64,12 @@ pub struct ActionReport {
     pub why: Option<String>,
     /// The bytes that it frees, if it was done.
     pub bytes: u64,
+    /// Its tags are still to be put back: the journal keeps it open.
+    #[serde(skip)]
+    open: bool,
+    /// Tags that were removed although it was not done.
+    #[serde(skip)]
+    removed: Vec<Tag>,
 }
 
 /// What became of an action.
@@ -95,18 +101,49 @@ impl ActionReport {
             outcome,
             why,
             bytes: if outcome == Happened::Done { action.bytes } else { 0 },
+            open: false,
+            removed: Vec::new(),
         }
     }
 
-    /// What the journal keeps of it.
-    pub(super) fn recorded(&self) -> Outcome {
+    /// It stopped half-way, after these tags were removed.
+    pub(super) fn after_removing(self, removed: Vec<Tag>) -> Self {
+        Self { removed, ..self }
+    }
+
+    /// The tags that were removed although it was not done.
+    pub(super) fn removed(&self) -> &[Tag] {
+        &self.removed
+    }
+
+    /// Says more about why it was not done.
+    pub(super) fn add(&mut self, more: &str) {
+        let why = self.why.take();
+        self.why = Some(why.map_or_else(|| more.to_owned(), |why| format!("{why}; {more}")));
+    }
+
+    /// It stays, and something of it could not be put back: the next run has to try again.
+    pub(super) fn keep_open(&mut self, why: &str) {
+        self.outcome = Happened::Failed;
+        self.open = true;
+        self.add(why);
+    }
+
+    /// Whether the next run has to try again to put something of it back.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// What the journal keeps of it; nothing yet of what is still open.
+    pub(super) fn recorded(&self) -> Option<Outcome> {
         let why = || self.why.clone().unwrap_or_default();
-        match self.outcome {
+        let outcome = match self.outcome {
             Happened::Done => Outcome::Done,
             Happened::AlreadyGone => Outcome::AlreadyGone,
             Happened::Failed => Outcome::Failed { error: why() },
             Happened::Left | Happened::Refused | Happened::Blocked => Outcome::Skipped { why: why() },
-        }
+        };
+        (!self.open).then_some(outcome)
     }
 
     /// Whether the manifest is not there any more.

@@ -1,22 +1,24 @@
 //! Applies the plan to one repository: what hangs together goes together, or stays together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jettison_core::model::{Digest, Kind, RegistryHost, RepositoryName, Tag};
 use jettison_core::plan::{Action, ActionKind, Plan};
-use jettison_core::recognise::ParsedManifest;
 use jiff::Timestamp;
 
-use super::batch::Batch;
-use super::look::Looking;
+use super::batch::Work;
+use super::look::{Looking, NotNow};
+use super::protected::Protection;
+use super::reading::Reader;
 use super::report::{ActionReport, Happened};
+use super::tags_first::Batch;
+use super::trouble::Trouble;
 use super::unit::{Condemned, Relations};
 use super::watch::Watch;
 use super::{Applier, Asked, Gone};
 use crate::output::Progress;
-use crate::registry::{ManifestReference, Registry};
-use crate::store::{self, CachedManifest, RunId, StoreError};
+use crate::registry::{DeleteSupport, Registry};
+use crate::store::{self, RunId, StoreError};
 
 /// Manifests whose journal entries are synced at once.
 const BATCH: usize = 100;
@@ -31,6 +33,10 @@ pub(super) struct RepositoryRun<'a> {
     /// What went from other repositories in this run.
     pub(super) gone: &'a Gone,
     pub(super) progress: &'a Progress,
+    /// What makes the registry not worth asking any more.
+    pub(super) trouble: Trouble,
+    /// The same for putting tags back, which is worth one more attempt.
+    pub(super) give_back_trouble: Trouble,
 }
 
 type Numbered<'a> = (u64, &'a Action);
@@ -60,67 +66,120 @@ impl<'a> RepositoryRun<'a> {
         };
         let support = match registry.probe_deletes(self.name).await {
             Ok(support) => support,
-            Err(error) => return Ok(all(Happened::Failed, &error.to_string())),
+            Err(error) => {
+                self.trouble.note_fatal(&error);
+                return Ok(all(Happened::Failed, &error.to_string()));
+            }
         };
         if support.delete == Some(false) {
             return Ok(all(Happened::Blocked, "the registry has deletes switched off"));
         }
-        let mut reports = Vec::new();
-        let (condemned, unread) = self.read(registry, &actions).await?;
-        reports.extend(unread);
+        let (condemned, mut reports) = self.read(self.reader(registry.as_ref()), &actions).await?;
+        self.forget(&reports).await?;
         if let Some(unread) = reports.iter().find(|report| report.outcome == Happened::Failed) {
             // It may list or be the subject of anything here: nobody could tell what has to stay with it.
             let why = format!("{} could not be read, and may need it", unread.digest.short());
-            let left = condemned
-                .values()
-                .map(|condemned| ActionReport::new(condemned.action, Happened::Left, Some(why.clone())));
-            let left: Vec<ActionReport> = left.collect();
-            reports.extend(left);
+            reports.extend(leave_all(condemned.values(), &why));
             return Ok(reports);
         }
-        let relations = Relations::of(&condemned);
-        let waiting = self.waiting(&condemned);
-        let mut looking = Looking {
-            run: self,
-            registry: registry.as_ref(),
-            condemned: &condemned,
-            kept_tags: self.kept_tags(),
-            watch: self.watch(registry, &actions),
-            asked,
-        };
-        let mut gone: BTreeSet<Digest> = settled(&reports);
-        let mut batch: Vec<Vec<Digest>> = Vec::new();
-        let units = relations.units(&condemned);
-        let last = units.len();
-        for (position, unit) in units.into_iter().enumerate() {
-            batch.push(unit);
-            if batch.iter().map(Vec::len).sum::<usize>() >= BATCH || position + 1 == last {
-                let work = Batch {
-                    run: self,
-                    registry: registry.as_ref(),
-                    condemned: &condemned,
-                    relations: &relations,
-                    waiting: &waiting,
-                    support,
-                };
-                let done = work.apply(std::mem::take(&mut batch), &mut looking, &gone).await?;
-                gone.extend(settled(&done));
-                reports.extend(done);
-            }
-        }
-        self.forget(&reports).await?;
+        reports.extend(self.carry_out(registry.as_ref(), &condemned, (support, asked)).await?);
         Ok(reports)
     }
 
+    /// Carries out what could be read.
+    async fn carry_out(
+        &self,
+        registry: &dyn Registry,
+        condemned: &BTreeMap<Digest, Condemned<'a>>,
+        (support, asked): (DeleteSupport, &mut Asked<'a>),
+    ) -> Result<Vec<ActionReport>, StoreError> {
+        let relations = Relations::of(condemned);
+        let waiting = self.waiting(condemned);
+        let kept_tags = self.kept_tags();
+        let mut work = Work {
+            run: self,
+            registry,
+            condemned,
+            relations: &relations,
+            waiting: &waiting,
+            support,
+            held: self.protected(condemned, &kept_tags).await?,
+            entries: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            given_back: BTreeSet::new(),
+        };
+        let mut looking = Looking {
+            run: self,
+            reader: self.reader(registry),
+            condemned,
+            watch: self.watch(self.reader(registry)),
+            kept_tags,
+            asked,
+        };
+        let batches = batches(relations.units(condemned));
+        let tags_first = is_cheaper_tags_first(registry, support, condemned);
+        if tags_first {
+            for batch in &batches {
+                work.journal(&batch.concat()).await?;
+            }
+            work.take_tags(&batches, &mut looking).await?;
+        }
+        let mut reports = Vec::new();
+        for batch in batches {
+            if !tags_first {
+                if let Some(why) = self.trouble.why() {
+                    let manifests = batch.iter().flatten().filter_map(|digest| condemned.get(digest));
+                    reports.extend(leave_all(manifests, &why));
+                    continue;
+                }
+                work.journal(&batch.concat()).await?;
+            }
+            reports.extend(work.remove(batch, &mut looking).await?);
+        }
+        Ok(reports)
+    }
+
+    fn reader<'s>(&'s self, registry: &'s dyn Registry) -> Reader<'s> {
+        Reader {
+            registry,
+            store: self.applier.store,
+            name: self.name,
+            trouble: &self.trouble,
+        }
+    }
+
+    /// What must stay because of what was said since the plan: by an `undo`, or in the configuration.
+    async fn protected(
+        &self,
+        condemned: &BTreeMap<Digest, Condemned<'_>>,
+        kept_tags: &BTreeMap<&Digest, Vec<&Tag>>,
+    ) -> Result<BTreeMap<Digest, NotNow>, StoreError> {
+        let memory = self.applier.store.repository_memory(self.host, self.name).await?;
+        let protection = Protection {
+            config: self.applier.config,
+            host: self.host,
+            name: self.name,
+            memory: &memory,
+            kept_tags,
+            planned_at: self.plan.now,
+            now: Timestamp::now(),
+        };
+        let held = |(digest, condemned): (&Digest, &Condemned<'_>)| {
+            Some((digest.clone(), (Happened::Failed, protection.of(condemned.action)?)))
+        };
+        Ok(condemned.iter().filter_map(held).collect())
+    }
+
     /// The next scan shall not look for what is gone by our own hand; and what comes back is new.
-    async fn forget(&self, done: &[ActionReport]) -> Result<(), StoreError> {
-        let gone = done
-            .iter()
-            .filter(|report| report.is_gone())
-            .map(|report| report.digest.clone())
-            .collect();
-        let untagged = done.iter().filter(|report| report.action == ActionKind::Untag);
-        let tags = untagged.flat_map(|report| report.tags.clone()).collect();
+    pub(super) async fn forget(&self, done: &[ActionReport]) -> Result<(), StoreError> {
+        let done = || done.iter().filter(|report| report.is_done());
+        let deleted = done().filter(|report| report.is_gone());
+        let gone: BTreeSet<Digest> = deleted.map(|report| report.digest.clone()).collect();
+        let untagged = done().filter(|report| report.action == ActionKind::Untag);
+        let tags: BTreeSet<Tag> = untagged.flat_map(|report| report.tags.clone()).collect();
+        if gone.is_empty() && tags.is_empty() {
+            return Ok(());
+        }
         self.applier
             .store
             .forget_removed(self.host, self.name, &gone, &tags)
@@ -188,94 +247,78 @@ impl<'a> RepositoryRun<'a> {
         tags
     }
 
-    fn watch(&self, registry: &'a Arc<dyn Registry>, actions: &[Numbered<'a>]) -> Watch<'a> {
+    fn watch<'s>(&'s self, reader: Reader<'s>) -> Watch<'s> {
         let here = |host: &RegistryHost, name: &RepositoryName| host == self.host && name == self.name;
         let kept = self.plan.kept.iter().chain(&self.plan.blocked);
-        let planned = kept
-            .filter(|kept| here(&kept.registry, &kept.repository))
-            .map(|kept| &kept.digest);
-        let planned = planned
-            .chain(actions.iter().map(|(_, action)| &action.digest))
-            .collect();
-        let tags = actions
-            .iter()
-            .flat_map(|(_, action)| action.tags.iter().map(|tag| (tag, &action.digest)));
-        Watch::new(
-            registry.as_ref(),
-            self.applier.store,
-            self.name,
-            tags.collect(),
-            planned,
-        )
+        let kept = kept.filter(|kept| here(&kept.registry, &kept.repository));
+        let actions = self.plan.actions.iter();
+        let actions = actions.filter(|action| here(&action.registry, &action.repository));
+        let planned = kept.map(|kept| &kept.digest);
+        let planned = planned.chain(actions.clone().map(|action| &action.digest)).collect();
+        let tags = actions.flat_map(|action| action.tags.iter().map(|tag| (tag, &action.digest)));
+        Watch::new(reader, tags.collect(), planned)
     }
 
     /// The bytes of everything condemned: from the cache, else from the registry, which may not have it any more.
     async fn read(
         &self,
-        registry: &Arc<dyn Registry>,
+        reader: Reader<'_>,
         actions: &[Numbered<'a>],
     ) -> Result<(BTreeMap<Digest, Condemned<'a>>, Vec<ActionReport>), StoreError> {
+        let digests: Vec<Digest> = actions.iter().map(|(_, action)| action.digest.clone()).collect();
+        let mut read = reader.read(&digests).await?;
         let mut condemned = BTreeMap::new();
         let mut unread = Vec::new();
-        for actions in actions.chunks(BATCH) {
-            let digests: Vec<Digest> = actions.iter().map(|(_, action)| action.digest.clone()).collect();
-            let cached = self.applier.store.manifests(&digests).await?;
-            for (sequence, action) in actions {
-                let parsed = match cached.get(&action.digest) {
-                    Some(cached) => parse(&cached.media_type, &cached.bytes).map(Some),
-                    None => self.fetch(registry.as_ref(), &action.digest).await?,
-                };
-                match parsed {
-                    Ok(Some(parsed)) => {
-                        condemned.insert(
-                            action.digest.clone(),
-                            Condemned {
-                                sequence: *sequence,
-                                action,
-                                parsed,
-                            },
-                        );
-                    }
-                    Ok(None) => unread.push(ActionReport::new(action, Happened::AlreadyGone, None)),
-                    Err(why) => unread.push(ActionReport::new(action, Happened::Failed, Some(why))),
+        for (sequence, action) in actions {
+            match read.remove(&action.digest).unwrap_or(Ok(None)) {
+                Ok(Some(parsed)) => {
+                    let manifest = Condemned {
+                        sequence: *sequence,
+                        action,
+                        parsed,
+                    };
+                    condemned.insert(action.digest.clone(), manifest);
                 }
+                Ok(None) => unread.push(ActionReport::new(action, Happened::AlreadyGone, None)),
+                Err(why) => unread.push(ActionReport::new(action, Happened::Failed, Some(why))),
             }
         }
         Ok((condemned, unread))
     }
+}
 
-    pub(super) async fn fetch(
-        &self,
-        registry: &dyn Registry,
-        digest: &Digest,
-    ) -> Result<Result<Option<ParsedManifest>, String>, StoreError> {
-        let reference = ManifestReference::Digest(digest.clone());
-        let fetched = match registry.manifest(self.name, &reference).await {
-            Ok(Some(fetched)) => fetched,
-            Ok(None) => return Ok(Ok(None)),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let parsed = parse(&fetched.media_type, &fetched.bytes);
-        let bytes = fetched.bytes.to_vec();
-        let manifest = CachedManifest {
-            digest: fetched.digest,
-            media_type: fetched.media_type,
-            bytes,
-        };
-        self.applier.store.put_manifests(&[manifest]).await?;
-        Ok(parsed.map(Some))
+/// Where enough tags go, and single ones can be removed, they go first.
+fn is_cheaper_tags_first(
+    registry: &dyn Registry,
+    support: DeleteSupport,
+    condemned: &BTreeMap<Digest, Condemned<'_>>,
+) -> bool {
+    let deleted = condemned.values().map(|condemned| condemned.action);
+    let deleted = deleted.filter(|action| action.action == ActionKind::Delete);
+    let tags: usize = deleted.map(|action| action.tags.len()).sum();
+    support.delete_tag == Some(true) && registry.tags_first().is_some_and(|from| tags >= from)
+}
+
+/// Units, as many together as are synced at once.
+fn batches(units: Vec<Vec<Digest>>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut room = 0;
+    for unit in units {
+        if room == 0 {
+            batches.push(Vec::new());
+            room = BATCH;
+        }
+        room = room.saturating_sub(unit.len());
+        if let Some(batch) = batches.last_mut() {
+            batch.push(unit);
+        }
     }
+    batches
 }
 
-pub(super) fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, String> {
-    ParsedManifest::read(Some(media_type), bytes).map_err(|error| error.to_string())
-}
-
-fn settled(reports: &[ActionReport]) -> BTreeSet<Digest> {
-    let done = |report: &&ActionReport| matches!(report.outcome, Happened::Done | Happened::AlreadyGone);
-    let deleted = reports
-        .iter()
-        .filter(done)
-        .filter(|report| report.action == ActionKind::Delete);
-    deleted.map(|report| report.digest.clone()).collect()
+fn leave_all<'c, 'p: 'c>(
+    condemned: impl Iterator<Item = &'c Condemned<'p>>,
+    why: &str,
+) -> impl Iterator<Item = ActionReport> {
+    condemned.map(move |condemned| ActionReport::new(condemned.action, Happened::Left, Some(why.to_owned())))
 }

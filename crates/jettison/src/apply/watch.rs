@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jettison_core::model::{Digest, RepositoryName, Tag};
-use jettison_core::recognise::ParsedManifest;
+use jettison_core::model::{Digest, Tag};
 use tokio::time::Instant;
 
 use super::FRESH;
-use crate::registry::{ManifestReference, Registry, RegistryError};
-use crate::store::Store;
+use super::reading::Reader;
+use crate::output::text::with_causes;
+use crate::registry::RegistryError;
 
 /// Lookups at once; the registry's own limit decides how many really run.
 const LOOKUPS: usize = 64;
@@ -24,13 +24,11 @@ const MAX_ROUNDS: usize = 16;
 /// The tags of one repository as they are now.
 #[derive(Debug)]
 pub(super) struct Watch<'a> {
-    pub(super) registry: &'a dyn Registry,
-    pub(super) store: &'a Store,
-    pub(super) name: &'a RepositoryName,
+    reader: Reader<'a>,
     /// Tags that are to go, with the manifests they pointed to when the plan was made.
-    pub(super) condemned_tags: BTreeMap<&'a Tag, &'a Digest>,
+    condemned_tags: BTreeMap<&'a Tag, &'a Digest>,
     /// Manifests that the plan knows.
-    pub(super) planned: BTreeSet<&'a Digest>,
+    planned: BTreeSet<&'a Digest>,
     seen: Option<Seen>,
 }
 
@@ -39,24 +37,39 @@ struct Seen {
     at: Instant,
     /// What is wanted now that was not when the plan was made, and why.
     wanted: BTreeMap<Digest, String>,
+    /// The tags that are to go and were where the plan saw them.
+    standing: BTreeSet<Tag>,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(
-        registry: &'a dyn Registry,
-        store: &'a Store,
-        name: &'a RepositoryName,
+        reader: Reader<'a>,
         condemned_tags: BTreeMap<&'a Tag, &'a Digest>,
         planned: BTreeSet<&'a Digest>,
     ) -> Self {
         Self {
-            registry,
-            store,
-            name,
+            reader,
             condemned_tags,
             planned,
             seen: None,
         }
+    }
+
+    /// Tags were removed by our own hand: one that is found from now on was set by somebody else.
+    pub(super) fn removed<'t>(&mut self, tags: impl IntoIterator<Item = &'t Tag>) {
+        for tag in tags {
+            self.condemned_tags.remove(tag);
+        }
+    }
+
+    /// The next look asks anew, however young the last one is.
+    pub(super) fn forget_look(&mut self) {
+        self.seen = None;
+    }
+
+    /// Whether a tag that is to go was where the plan saw it, at the last look.
+    pub(super) fn was_standing(&self, tag: &Tag) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.standing.contains(tag))
     }
 
     /// Manifests that a tag or a new manifest wants now, with the reason; no older than 60 seconds.
@@ -66,8 +79,8 @@ impl<'a> Watch<'a> {
     pub(super) async fn wanted(&mut self) -> Result<&BTreeMap<Digest, String>, String> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() >= FRESH) {
             let at = Instant::now();
-            let wanted = self.look().await?;
-            self.seen = Some(Seen { at, wanted });
+            let (wanted, standing) = self.look().await?;
+            self.seen = Some(Seen { at, wanted, standing });
         }
         self.seen
             .as_ref()
@@ -80,20 +93,31 @@ impl<'a> Watch<'a> {
         self.seen.as_ref().map(|seen| seen.at)
     }
 
-    async fn look(&self) -> Result<BTreeMap<Digest, String>, String> {
-        let told = |error: RegistryError| error.to_string();
-        let tags = self.registry.tags(self.name).await.map_err(told)?;
-        let found: Vec<(Tag, Option<Digest>)> = stream::iter(tags)
-            .map(|tag| async move { self.registry.resolve(self.name, &tag).await.map(|digest| (tag, digest)) })
+    async fn look(&self) -> Result<(BTreeMap<Digest, String>, BTreeSet<Tag>), String> {
+        let Reader {
+            registry,
+            name,
+            trouble,
+            ..
+        } = self.reader;
+        let told = |error: RegistryError| {
+            trouble.note_fatal(&error);
+            error.to_string()
+        };
+        let tags = registry.tags(name).await.map_err(told)?;
+        let mut found: Vec<(Tag, Option<Digest>)> = stream::iter(tags)
+            .map(|tag| async move { registry.resolve(name, &tag).await.map(|digest| (tag, digest)) })
             .buffer_unordered(LOOKUPS)
             .try_collect()
             .await
             .map_err(told)?;
-        let mut wanted = BTreeMap::new();
-        let mut new = BTreeMap::new();
+        // The same reason is given whoever answers first.
+        found.sort();
+        let (mut wanted, mut new, mut standing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for (tag, digest) in found {
             let Some(digest) = digest else { continue };
             if self.condemned_tags.get(&tag) == Some(&&digest) {
+                standing.insert(tag);
                 continue;
             }
             if let Some(subject) = tag.subject() {
@@ -109,25 +133,24 @@ impl<'a> Watch<'a> {
                 .or_insert_with(|| format!("tag {tag} points to it"));
         }
         self.follow(new, &mut wanted).await?;
-        Ok(wanted)
+        Ok((wanted, standing))
     }
 
     /// What manifests that the plan does not know list or are attached to.
     async fn follow(&self, new: BTreeMap<Digest, Tag>, wanted: &mut BTreeMap<Digest, String>) -> Result<(), String> {
         let tagged: BTreeSet<Digest> = new.keys().cloned().collect();
         let mut open = new;
-        let mut read = BTreeSet::new();
+        let mut known = BTreeSet::new();
         for _ in 0..MAX_ROUNDS {
-            open.retain(|digest, _| read.insert(digest.clone()));
+            open.retain(|digest, _| known.insert(digest.clone()));
             if open.is_empty() {
                 return Ok(());
             }
-            let manifests: Vec<(Digest, Tag, Option<ParsedManifest>)> = stream::iter(std::mem::take(&mut open))
-                .map(|(digest, tag)| async move { self.read(&digest).await.map(|parsed| (digest, tag, parsed)) })
-                .buffer_unordered(LOOKUPS)
-                .try_collect()
-                .await?;
-            for (digest, tag, manifest) in manifests {
+            let digests: Vec<Digest> = open.keys().cloned().collect();
+            let mut read = self.reader.read(&digests).await.map_err(|error| with_causes(&error))?;
+            for (digest, tag) in std::mem::take(&mut open) {
+                let manifest = read.remove(&digest).unwrap_or(Ok(None));
+                let manifest = manifest.map_err(|why| format!("{digest}: {why}"))?;
                 let Some(manifest) = manifest else {
                     // What a tag points to was there a moment ago: this registry tells different things at a time.
                     if tagged.contains(&digest) {
@@ -147,28 +170,5 @@ impl<'a> Watch<'a> {
             open.retain(|digest, _| !self.planned.contains(digest));
         }
         Err(format!("indexes are nested more than {MAX_ROUNDS} deep"))
-    }
-
-    async fn read(&self, digest: &Digest) -> Result<Option<ParsedManifest>, String> {
-        let cached = self
-            .store
-            .manifests(std::slice::from_ref(digest))
-            .await
-            .map_err(|error| error.to_string())?;
-        let parse = |media_type: &str, bytes: &[u8]| {
-            ParsedManifest::read(Some(media_type), bytes).map_err(|error| format!("{digest}: {error}"))
-        };
-        if let Some(cached) = cached.get(digest) {
-            return parse(&cached.media_type, &cached.bytes).map(Some);
-        }
-        let reference = ManifestReference::Digest(digest.clone());
-        let fetched = self
-            .registry
-            .manifest(self.name, &reference)
-            .await
-            .map_err(|error| error.to_string())?;
-        fetched
-            .map(|fetched| parse(&fetched.media_type, &fetched.bytes))
-            .transpose()
     }
 }

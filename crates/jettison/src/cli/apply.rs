@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use jettison_core::config::Share;
+use jettison_core::model::RegistryHost;
 use jettison_core::plan::{ActionKind, Plan, Refused};
 
 use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
-use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
+use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
 use crate::output::{Console, Remarks, Summary, draw, image_name, percent, style, styled};
+use crate::registry::Registry;
 use crate::store::Store;
 use crate::usage::Collector;
 
@@ -85,6 +88,7 @@ impl Apply {
             targets: Vec::new(),
             open,
         };
+        settle_interrupted(&context, &store, &registries.open).await?;
         let console = context.console;
         let summary = Summary::of(&plan, None);
         if !self.consent.yes && !console.quiet {
@@ -129,6 +133,36 @@ async fn find(store: &Store, plan: &str) -> Result<Plan, Failure> {
     };
     serde_json::from_str(&saved.json)
         .map_err(|error| Failure::new(Exit::Refused, format!("the saved plan {plan} cannot be read: {error}")))
+}
+
+/// Settles runs that were interrupted, before anything is read or removed, and says what became of them. Registries that
+/// the command does not open are opened for it.
+///
+/// # Errors
+/// If another run holds the store, or the store fails.
+pub(crate) async fn settle_interrupted(
+    context: &Context,
+    store: &Store,
+    open: &BTreeMap<RegistryHost, Arc<dyn Registry>>,
+) -> Result<(), Failure> {
+    let lock = store.lock_for_run("settling interrupted runs")?;
+    let mut registries = open.clone();
+    for host in interrupted_hosts(store, &lock).await? {
+        if registries.contains_key(&host) {
+            continue;
+        }
+        match context.open(std::iter::once(&host), &Access::default()) {
+            Ok(opened) => registries.extend(opened),
+            Err(failure) => context.console.note(format!("{host} could not be opened: {failure}")),
+        }
+    }
+    for run in settle(store, &registries, &lock).await?.runs {
+        match run.open.is_empty() {
+            true => context.console.note(run),
+            false => context.console.warn(run),
+        }
+    }
+    Ok(())
 }
 
 /// An apply with everything it needs.

@@ -89,6 +89,13 @@ fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
     apart || words.iter().any(|word| word == "--output=json")
 }
 
+/// What went wrong, without a heading.
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::caused(Exit::Unexpected, &error)

@@ -3,12 +3,13 @@
 use clap::Args;
 
 use super::Sources;
-use super::apply::{Consent, Work};
+use super::apply::{Consent, Work, settle_interrupted};
 use super::context::Context;
 use super::facts::{detailed, gather, remember};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
+use crate::store::{RunStatus, Store};
 
 /// Scan, plan and apply in one.
 #[derive(Debug, Args)]
@@ -44,6 +45,13 @@ impl Run {
             context.config.trust_created_of(&registries.hosts());
         }
         let store = context.store().await?;
+        if self.dry_run {
+            tell_interrupted(&context, &store).await?;
+        } else {
+            // Before the scan, which shall see the tags that are put back; and no scan is for nothing, where another run
+            // is at work.
+            settle_interrupted(&context, &store, &registries.open).await?;
+        }
         let gathered = gather(&context, &store, &registries, &self.sources, !self.dry_run).await?;
         let plan = gathered.plan(&context.config);
         remember(&store, &plan, &context.config).await?;
@@ -66,4 +74,17 @@ impl Run {
         store.close().await;
         exit
     }
+}
+
+/// Who only looks puts nothing back, and says so.
+async fn tell_interrupted(context: &Context, store: &Store) -> Result<(), Failure> {
+    for run in store.interrupted_runs().await? {
+        if run.status == RunStatus::Interrupted {
+            context.console.note(format!(
+                "run {} was interrupted; what it took half-way is put back by the next apply, run or undo",
+                run.id
+            ));
+        }
+    }
+    Ok(())
 }

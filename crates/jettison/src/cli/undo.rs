@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Access;
-use super::apply::Consent;
+use super::apply::{Consent, settle_interrupted};
 use super::context::{Context, confirm};
 use super::failure::Failure;
 use crate::exit::Exit;
@@ -47,6 +47,7 @@ impl Undo {
         let console = &context.console;
         let selection = select(&store, &context.config, &self.what).await?;
         let registries = context.open(selection.registries().iter(), &self.access)?;
+        settle_interrupted(&context, &store, &registries).await?;
         if !self.agreed(&selection, console)? {
             console.say("nothing was done");
             return Ok(Exit::Done);

@@ -7,6 +7,7 @@ pub(crate) mod stream;
 mod summary;
 mod table;
 pub mod text;
+mod time_left;
 mod wrap;
 
 pub(crate) use console::aside;

@@ -1,11 +1,13 @@
 //! Progress of long work: a bar on a terminal, a plain line every few seconds elsewhere, nothing when quiet.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::style::TemplateError;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::text::number;
+use super::time_left::{Estimate, TimeLeft};
 
 /// How often a log gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -27,22 +29,33 @@ pub struct Progress {
     bar: ProgressBar,
     what: String,
     lines: Option<Mutex<Instant>>,
+    left: Shared,
 }
+
+type Shared = Arc<Mutex<TimeLeft>>;
 
 impl Progress {
     /// Begins to report on `what`, of which `total` parts are known so far.
     pub fn start(face: Face, what: &str, total: u64) -> Self {
+        Self::in_classes(face, what, [(0, total)])
+    }
+
+    /// The same of parts of different classes: those of one take about the same time each.
+    pub fn in_classes(face: Face, what: &str, parts: impl IntoIterator<Item = (u32, u64)>) -> Self {
+        let mut left = TimeLeft::new(Instant::now());
+        let mut total: u64 = 0;
+        for (class, parts) in parts {
+            left.expect(class, parts);
+            total = total.saturating_add(parts);
+        }
         let target = match face {
             Face::Bar => ProgressDrawTarget::stderr_with_hz(8),
             Face::Lines | Face::Silent => ProgressDrawTarget::hidden(),
         };
+        let left = Arc::new(Mutex::new(left));
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{msg} [{bar:30}] {human_pos}/{human_len}  {rate}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{:.0}/s", state.per_sec());
-            });
-            bar.set_style(style.progress_chars("=> "));
+        if let Ok(style) = style(Arc::clone(&left)) {
+            bar.set_style(style);
         }
         bar.set_message(what.to_owned());
         let lines = (face == Face::Lines).then(|| Mutex::new(Instant::now()));
@@ -50,17 +63,36 @@ impl Progress {
             bar,
             what: what.to_owned(),
             lines,
+            left,
         }
     }
 
     /// More work came to light.
     pub fn expect(&self, more: u64) {
         self.bar.inc_length(more);
+        lock(&self.left).expect(0, more);
+    }
+
+    /// Work begins on parts of a class.
+    pub fn turn_to(&self, class: u32) {
+        lock(&self.left).turn_to(class, Instant::now());
+    }
+
+    /// Parts that are done.
+    pub fn done(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// Parts fell away without any work.
+    pub fn pass(&self, parts: u64) {
+        self.bar.inc(parts);
+        lock(&self.left).pass(parts);
     }
 
     /// One more part is done.
     pub fn advance(&self) {
         self.bar.inc(1);
+        lock(&self.left).advance(Instant::now());
         let Some(lines) = &self.lines else { return };
         let Ok(mut last) = lines.lock() else { return };
         if last.elapsed() >= LINE_EVERY {
@@ -96,10 +128,13 @@ impl Progress {
     fn line(&self) {
         let total = self.bar.length().unwrap_or_default();
         let rate = self.bar.per_sec();
-        let left = indicatif::HumanDuration(self.bar.eta());
         let done = self.bar.position();
+        let left = match told(&self.left) {
+            left if left.is_empty() => left,
+            left => format!(", {left}"),
+        };
         anstream::eprintln!(
-            "{}: {} of {}, {rate:.0}/s, {left:#} left",
+            "{}: {} of {}, {rate:.0}/s{left}",
             self.what,
             number(done),
             number(total)
@@ -109,6 +144,30 @@ impl Progress {
     /// Ends the report and clears the bar.
     pub fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn style(left: Shared) -> Result<ProgressStyle, TemplateError> {
+    let style = ProgressStyle::with_template("{msg} [{bar:30}] {human_pos}/{human_len}  {rate}  {left}")?;
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    });
+    let style = style.with_key("left", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = out.write_str(&told(&left));
+    });
+    Ok(style.progress_chars("=> "))
+}
+
+fn lock(left: &Shared) -> MutexGuard<'_, TimeLeft> {
+    left.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The time left, for people; nothing where nobody can tell.
+fn told(left: &Shared) -> String {
+    match lock(left).estimate(Instant::now()) {
+        Estimate::Unknown => String::new(),
+        Estimate::About(time) => format!("{:#} left", HumanDuration(time)),
+        Estimate::MoreThan(time) => format!("more than {:#} left", HumanDuration(time)),
     }
 }
 

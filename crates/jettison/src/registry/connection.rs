@@ -151,6 +151,13 @@ pub struct Limits {
     pub in_flight: usize,
     /// The most calls in flight.
     pub in_flight_ceiling: usize,
+    /// From how many tags on they are removed before their manifests, where single tags can be removed.
+    ///
+    /// CNCF Distribution looks through all tags of a repository for each manifest that it deletes (15 to 17 µs a tag,
+    /// measured). Of n images that go, each with a tag, the second n/2 look on average at the tags of the first for
+    /// nothing: n² × 8 µs. To look at a tag and remove it first costs about 0.6 ms. Both are equal at 75 tags; at 500
+    /// the tags cost 0.3 s and save 2 s, and with less at stake the shorter way is the better one.
+    pub tags_first: usize,
 }
 
 impl Default for Limits {
@@ -177,6 +184,7 @@ impl Default for Limits {
             redirects: 5,
             in_flight: 16,
             in_flight_ceiling: 32,
+            tags_first: 500,
         }
     }
 }

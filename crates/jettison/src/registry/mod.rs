@@ -60,6 +60,12 @@ pub trait Registry: fmt::Debug + Send + Sync {
     /// What becomes of what is deleted here.
     fn aftermath(&self) -> Aftermath;
 
+    /// From how many tags on it is cheaper to remove these one by one before the manifests they point to; never,
+    /// unless an adapter says so. Where single tags cannot be removed ([`Registry::probe_deletes`]) it means nothing.
+    fn tags_first(&self) -> Option<usize> {
+        None
+    }
+
     /// Every repository, sorted: all pages of the catalog.
     ///
     /// # Errors

@@ -1,21 +1,14 @@
 //! What the registry refuses, ignores or interrupts.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jettison::apply::{Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport};
-use jettison::output::Face;
-use jettison::registry::{Connection, Registry, open};
+use jettison::apply::Happened;
 use jettison::store::Store;
-use jettison::usage::Collector;
-use jettison_core::config::Config;
-use jettison_core::model::RegistryHost;
-use jettison_core::plan::Plan;
 use jettison_testkit::registry::{Effect, Fault, Options};
 use serde_json::json;
 
 use crate::common::contents::Contents;
+use crate::inside::{Inside, outcome_of};
 use crate::world::{WEB, World, expect_outcomes, image, outcomes};
 
 fn path_of(seed: u64) -> String {
@@ -271,90 +264,6 @@ async fn a_run_that_was_killed_had_saved_everything_and_is_resumed() {
     let runs = world.desk.run(&["history", "--output", "json"]).await.exits(0).json();
     assert_eq!(runs["runs"].as_array().unwrap().len(), 2);
     assert_eq!(world.desk.latest_run().await["status"], "done");
-}
-
-/// An apply in this process, where the clock can be pushed on.
-struct Inside {
-    store: Store,
-    registries: BTreeMap<RegistryHost, Arc<dyn Registry>>,
-    config: Config,
-    plan: Plan,
-}
-
-impl Inside {
-    async fn of(world: &World) -> Self {
-        world.desk.plan().await;
-        let text = |name: &str| std::fs::read_to_string(world.desk.path(name)).unwrap();
-        let (config, _) =
-            Config::parse("jettison.yaml", &text("jettison.yaml")).unwrap_or_else(|_| panic!("configuration"));
-        let host: RegistryHost = world.desk.host().parse().unwrap();
-        let registry = open(&Connection::new(host.clone())).unwrap();
-        Self {
-            store: Store::open(world.desk.state()).await.unwrap(),
-            registries: BTreeMap::from([(host, registry)]),
-            config,
-            plan: serde_json::from_str(&text("plan.json")).unwrap(),
-        }
-    }
-
-    async fn apply(&self, world: &World, gone_within: Duration) -> RunReport {
-        let managed = self.registries.keys().cloned().collect();
-        let usage = Collector {
-            config: &self.config,
-            base: world.desk.folder(),
-            store: &self.store,
-            managed: &managed,
-            accepted: &[],
-        };
-        let options = ApplyOptions {
-            command: "test".to_owned(),
-            accept_share: None,
-            no_usage: false,
-            face: Face::Silent,
-            gone_within,
-        };
-        let applier = Applier {
-            store: &self.store,
-            registries: &self.registries,
-            usage,
-            config: &self.config,
-            options,
-        };
-        applier.apply(&self.plan).await.unwrap()
-    }
-
-    /// The same while the clock runs a hundred times as fast. A blocked thread keeps it from running away by itself.
-    async fn apply_fast(&self, world: &World) -> RunReport {
-        let (done, wait) = std::sync::mpsc::channel::<()>();
-        let blocked = tokio::task::spawn_blocking(move || wait.recv());
-        tokio::time::pause();
-        let hurry = async {
-            loop {
-                tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(5)))
-                    .await
-                    .unwrap();
-                tokio::time::advance(Duration::from_millis(500)).await;
-            }
-        };
-        let report = tokio::select! {
-            report = self.apply(world, GONE_WITHIN) => report,
-            () = hurry => unreachable!("it never ends"),
-        };
-        tokio::time::resume();
-        drop(done);
-        drop(blocked.await);
-        report
-    }
-}
-
-fn outcome_of(report: &RunReport, seed: u64) -> (Happened, String) {
-    let digest = image(seed).digest;
-    let action = report
-        .actions
-        .iter()
-        .find(|action| action.digest.to_string() == digest)
-        .unwrap();
-    (action.outcome, action.why.clone().unwrap_or_default())
 }
 
 /// 202, and nothing happens: after the time that a registry may take this is a failure, and no success.

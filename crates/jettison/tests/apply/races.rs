@@ -289,7 +289,7 @@ async fn a_plan_that_is_applied_twice_does_nothing_more() {
 }
 
 /// One image with a tag that goes and one that stays, and a policy that takes expired tags off it.
-async fn untagging(delete_tag: bool) -> World {
+pub(crate) async fn untagging(delete_tag: bool) -> World {
     let world = World::empty(Options {
         delete_tag,
         ..Options::default()

@@ -11,7 +11,7 @@ use crate::common::desk::Ended;
 use crate::world::{World, configured, image};
 
 /// Refused: the exit code says so, nothing was sent that deletes, not even to ask, and no run was recorded.
-async fn refused(world: &World, ended: Ended, code: i32, why: &str) {
+pub(crate) async fn refused(world: &World, ended: Ended, code: i32, why: &str) {
     ended.exits(code).says(why);
     let deletes = world
         .registry
@@ -24,7 +24,7 @@ async fn refused(world: &World, ended: Ended, code: i32, why: &str) {
 }
 
 /// Writes a plan whose id is the hash of what was changed in it.
-fn write_consistent(world: &World, plan: &Value, change: impl FnOnce(&mut Plan)) {
+pub(crate) fn write_consistent(world: &World, plan: &Value, change: impl FnOnce(&mut Plan)) {
     let mut plan: Plan = serde_json::from_value(plan.clone()).unwrap();
     change(&mut plan);
     plan.id = plan.compute_id();

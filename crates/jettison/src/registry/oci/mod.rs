@@ -65,6 +65,10 @@ impl Registry for OciRegistry {
         }
     }
 
+    fn tags_first(&self) -> Option<usize> {
+        Some(self.client.connection().limits.tags_first)
+    }
+
     async fn repositories(&self) -> Result<Vec<RepositoryName>, RegistryError> {
         listing::repositories(&self.client).await
     }

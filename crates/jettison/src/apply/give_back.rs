@@ -1,0 +1,87 @@
+//! Puts tags back on a manifest that was to go and stays.
+
+use jettison_core::model::{Digest, RepositoryName, Tag};
+use tokio::time::{Duration, sleep};
+
+use super::trouble::{Trouble, is_passing};
+use crate::output::text::with_causes;
+use crate::registry::{FetchedManifest, ManifestReference, Registry, RegistryError};
+use crate::restore::{TagBack, put_tag_back};
+use crate::store::{EntryId, Store, StoreError};
+
+/// Waits before a tag that could not be set is tried again: nothing else is as urgent.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+
+/// A repository and the journal.
+pub(super) struct Place<'a> {
+    pub(super) registry: &'a dyn Registry,
+    pub(super) store: &'a Store,
+    pub(super) name: &'a RepositoryName,
+}
+
+/// Why tags could not be put back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotBack {
+    /// The journal does not have the bytes any more, nor has the registry.
+    #[error("its bytes are lost: {}", with_causes(.0))]
+    Lost(StoreError),
+    /// The registry refuses, or does not answer.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl NotBack {
+    /// Notes what says more about the registry's state than about this tag.
+    pub(super) fn note(&self, trouble: &Trouble) {
+        if let Self::Registry(error) = self {
+            trouble.note_fatal(error);
+        }
+    }
+}
+
+/// Sets those of the tags that point nowhere, from the bytes in the journal, and says how many were.
+pub(super) async fn put_tags_back(
+    place: &Place<'_>,
+    digest: &Digest,
+    entry: EntryId,
+    tags: &[Tag],
+) -> Result<u64, NotBack> {
+    if tags.is_empty() {
+        return Ok(0);
+    }
+    let manifest = saved(place, digest, entry).await?;
+    let mut set = 0;
+    for tag in tags {
+        if put_back(place, tag, &manifest).await? == TagBack::Set {
+            set += 1;
+        }
+    }
+    Ok(set)
+}
+
+async fn put_back(place: &Place<'_>, tag: &Tag, manifest: &FetchedManifest) -> Result<TagBack, RegistryError> {
+    for pause in PAUSES {
+        match put_tag_back(place.registry, place.name, tag, manifest).await {
+            Err(error) if is_passing(&error) => sleep(pause).await,
+            ended => return ended,
+        }
+    }
+    put_tag_back(place.registry, place.name, tag, manifest).await
+}
+
+/// The manifest as it was saved. Where the journal is damaged, as the registry still has it.
+async fn saved(place: &Place<'_>, digest: &Digest, entry: EntryId) -> Result<FetchedManifest, NotBack> {
+    let lost = match place.store.saved_manifest(entry).await {
+        Ok(saved) => {
+            return Ok(FetchedManifest {
+                digest: saved.digest,
+                media_type: saved.media_type,
+                bytes: saved.bytes.into(),
+            });
+        }
+        Err(lost) => lost,
+    };
+    let reference = ManifestReference::Digest(digest.clone());
+    let there = place.registry.manifest(place.name, &reference).await?;
+    there.ok_or(NotBack::Lost(lost))
+}

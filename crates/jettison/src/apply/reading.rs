@@ -1,0 +1,100 @@
+//! Reads manifests: from the cache, else from the registry, and then into the cache.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+use jettison_core::model::{Digest, RepositoryName};
+use jettison_core::recognise::ParsedManifest;
+
+use super::trouble::Trouble;
+use crate::registry::{FetchedManifest, ManifestReference, Registry};
+use crate::store::{CachedManifest, Store, StoreError};
+
+/// Manifests whose bytes are held at once.
+const CHUNK: usize = 100;
+
+/// Calls at once; the registry's own limit decides how many really run.
+const FETCHES: usize = 16;
+
+/// What a manifest says, `None` where the registry does not have it, or why it could not be read.
+pub(super) type Read = Result<Option<ParsedManifest>, String>;
+
+/// Where one repository's manifests are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) registry: &'a dyn Registry,
+    pub(super) store: &'a Store,
+    pub(super) name: &'a RepositoryName,
+    pub(super) trouble: &'a Trouble,
+}
+
+impl Reader<'_> {
+    /// Reads each of the manifests.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub(super) async fn read(&self, digests: &[Digest]) -> Result<BTreeMap<Digest, Read>, StoreError> {
+        let mut read = BTreeMap::new();
+        for chunk in digests.chunks(CHUNK) {
+            let cached = self.store.manifests(chunk).await?;
+            let missing: Vec<Digest> = chunk
+                .iter()
+                .filter(|digest| !cached.contains_key(digest))
+                .cloned()
+                .collect();
+            for (digest, cached) in cached {
+                read.insert(digest, parse(&cached.media_type, &cached.bytes).map(Some));
+            }
+            read.extend(self.fetch(missing).await?);
+        }
+        Ok(read)
+    }
+
+    async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, Read)>, StoreError> {
+        let fetched: Vec<(Digest, Result<Option<FetchedManifest>, String>)> = stream::iter(digests)
+            .map(|digest| async move {
+                let fetched = self.fetch_one(&digest).await;
+                (digest, fetched)
+            })
+            .buffer_unordered(FETCHES)
+            .collect()
+            .await;
+        let (mut read, mut new) = (Vec::with_capacity(fetched.len()), Vec::new());
+        for (digest, fetched) in fetched {
+            let parsed = match fetched {
+                Ok(Some(manifest)) => {
+                    let parsed = parse(&manifest.media_type, &manifest.bytes);
+                    new.push(CachedManifest {
+                        digest: manifest.digest,
+                        media_type: manifest.media_type,
+                        bytes: manifest.bytes.to_vec(),
+                    });
+                    parsed.map(Some)
+                }
+                Ok(None) => Ok(None),
+                Err(why) => Err(why),
+            };
+            read.push((digest, parsed));
+        }
+        if !new.is_empty() {
+            self.store.put_manifests(&new).await?;
+        }
+        Ok(read)
+    }
+
+    async fn fetch_one(&self, digest: &Digest) -> Result<Option<FetchedManifest>, String> {
+        if let Some(why) = self.trouble.why() {
+            return Err(why);
+        }
+        let reference = ManifestReference::Digest(digest.clone());
+        let fetched = self.registry.manifest(self.name, &reference).await;
+        fetched.map_err(|error| {
+            self.trouble.note(&error);
+            error.to_string()
+        })
+    }
+}
+
+fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, String> {
+    ParsedManifest::read(Some(media_type), bytes).map_err(|error| error.to_string())
+}
