@@ -50,6 +50,23 @@ impl Contents {
         }
         left
     }
+
+    /// Whether everything that is here is there as well, tags where they are here.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.manifests.is_subset(&other.manifests)
+            && self.tags.iter().all(|(tag, digest)| other.tags.get(tag) == Some(digest))
+    }
+
+    /// Manifests that are here and not there, as repository and digest.
+    pub(crate) fn manifests_not_in(&self, other: &Self) -> Vec<(String, String)> {
+        self.manifests.difference(&other.manifests).cloned().collect()
+    }
+
+    /// Tags that are here and not there, as repository and tag.
+    pub(crate) fn tags_not_in(&self, other: &Self) -> Vec<(String, String)> {
+        let new = self.tags.keys().filter(|tag| !other.tags.contains_key(*tag));
+        new.cloned().collect()
+    }
 }
 
 /// Pulls what a plan keeps, whole, and finds every tag that it keeps where it was.
