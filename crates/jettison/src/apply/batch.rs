@@ -135,12 +135,12 @@ impl<'r, 'a> Work<'r, 'a> {
             reports.extend(of_unit);
             ended = ended.and(result);
         }
-        self.settle(&mut reports).await?;
+        self.conclude(&mut reports).await?;
         ended.map(|()| reports)
     }
 
     /// Gives back the tags of what stays, and records what became of everything.
-    async fn settle(&mut self, reports: &mut [ActionReport]) -> Result<(), StoreError> {
+    async fn conclude(&mut self, reports: &mut [ActionReport]) -> Result<(), StoreError> {
         for report in reports.iter().filter(|report| !report.removed().is_empty()) {
             self.taken.insert(report.digest.clone(), report.removed().to_vec());
         }

@@ -82,7 +82,7 @@ impl<'a> RepositoryRun<'a> {
             reports.extend(leave_all(condemned.values(), &why));
             return Ok(reports);
         }
-        reports.extend(self.carry_out(registry.as_ref(), &condemned, (support, asked)).await?);
+        reports.extend(self.carry_out(registry.as_ref(), &condemned, support, asked).await?);
         Ok(reports)
     }
 
@@ -91,7 +91,8 @@ impl<'a> RepositoryRun<'a> {
         &self,
         registry: &dyn Registry,
         condemned: &BTreeMap<Digest, Condemned<'a>>,
-        (support, asked): (DeleteSupport, &mut Asked<'a>),
+        support: DeleteSupport,
+        asked: &mut Asked<'a>,
     ) -> Result<Vec<ActionReport>, StoreError> {
         let relations = Relations::of(condemned);
         let waiting = self.waiting(condemned);

@@ -120,7 +120,7 @@ pub async fn settle(
                         store,
                         name,
                     };
-                    settle_repository(&place, &entries, (trouble, &mut ended)).await?
+                    settle_repository(&place, &entries, trouble, &mut ended).await?
                 }
             };
             if let Some(why) = why {
@@ -166,7 +166,8 @@ fn by_repository(run: &RunDetail) -> OfRepository<'_> {
 async fn settle_repository(
     place: &Place<'_>,
     entries: &[&EntryRecord],
-    (trouble, run): (&Trouble, &mut SettledRun),
+    trouble: &Trouble,
+    run: &mut SettledRun,
 ) -> Result<Option<String>, StoreError> {
     let mut open = None;
     for chunk in entries.chunks(CHUNK) {
