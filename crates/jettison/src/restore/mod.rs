@@ -4,7 +4,7 @@
 //! can be. It can be killed at any instant and run again: what is there is never done twice, and the mark that holds
 //! an image stands in the ledger before the image is back.
 //!
-//! [`select`] says what of the journal is to come back, `graph` what belongs together and in which order, `needs` what
+//! `select` says what of the journal is to come back, `graph` what belongs together and in which order, `needs` what
 //! else is missing for it; `batch` looks, checks and puts, `book` keeps the journal; `report` tells.
 
 mod batch;
