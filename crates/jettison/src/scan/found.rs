@@ -46,10 +46,15 @@ impl Found {
     /// Notes what could not be read.
     pub(super) fn gap(&mut self, what: impl ToString) {
         if self.gaps.len() < TOLD_GAPS {
-            self.gaps.push(Gap::of(&what.to_string()));
+            self.main_gap(what);
         } else {
             self.untold_gaps += 1;
         }
+    }
+
+    /// Notes what must be told, however much else there is to tell.
+    pub(super) fn main_gap(&mut self, what: impl ToString) {
+        self.gaps.push(Gap::of(&what.to_string()));
     }
 
     /// Whether everything was read.

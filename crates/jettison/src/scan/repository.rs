@@ -92,9 +92,9 @@ impl RepositoryReader<'_> {
         self.read_configs(&mut found).await?;
         let failures = self.failures.load(Ordering::Relaxed);
         if failures >= MAX_FAILURES {
-            found.gap(format!("after {failures} failures the rest was not asked for"));
+            found.main_gap(format!("after {failures} failures the rest was not asked for"));
         } else if Instant::now() >= self.until {
-            found.gap(self.late());
+            found.main_gap(self.late());
         }
         Ok(found)
     }
@@ -327,9 +327,10 @@ impl RepositoryReader<'_> {
             return Err(NoAnswer::NotAsked);
         };
         answer.map_err(|error| {
-            // A registry that refuses one call, or has had enough of them, refuses the next ones too.
+            // A registry that refuses one call refuses the next ones too. One that has had enough of them is left alone
+            // below the trait.
             let weight = match error.kind {
-                ErrorKind::Unauthenticated | ErrorKind::Forbidden | ErrorKind::RateLimited => MAX_FAILURES,
+                ErrorKind::Unauthenticated | ErrorKind::Forbidden => MAX_FAILURES,
                 _ => 1,
             };
             self.failures.fetch_add(weight, Ordering::Relaxed);
