@@ -102,8 +102,9 @@ async fn what_others_say_never_steers_the_terminal() {
         ),
     );
     place.write(HOSTILE_FILE, "r.example.com/apps/web:main\n");
-    let calls: [&[&str]; 7] = [
+    let calls: [&[&str]; 8] = [
         &[&Place::PLAN[..], &["--verbose"]].concat(),
+        &[&Place::PLAN[..], &["--output", "json"]].concat(),
         &["explain", "r.example.com/apps/web:main"],
         &["explain", "r.example.com/apps/web:old"],
         &["usage", "--usage", "in-use.txt"],
