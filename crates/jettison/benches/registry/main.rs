@@ -11,6 +11,7 @@ mod report;
 mod scan;
 mod small;
 mod storage;
+#[cfg(test)]
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, reason = "of the real parts only the registry is wanted here")]
 mod support;

@@ -30,7 +30,10 @@ impl Ask {
     }
 }
 
-/// Sends every request, `in_flight` at once, and returns how many answers had a status that `asks` expects.
+/// Sends every request, `in_flight` at once.
+///
+/// # Errors
+/// If a connection breaks, or a status is not what is expected of that request.
 pub(crate) fn send(
     server: SocketAddr,
     asks: &[Ask],
@@ -51,14 +54,11 @@ pub(crate) fn send(
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..in_flight).map(|_| scope.spawn(connection)).collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("a connection panicked")))
-            })
-            .collect()
+        threads.into_iter().try_for_each(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a connection panicked")))
+        })
     })
 }
 

@@ -30,7 +30,7 @@ fn measure(world: &World, row: &mut Row, target: &str, asks: &[Ask], round: usiz
     let plain_first = round % 2 == 1;
     for plain in [plain_first, !plain_first] {
         match plain {
-            true => row.plain.push(world.send(asks, world.in_flight(), answered)?),
+            true => row.plain.push(world.send(asks, world.connections(), answered)?),
             false => row.jettison.push(world.run(STATE, &["scan", target])?),
         }
     }

@@ -70,7 +70,7 @@ impl World {
     }
 
     /// As many calls as jettison lets be in flight at most.
-    pub(crate) fn in_flight(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         Limits::default().in_flight_ceiling
     }
 

@@ -261,20 +261,17 @@ impl DistributionRegistry {
 
     /// Whether `GET /v2/` is answered with 200.
     fn answers(&self) -> bool {
-        ask(self.port.number(), "/v2/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        ask(self.port.number(), "/v2/").is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"))
     }
 }
 
-/// The whole answer to a GET. Asked by hand, so that waiting needs no runtime.
+/// The whole answer to a GET. Asked by hand, so that waiting needs no runtime; in HTTP 1.0, so that it comes in one piece.
 fn ask(port: u16, path: &str) -> std::io::Result<String> {
     let limit = Duration::from_secs(2);
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&server, limit)?;
     stream.set_read_timeout(Some(limit))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {server}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
