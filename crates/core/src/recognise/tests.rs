@@ -378,22 +378,23 @@ fn caches_that_look_like_images_need_every_sign() {
     let one = || image(OCI_CONFIG, &[layer("a")]);
     let attached = |document| with(document, json!({"subject": listed(OCI_MANIFEST, "s", 1)}));
     let buildpacks = || labelled(&[(BUILDPACKS_CACHE_LABEL, "{}")]);
-    let table: [(&str, Value, Option<ConfigFacts>, Vec<&str>, Kind); 11] = [
-        ("all signs", one(), kaniko(), vec![&key], Kind::BuildCache),
+    let key = key.as_str();
+    let table = [
+        ("all signs", one(), kaniko(), vec![key], Kind::BuildCache),
         ("no key", one(), kaniko(), vec![], Kind::Image),
-        ("a name besides", one(), kaniko(), vec![&key, "v1"], Kind::Image),
+        ("a name besides", one(), kaniko(), vec![key, "v1"], Kind::Image),
         ("a short key", one(), kaniko(), vec![short], Kind::Image),
-        ("no hex", one(), kaniko(), vec![&wrong], Kind::Image),
+        ("no hex", one(), kaniko(), vec![wrong.as_str()], Kind::Image),
         (
             "two layers",
             image(OCI_CONFIG, &[layer("a"), layer("b")]),
             kaniko(),
-            vec![&key],
+            vec![key],
             Kind::Image,
         ),
-        ("other hands", one(), labelled(&[]), vec![&key], Kind::Image),
-        ("config not read", one(), None, vec![&key], Kind::Image),
-        ("attached", attached(one()), kaniko(), vec![&key], Kind::Image),
+        ("other hands", one(), labelled(&[]), vec![key], Kind::Image),
+        ("config not read", one(), None, vec![key], Kind::Image),
+        ("attached", attached(one()), kaniko(), vec![key], Kind::Image),
         ("buildpacks", one(), buildpacks(), vec!["v1"], Kind::BuildCache),
         (
             "attached buildpacks",
