@@ -540,6 +540,48 @@ fn a_flood_of_findings_ends_in_an_error() {
 }
 
 #[test]
+fn a_place_without_length_is_one_character() {
+    let mut found = Vec::new();
+    let finding = diagnostic::Finding {
+        severity: Severity::Error,
+        code: "code",
+        message: "message".to_owned(),
+        hint: None,
+    };
+    Source::new("a.yaml", "grace: ääää").note(&mut found, &(9..9), finding);
+    assert_eq!(found[0].render(false).matches('^').count(), 1);
+    assert_eq!((found[0].line, found[0].column), (1, 9));
+}
+
+#[test]
+fn a_registry_goes_by_its_name_and_its_aliases() {
+    let mut config = parse(
+        "registries: [ { host: a.example, aliases: [b.example, c.example] }, { host: d.example, trust-created: true } ]",
+    );
+    let host = |name: &str| name.parse::<RegistryHost>().unwrap();
+    for (name, canonical) in [
+        ("a.example", "a.example"),
+        ("c.example", "a.example"),
+        ("x.example", "x.example"),
+    ] {
+        assert_eq!(config.canonical_host(&host(name)), host(canonical));
+    }
+    assert!(config.registry(&host("x.example")).is_none());
+    let names: Vec<String> = config.names_of(&host("a.example")).map(ToString::to_string).collect();
+    assert_eq!(names, ["a.example", "b.example", "c.example"]);
+    assert_eq!(config.names_of(&host("x.example")).count(), 1);
+    let trusted = |config: &Config| {
+        let all = ["a.example", "b.example", "d.example", "x.example"].into_iter();
+        all.filter(|name| config.trusts_created(&host(name)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(trusted(&config), ["d.example"]);
+    config.trust_created_of([&host("a.example"), &host("x.example")]);
+    assert_eq!(trusted(&config), ["a.example", "b.example", "d.example", "x.example"]);
+    assert_eq!(config.registries.len(), 3);
+}
+
+#[test]
 fn long_lines_are_cut_around_the_place() {
     let text = format!("protect: [\"{}\", 5, \"{}\"]", "ä".repeat(500), "ö".repeat(50_000));
     let found = Config::parse("jettison.yaml", &text).unwrap_err();

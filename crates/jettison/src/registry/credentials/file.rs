@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jettison_core::model::{RegistryHost, RepositoryName};
+use jettison_core::model::{RegistryHost, RepositoryName, legible};
 use serde::Deserialize;
 
 use super::{CredentialError, Credentials, Secret};
@@ -122,7 +122,10 @@ impl LoginFile {
         };
         let credentials = entry.credentials().ok_or_else(|| CredentialError::File {
             path: self.path.clone(),
-            problem: format!("has an entry for {key} whose `auth` is not base64 of USER:PASSWORD"),
+            problem: format!(
+                "has an entry for {} whose `auth` is not base64 of USER:PASSWORD",
+                legible(key)
+            ),
         })?;
         Ok(Some(credentials))
     }

@@ -3,6 +3,7 @@
 
 use http::HeaderMap;
 use http::header::LINK;
+use jettison_core::model::legible;
 use url::Url;
 
 /// The `rel="next"` target as seen from `page`; `None` if there is none.
@@ -34,7 +35,7 @@ fn resolve(target: &str, page: &Url) -> Result<Url, String> {
         .map_err(|_| "its next page is at no legal URL".to_owned())?;
     let origin = |url: &Url| url.origin().ascii_serialization();
     if target.origin() != page.origin() {
-        let (there, here) = (origin(&target), origin(page));
+        let (there, here) = (legible(&origin(&target)), origin(page));
         return Err(format!(
             "its next page is at {there}, not at {here}; if a proxy stands before the registry, \
              let it pass on host and scheme (X-Forwarded-Host, X-Forwarded-Proto)"
