@@ -1,6 +1,6 @@
 //! Mutation tests of the core: breaks it in one place at a time, and names the places that no test notices.
 //!
-//! What is left out, and why, stands in `.cargo/mutants.toml`; the survivors, and why each may live, in
+//! What is left out, and why, stands in `.cargo/mutants.toml`; how to read the outcome, in
 //! `docs/testing.md`.
 
 use std::path::Path;
@@ -10,10 +10,7 @@ use crate::process::{Failure, run, say};
 use crate::tools::CARGO_MUTANTS;
 
 /// The unit tests first, which are quick to build; whatever they do not notice has to stand the laws as well.
-const ROUNDS: [&[&str]; 2] = [
-    &["--cargo-test-arg=--lib"],
-    &["--iterate", "--cargo-test-arg=--test=laws"],
-];
+const ROUNDS: [&[&str]; 2] = [&["--cargo-arg=--lib"], &["--iterate", "--cargo-arg=--test=laws"]];
 
 /// What cargo-mutants ends with when a mutant lived, or ran into its time limit.
 const SURVIVORS: [Option<i32>; 2] = [Some(2), Some(3)];
