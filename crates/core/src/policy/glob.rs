@@ -5,6 +5,7 @@ use std::fmt;
 use globset::GlobBuilder;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
+use super::plain::Plain;
 use crate::model::Tag;
 
 /// What a compiled list may weigh, in bytes.
@@ -20,8 +21,33 @@ const LONGEST: usize = 1_024;
 #[derive(Clone, Default)]
 pub struct NameGlobs {
     patterns: Vec<String>,
-    included: Option<RegexSet>,
-    excluded: Option<RegexSet>,
+    included: Option<AnyOf>,
+    excluded: Option<AnyOf>,
+}
+
+/// Globs of which any may fit.
+#[derive(Clone)]
+struct AnyOf {
+    plain: Plain,
+    others: Option<RegexSet>,
+}
+
+impl AnyOf {
+    /// Globs and the expressions for them; `None` for none.
+    fn new(globs: &[(&str, String)], letters: Letters) -> Result<Option<Self>, String> {
+        let mut plain = Plain::default();
+        let others = globs
+            .iter()
+            .filter(|(glob, _)| letters == Letters::AnyCase || !plain.take(glob));
+        let others: Vec<String> = others.map(|(_, regex)| regex.clone()).collect();
+        let others = compile(&others)?;
+        Ok((!globs.is_empty()).then_some(Self { plain, others }))
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        let by_expression = |set: &RegexSet| set.is_match(name.as_bytes());
+        self.plain.fits(name) || self.others.as_ref().is_some_and(by_expression)
+    }
 }
 
 /// A list of globs on tags: [`NameGlobs`] for text without a `/`. Case matters.
@@ -64,7 +90,7 @@ impl NameGlobs {
 
     /// Whether the list fits `name`.
     pub fn fits(&self, name: &str) -> bool {
-        let hit = |set: &RegexSet| set.is_match(name.as_bytes());
+        let hit = |globs: &AnyOf| globs.fits(name);
         self.included.as_ref().is_none_or(hit) && !self.excluded.as_ref().is_some_and(hit)
     }
 
@@ -86,23 +112,25 @@ impl NameGlobs {
                 None => (pattern, &mut included),
             };
             let regex = regex_of(glob, letters, Slash::Separates);
-            list.push(regex.map_err(|problem| InvalidGlob {
+            let regex = regex.map_err(|problem| InvalidGlob {
                 index,
                 pattern: shorten(pattern),
                 problem,
-            })?);
+            })?;
+            list.push((glob, regex));
         }
         let patterns: Vec<String> = patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect();
-        let compile = |regexes: &[String]| {
-            compile(regexes).map_err(|problem| InvalidGlob {
+        let any_of = |globs: &[(&str, String)]| {
+            AnyOf::new(globs, letters).map_err(|problem| InvalidGlob {
                 index: 0,
                 pattern: shorten(&patterns.join(", ")),
                 problem,
             })
         };
+        let (included, excluded) = (any_of(&included)?, any_of(&excluded)?);
         Ok(Self {
-            included: compile(&included)?,
-            excluded: compile(&excluded)?,
+            included,
+            excluded,
             patterns,
         })
     }

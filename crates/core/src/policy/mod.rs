@@ -11,6 +11,7 @@ mod group;
 mod matching;
 mod pattern;
 mod period;
+mod plain;
 pub(crate) mod read;
 mod size;
 mod standard;

@@ -9,7 +9,11 @@ const LONGEST: usize = 4_096;
 
 /// Regular expressions, each anchored at both ends; a text fits if it fits any of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Anchored(Vec<Regex>);
+pub(crate) struct Anchored {
+    each: Vec<Regex>,
+    /// All of them in one, which is asked instead; `None` where that would be too large, or names a group twice.
+    all: Option<Regex>,
+}
 
 impl Anchored {
     /// # Errors
@@ -18,23 +22,36 @@ impl Anchored {
         let compile = |(index, pattern): (usize, &String)| {
             regex(pattern, |pattern| format!(r"\A(?:{pattern})\z")).map_err(|error| (index, error))
         };
-        patterns
+        let each: Vec<Regex> = patterns.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        let choice = patterns
             .iter()
-            .enumerate()
-            .map(compile)
-            .collect::<Result<_, _>>()
-            .map(Self)
+            .map(|pattern| format!("(?:{pattern})"))
+            .collect::<Vec<_>>();
+        let choice = format!(r"\A(?:{})\z", choice.join("|"));
+        let all = RegexBuilder::new(&choice).size_limit(MOST_MEMORY).build().ok();
+        let all = all.filter(|_| !each.is_empty());
+        Ok(Self { each, all })
     }
 
     pub(crate) fn fits(&self, text: &str) -> bool {
-        self.0.iter().any(|regex| regex.is_match(text))
+        match &self.all {
+            Some(all) => all.is_match(text),
+            None => self.each.iter().any(|regex| regex.is_match(text)),
+        }
     }
 }
 
 /// Equal if written alike.
 impl PartialEq for Anchored {
     fn eq(&self, other: &Self) -> bool {
-        self.0.iter().map(Regex::as_str).eq(other.0.iter().map(Regex::as_str))
+        let texts = |patterns: &'_ Self| {
+            patterns
+                .each
+                .iter()
+                .map(|regex| regex.as_str().to_owned())
+                .collect::<Vec<_>>()
+        };
+        texts(self) == texts(other)
     }
 }
 
@@ -85,7 +102,9 @@ mod tests {
             let regex = anchored(&[pattern]).unwrap();
             assert!(regex.fits(fitting) && !regex.fits(other), "{pattern}");
         }
-        assert!(anchored(&["a", "b"]).unwrap().fits("b"));
+        assert!(anchored(&["a", "b"]).unwrap().fits("b") && !anchored(&["a", "b"]).unwrap().fits("ab"));
+        let twice = anchored(&["(?<x>a)", "(?<x>b)"]).unwrap();
+        assert!(twice.fits("b") && !twice.fits("ab") && !anchored(&[]).unwrap().fits(""));
         assert!(anchored(&[r"[a-z0-9._-]{1,128}", r"\w+-\d{1,10}-\w{7}"]).is_ok());
     }
 
