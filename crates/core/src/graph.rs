@@ -2,12 +2,17 @@
 //!
 //! The graph states relations only; what follows from them is decided elsewhere. Digests that are
 //! mentioned but were not read are nodes too, so that a use of a missing child still finds its index.
+//! Built and walked in time that grows with the facts and no faster, however deep or wide they hang together.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod lists;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use serde::Serialize;
 
-use crate::model::{Digest, Manifest, Repository, Tag, TagEntry};
+use crate::model::{Digest, Manifest, Repository, TagEntry};
+use lists::Lists;
 
 /// The position of a digest in a [`Graph`]. Nodes are numbered in the order of their digests.
 pub type Node = usize;
@@ -17,11 +22,12 @@ pub type Node = usize;
 pub struct Graph<'a> {
     digests: Vec<Digest>,
     manifests: Vec<Option<&'a Manifest>>,
-    tags: Vec<Vec<&'a TagEntry>>,
-    children: Vec<Vec<Node>>,
-    parents: Vec<Vec<Node>>,
-    subjects: Vec<Vec<Node>>,
-    referrers: Vec<Vec<Node>>,
+    tags: Lists<&'a TagEntry>,
+    children: Lists<Node>,
+    parents: Lists<Node>,
+    subjects: Lists<Node>,
+    referrers: Lists<Node>,
+    tag_names: HashMap<&'a str, usize>,
     contradictions: BTreeSet<String>,
 }
 
@@ -29,68 +35,55 @@ impl<'a> Graph<'a> {
     /// Reads the relations out of a repository's facts. The order of the facts does not matter.
     pub fn of(repository: &'a Repository) -> Self {
         let mut contradictions = BTreeSet::new();
-        let manifests = distinct_manifests(repository, &mut contradictions);
-        let tags = distinct_tags(repository, &mut contradictions);
-        let digests = mentioned(&manifests, &tags);
-        let count = digests.len();
+        let (manifests, _) = distinct(&repository.manifests, |manifest| &manifest.digest, &mut contradictions);
+        let (tags, tag_names) = distinct(&repository.tags, |entry| entry.name.as_str(), &mut contradictions);
+        let relations = Relations::of(&manifests, &tags);
+        let count = relations.digests.len();
+        let mut at = vec![None; count];
+        for (manifest, node) in manifests.iter().zip(&relations.manifests) {
+            at[*node] = Some(*manifest);
+        }
+        let mut tags = Lists::new(count, relations.tags.iter().copied().zip(tags));
+        tags.sort_each(|a, b| a.name.cmp(&b.name));
+        let mut children = Lists::new(count, relations.children.iter().copied());
+        children.sort_each(Node::cmp);
+        let children = children.without_repetitions(count);
+        let attached = relations.attached;
         let mut graph = Self {
-            manifests: digests.iter().map(|digest| manifests.get(digest).copied()).collect(),
-            digests,
-            tags: vec![Vec::new(); count],
-            children: vec![Vec::new(); count],
-            parents: vec![Vec::new(); count],
-            subjects: vec![Vec::new(); count],
-            referrers: vec![Vec::new(); count],
+            digests: relations.digests,
+            manifests: at,
+            tags,
+            parents: Lists::new(count, children.reversed()),
+            children,
+            referrers: Lists::new(count, attached.iter().map(|(referrer, subject)| (*subject, *referrer))),
+            subjects: Lists::new(count, attached.iter().copied()),
+            tag_names,
             contradictions,
         };
-        graph.link_tags(tags.into_values());
-        graph.link_manifests();
+        graph.note_read_and_missing(repository);
         graph.note_unread(repository);
         graph
     }
 
-    fn link_tags(&mut self, tags: impl Iterator<Item = &'a TagEntry>) {
-        for entry in tags {
-            let Some(node) = self.node(&entry.digest) else { continue };
-            self.tags[node].push(entry);
-            if let Some(subject) = attached_by(entry).and_then(|subject| self.node(&subject)) {
-                self.attach(node, subject);
+    fn note_read_and_missing(&mut self, repository: &Repository) {
+        for digest in &repository.missing {
+            if self.node(digest).is_some_and(|node| self.manifests[node].is_some()) {
+                self.contradictions
+                    .insert(format!("{digest} was read and yet is listed as missing"));
             }
-        }
-    }
-
-    fn link_manifests(&mut self) {
-        for node in 0..self.digests.len() {
-            let Some(manifest) = self.manifests[node] else { continue };
-            let children: BTreeSet<Node> = manifest.children.iter().filter_map(|child| self.node(child)).collect();
-            for child in children {
-                self.children[node].push(child);
-                self.parents[child].push(node);
-            }
-            if let Some(subject) = manifest.subject.as_ref().and_then(|subject| self.node(subject)) {
-                self.attach(node, subject);
-            }
-        }
-    }
-
-    fn attach(&mut self, referrer: Node, subject: Node) {
-        if !self.subjects[referrer].contains(&subject) {
-            self.subjects[referrer].push(subject);
-            self.referrers[subject].push(referrer);
         }
     }
 
     /// A tag's or an index's digest that was neither read nor proven missing may be an index of anything here.
     fn note_unread(&mut self, repository: &Repository) {
-        for node in 0..self.digests.len() {
-            let digest = &self.digests[node];
+        for (digest, node) in self.digests.iter().zip(0..) {
             if self.manifests[node].is_some() || repository.missing.contains(digest) {
                 continue;
             }
-            if let Some(entry) = self.tags[node].first() {
+            if let Some(entry) = self.tags.of(node).first() {
                 self.contradictions
                     .insert(format!("tag {} points to {digest}, which was not read", entry.name));
-            } else if let Some(parent) = self.parents[node].first() {
+            } else if let Some(parent) = self.parents.of(node).first() {
                 let parent = &self.digests[*parent];
                 self.contradictions
                     .insert(format!("{parent} lists {digest}, which was not read"));
@@ -120,43 +113,44 @@ impl<'a> Graph<'a> {
 
     /// Every tag that points to it, ordered by name.
     pub fn tags(&self, node: Node) -> &[&'a TagEntry] {
-        &self.tags[node]
+        self.tags.of(node)
+    }
+
+    /// Whether a text is a tag here.
+    pub fn has_tag(&self, text: &str) -> bool {
+        self.tag_names.contains_key(text)
     }
 
     /// The tags that point to it and do not attach it to another manifest.
     pub fn ordinary_tags(&self, node: Node) -> impl Iterator<Item = &'a TagEntry> {
-        self.tags[node]
-            .iter()
-            .copied()
-            .filter(|entry| attached_by(entry).is_none())
+        let tags = self.tags(node).iter().copied();
+        tags.filter(|entry| attached_by(entry).is_none())
     }
 
     /// The tags that attach it to another manifest.
     pub fn attaching_tags(&self, node: Node) -> impl Iterator<Item = &'a TagEntry> {
-        self.tags[node]
-            .iter()
-            .copied()
-            .filter(|entry| attached_by(entry).is_some())
+        let tags = self.tags(node).iter().copied();
+        tags.filter(|entry| attached_by(entry).is_some())
     }
 
     /// What an index lists.
     pub fn children(&self, node: Node) -> &[Node] {
-        &self.children[node]
+        self.children.of(node)
     }
 
     /// The indexes that list it.
     pub fn parents(&self, node: Node) -> &[Node] {
-        &self.parents[node]
+        self.parents.of(node)
     }
 
     /// What it is attached to.
     pub fn subjects(&self, node: Node) -> &[Node] {
-        &self.subjects[node]
+        self.subjects.of(node)
     }
 
     /// What is attached to it.
     pub fn referrers(&self, node: Node) -> &[Node] {
-        &self.referrers[node]
+        self.referrers.of(node)
     }
 
     /// Why the facts cannot be the whole truth of this repository, if they cannot.
@@ -164,14 +158,25 @@ impl<'a> Graph<'a> {
         &self.contradictions
     }
 
-    /// Everything that `next` reaches from `start`, without the start unless a loop leads back to it.
-    pub fn reach<'g>(&'g self, start: Node, next: impl Fn(&'g Self, Node) -> &'g [Node]) -> BTreeSet<Node> {
+    /// Everything below an index, in order, without itself unless a loop leads back to it.
+    pub fn below(&self, node: Node) -> BTreeSet<Node> {
         let mut reached = BTreeSet::new();
-        let mut open = next(self, start).to_vec();
+        let mut open = self.children(node).to_vec();
         while let Some(node) = open.pop() {
             if reached.insert(node) {
-                open.extend_from_slice(next(self, node));
+                open.extend_from_slice(self.children(node));
             }
+        }
+        reached
+    }
+
+    /// Every index above a manifest and every subject, of it and of those, transitively.
+    pub fn above(&self, node: Node) -> BTreeSet<Node> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            let next = self.parents(node).iter().chain(self.subjects(node)).copied();
+            open.extend(next.filter(|above| reached.insert(*above)));
         }
         reached
     }
@@ -182,58 +187,117 @@ fn attached_by(entry: &TagEntry) -> Option<Digest> {
     entry.name.subject().filter(|subject| *subject != entry.digest)
 }
 
-fn mentioned(manifests: &BTreeMap<&Digest, &Manifest>, tags: &BTreeMap<&Tag, &TagEntry>) -> Vec<Digest> {
-    let mut digests: BTreeSet<Digest> = manifests.keys().copied().cloned().collect();
-    digests.extend(tags.values().map(|entry| entry.digest.clone()));
-    digests.extend(tags.values().filter_map(|entry| attached_by(entry)));
-    for manifest in manifests.values() {
-        digests.extend(manifest.children.iter().chain(&manifest.subject).cloned());
+/// Every digest that is mentioned, sorted, and who stands in which relation to whom.
+struct Relations {
+    digests: Vec<Digest>,
+    /// The nodes of the manifests, in their order.
+    manifests: Vec<Node>,
+    /// The nodes that the tags point to, in their order.
+    tags: Vec<Node>,
+    /// Each index with what it lists, as often as it does.
+    children: Vec<(Node, Node)>,
+    /// Each referrer with its subject, once: first those that tags attach, by the tags' names, then by node.
+    attached: Vec<(Node, Node)>,
+}
+
+impl Relations {
+    fn of(manifests: &[&Manifest], tags: &[&TagEntry]) -> Self {
+        let mut attaching: Vec<(usize, Digest)> = (0..)
+            .zip(tags)
+            .filter_map(|(place, entry)| Some((place, attached_by(entry)?)))
+            .collect();
+        attaching.sort_by_key(|(place, _)| &tags[*place].name);
+        let mentioned = manifests
+            .iter()
+            .map(|manifest| &manifest.digest)
+            .chain(tags.iter().map(|entry| &entry.digest))
+            .chain(attaching.iter().map(|(_, subject)| subject))
+            .chain(manifests.iter().flat_map(|manifest| &manifest.children))
+            .chain(manifests.iter().filter_map(|manifest| manifest.subject.as_ref()));
+        let (digests, nodes) = number(&mentioned.collect::<Vec<_>>());
+        let mut nodes = nodes.into_iter();
+        let of_manifests: Vec<Node> = nodes.by_ref().take(manifests.len()).collect();
+        let of_tags: Vec<Node> = nodes.by_ref().take(tags.len()).collect();
+        let by_tag = attaching.iter().map(|(place, _)| of_tags[*place]);
+        let mut attached: Vec<(Node, Node)> = by_tag.zip(nodes.by_ref()).collect();
+        let listing = of_manifests.iter().zip(manifests);
+        let children = listing.flat_map(|(node, manifest)| manifest.children.iter().map(|_| *node));
+        let children = children.zip(nodes.by_ref()).collect();
+        let referring = of_manifests.iter().zip(manifests);
+        let referring = referring.filter(|(_, manifest)| manifest.subject.is_some());
+        let mut by_subject: Vec<(Node, Node)> = referring.map(|(node, _)| *node).zip(nodes).collect();
+        by_subject.sort_unstable();
+        attached.append(&mut by_subject);
+        let mut seen = HashSet::new();
+        attached.retain(|pair| seen.insert(*pair));
+        Self {
+            digests,
+            manifests: of_manifests,
+            tags: of_tags,
+            children,
+            attached,
+        }
     }
-    digests.into_iter().collect()
 }
 
-fn distinct_manifests<'a>(
-    repository: &'a Repository,
-    contradictions: &mut BTreeSet<String>,
-) -> BTreeMap<&'a Digest, &'a Manifest> {
-    let twice = |manifest: &Manifest| format!("{} is described twice, differently", manifest.digest);
-    let manifests = distinct(
-        &repository.manifests,
-        |manifest| &manifest.digest,
-        twice,
-        contradictions,
-    );
-    let missing = manifests.keys().filter(|digest| repository.missing.contains(digest));
-    contradictions.extend(missing.map(|digest| format!("{digest} was read and yet is listed as missing")));
-    manifests
+/// Every digest once, sorted, and the place of each mention in that order.
+fn number(mentioned: &[&Digest]) -> (Vec<Digest>, Vec<Node>) {
+    // Nearly all comparisons end at the first eight bytes, which are at hand here.
+    let mut order: Vec<(u64, usize)> = (0..)
+        .zip(mentioned)
+        .map(|(at, digest)| (digest.leading(), at))
+        .collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| mentioned[a.1].cmp(mentioned[b.1])));
+    let mut digests: Vec<Digest> = Vec::new();
+    let mut nodes = vec![0; mentioned.len()];
+    for (_, at) in order {
+        if digests.last() != Some(mentioned[at]) {
+            digests.push(mentioned[at].clone());
+        }
+        nodes[at] = digests.len() - 1;
+    }
+    (digests, nodes)
 }
 
-fn distinct_tags<'a>(
-    repository: &'a Repository,
-    contradictions: &mut BTreeSet<String>,
-) -> BTreeMap<&'a Tag, &'a TagEntry> {
-    let twice = |entry: &TagEntry| format!("tag {} is listed twice, differently", entry.name);
-    distinct(&repository.tags, |entry| &entry.name, twice, contradictions)
+/// What a fact is called where it contradicts another.
+trait Described {
+    fn twice(&self) -> String;
 }
 
-/// Each fact once. Of two that contradict each other the one whose JSON comes first stands for both, so that
-/// the order of the facts does not matter.
-fn distinct<'a, K: Ord, T: PartialEq + Serialize>(
+impl Described for Manifest {
+    fn twice(&self) -> String {
+        format!("{} is described twice, differently", self.digest)
+    }
+}
+
+impl Described for TagEntry {
+    fn twice(&self) -> String {
+        format!("tag {} is listed twice, differently", self.name)
+    }
+}
+
+/// Each fact once, and where it is. Of two that contradict each other the one whose JSON comes first stands for both,
+/// so that the order of the facts does not matter.
+fn distinct<'a, K: Hash + Eq, T: PartialEq + Serialize + Described>(
     facts: &'a [T],
-    key: impl Fn(&'a T) -> &'a K,
-    twice: impl Fn(&T) -> String,
+    key: impl Fn(&'a T) -> K,
     contradictions: &mut BTreeSet<String>,
-) -> BTreeMap<&'a K, &'a T> {
+) -> (Vec<&'a T>, HashMap<K, usize>) {
     let json = |fact: &T| serde_json::to_string(fact).unwrap_or_default();
-    let mut distinct: BTreeMap<&K, &T> = BTreeMap::new();
+    let mut distinct: Vec<&T> = Vec::with_capacity(facts.len());
+    let mut places = HashMap::with_capacity(facts.len());
     for fact in facts {
-        let known = distinct.entry(key(fact)).or_insert(fact);
+        let place = *places.entry(key(fact)).or_insert(distinct.len());
+        let Some(known) = distinct.get_mut(place) else {
+            distinct.push(fact);
+            continue;
+        };
         if *known != fact {
-            contradictions.insert(twice(fact));
+            contradictions.insert(fact.twice());
             if json(fact) < json(known) {
                 *known = fact;
             }
         }
     }
-    distinct
+    (distinct, places)
 }

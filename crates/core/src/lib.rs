@@ -9,5 +9,6 @@ pub mod plan;
 pub mod policy;
 pub mod reason;
 pub mod recognise;
+mod ruling;
 pub mod verify;
 pub mod words;

@@ -3,12 +3,13 @@
 //! A reason names its rule or its hold and carries the evidence, so that it can be checked without
 //! running anything again (law 5).
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Tag};
+pub use crate::ruling::{Finding, Ruling};
 
 /// Why an entry stays, goes, or cannot go. `code` is the stable name of each (design, section 8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ pub enum Reason {
     /// No rule fits it.
     NoRule {
         /// The policy that governs the repository, if one does.
-        policy: Option<String>,
+        policy: Option<Arc<str>>,
     },
     /// Something holds it, whatever the rules say.
     Hold {
@@ -67,8 +68,8 @@ pub enum Reason {
     },
     /// A rule expires this tag, but other tags of the same image stay.
     SharesImage {
-        /// Tags that stay.
-        with: Vec<Tag>,
+        /// Tags that stay, the first hundred of them.
+        with: Arc<[Tag]>,
         /// The rule that would expire it.
         #[serde(flatten)]
         ruling: Ruling,
@@ -93,30 +94,6 @@ pub enum Reason {
         #[serde(flatten)]
         ruling: Ruling,
     },
-}
-
-/// A rule's word on an entry, with what it was measured against.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ruling {
-    /// The policy's name.
-    pub policy: String,
-    /// The rule's name.
-    pub rule: String,
-    /// The conditions by their names in the policy. Those of a second alternative end in `#2`, and so on.
-    #[serde(default)]
-    pub conditions: BTreeMap<String, Finding>,
-}
-
-/// One condition held against the facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finding {
-    /// What the rule asks for: `30d`, `10`.
-    pub limit: String,
-    /// What was found: `42d`, `unknown: …`.
-    pub found: String,
-    /// Whether the condition holds; `None` where it cannot be decided, which counts as no.
-    pub holds: Option<bool>,
 }
 
 /// How one manifest belongs to another.
@@ -156,6 +133,18 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// Every hold, the strongest first.
+    pub const ALL: [Self; 8] = [
+        Self::InUse,
+        Self::RecentlyUsed,
+        Self::Restored,
+        Self::Grace,
+        Self::Protected,
+        Self::Immutable,
+        Self::UsageIncomplete,
+        Self::Incomplete,
+    ];
+
     /// The word used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -12,10 +12,9 @@ mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jettison_core::evaluate::evaluate;
 use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus};
 use jettison_core::plan::{Action, ActionKind, Kept, Plan, plan};
-use jettison_core::reason::{Reason, Relation};
+use jettison_core::reason::{Reason, Relation, Ruling};
 use jettison_core::verify::{Law, Violation, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -25,7 +24,7 @@ use worlds::{World, deleted, protections, worlds, worlds_without_brake};
 
 fn planned(world: &World) -> Plan {
     let facts = world.facts();
-    plan(&facts, &evaluate(&facts))
+    plan(&facts)
 }
 
 fn config() -> ProptestConfig {
@@ -133,10 +132,10 @@ proptest! {
         let plan = planned(&world);
         for action in &plan.actions {
             let follows = matches!(action.reason, Reason::Follows { .. });
-            prop_assert!(follows || matches!(&action.reason, Reason::Expired(rule) if !rule.conditions.is_empty()));
+            prop_assert!(follows || matches!(&action.reason, Reason::Expired(rule) if !rule.conditions().is_empty()));
         }
         for kept in plan.kept.iter().chain(&plan.blocked) {
-            let by_rule = kept.reason.ruling().is_some_and(|rule| !rule.rule.is_empty() && !rule.policy.is_empty());
+            let by_rule = kept.reason.ruling().is_some_and(|rule| !rule.rule().is_empty() && !rule.policy().is_empty());
             let by_hold = matches!(&kept.reason, Reason::Hold { because, .. } if !because.is_empty());
             prop_assert!(by_rule || by_hold || matches!(kept.reason, Reason::NoRule { .. }), "{:?}", kept.reason);
         }
@@ -284,7 +283,7 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             let Reason::Expired(ruling) = &mut bad.actions[index].reason else {
                 return None;
             };
-            ruling.conditions.clear();
+            *ruling = Ruling::written(ruling.policy(), ruling.rule(), BTreeMap::new());
             Some(Law::EveryVerdictHasAReason)
         }
         Spoil::Reverse => {
@@ -369,7 +368,7 @@ fn delete(repository: &Repository, manifest: &Manifest) -> Action {
         refused: false,
         undo: repository.capabilities.undo,
         time: None,
-        reason: Reason::Expired(jettison_core::reason::Ruling::default()),
+        reason: Reason::Expired(Ruling::written("", "", BTreeMap::new())),
         entries: Vec::new(),
     }
 }

@@ -15,23 +15,23 @@ mod worlds;
 
 use std::collections::BTreeSet;
 
-use jettison_core::evaluate::{Decision, Evaluation, evaluate};
+use jettison_core::evaluate::{Decision, RepositoryEvaluation, evaluate};
 use jettison_core::lint::{Code, Finding, lint};
 use jettison_core::reason::{Reason, Ruling};
 use proptest::prelude::*;
 
 use worlds::worlds;
 
-fn rulings<'e>(evaluation: &'e Evaluation<'_>) -> impl Iterator<Item = &'e Ruling> {
-    decisions(evaluation).filter_map(|decision| match decision {
+fn rulings<'e>(evaluated: &'e [RepositoryEvaluation<'_>]) -> impl Iterator<Item = &'e Ruling> {
+    decisions(evaluated).filter_map(|decision| match decision {
         Decision::Keep(reason) => reason.ruling(),
         Decision::Expire(ruling) => Some(ruling),
     })
 }
 
-fn decisions<'e>(evaluation: &'e Evaluation<'_>) -> impl Iterator<Item = &'e Decision> {
-    let roots = evaluation.repositories.iter().flat_map(|repository| &repository.roots);
-    roots.flat_map(|root| &root.entries).map(|entry| &entry.decision)
+fn decisions<'e>(evaluated: &'e [RepositoryEvaluation<'_>]) -> impl Iterator<Item = &'e Decision> {
+    let verdicts = evaluated.iter().flat_map(|repository| &repository.verdicts);
+    verdicts.map(|verdict| &verdict.decision)
 }
 
 fn count(findings: &[Finding], code: Code) -> u64 {
@@ -48,16 +48,16 @@ proptest! {
     #[test]
     fn a_rule_that_decides_is_not_idle_and_what_no_rule_decides_is_unreached(world in worlds()) {
         let facts = world.facts();
-        let evaluation = evaluate(&facts);
-        let findings = lint(&facts, &evaluation);
-        let at_work: BTreeSet<(&str, &str)> = rulings(&evaluation).map(|it| (it.policy.as_str(), it.rule.as_str())).collect();
+        let evaluated = evaluate(&facts, &world.inventory);
+        let findings = lint(&facts, &evaluated);
+        let at_work: BTreeSet<(&str, &str)> = rulings(&evaluated).map(|it| (it.policy(), it.rule())).collect();
         for finding in findings.iter().filter(|it| [Code::UnmatchedRule, Code::ShadowedRule].contains(&it.code)) {
             let rule = (finding.policy.as_deref().unwrap(), finding.rule.as_deref().unwrap());
             prop_assert!(!at_work.contains(&rule), "{finding:?}");
         }
         // A held entry does not tell whether a rule would have fitted.
-        let unruled = decisions(&evaluation).filter(|it| matches!(it, Decision::Keep(Reason::NoRule { policy: Some(_) }))).count() as u64;
-        let held = decisions(&evaluation).filter(|it| matches!(it, Decision::Keep(Reason::Hold { .. }))).count() as u64;
+        let unruled = decisions(&evaluated).filter(|it| matches!(it, Decision::Keep(Reason::NoRule { policy: Some(_) }))).count() as u64;
+        let held = decisions(&evaluated).filter(|it| matches!(it, Decision::Keep(Reason::Hold { .. }))).count() as u64;
         let unreached = count(&findings, Code::Unreached);
         prop_assert!((unruled..=unruled + held).contains(&unreached), "{unruled} {held} {findings:?}");
         prop_assert!(findings.iter().all(|it| it.examples.len() <= 3 && !it.message.is_empty() && !it.hint.is_empty()));

@@ -43,18 +43,23 @@ impl ProtectPattern {
         tag: Option<&Tag>,
         digest: &Digest,
     ) -> bool {
+        self.fits_image(tag, digest) && self.covers(registry, repository)
+    }
+
+    /// Whether anything in the repository can be protected.
+    pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
+        self.name.fits(repository.as_str()) || self.name.fits(&format!("{registry}/{repository}"))
+    }
+
+    /// Whether an image, or one tag of it, is protected in the repositories that this pattern covers.
+    pub fn fits_image(&self, tag: Option<&Tag>, digest: &Digest) -> bool {
         let of_tag = self
             .tag
             .as_ref()
             .is_some_and(|globs| tag.is_some_and(|tag| globs.fits(tag)));
         let of_digest = self.digest.as_ref() == Some(digest);
         let everything = self.tag.is_none() && self.digest.is_none();
-        (of_tag || of_digest || everything) && self.fits_name(registry, repository)
-    }
-
-    /// Whether it could speak of anything in a repository.
-    pub(crate) fn fits_name(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
-        self.name.fits(repository.as_str()) || self.name.fits(&format!("{registry}/{repository}"))
+        of_tag || of_digest || everything
     }
 }
 
@@ -107,7 +112,12 @@ pub struct ImmutableTags {
 impl ImmutableTags {
     /// Whether it lists that tag.
     pub fn fits(&self, registry: &RegistryHost, repository: &RepositoryName, tag: &Tag) -> bool {
-        self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str()) && self.tags.fits(tag)
+        self.covers(registry, repository) && self.tags.fits(tag)
+    }
+
+    /// Whether it speaks of tags of that repository.
+    pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
+        self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str())
     }
 }
 

@@ -3,36 +3,38 @@
 //! A pure function of its argument. It decides for each entry alone; what follows from that for whole
 //! manifests, for tags that share one and for what hangs together, is the plan's to say.
 
+mod dates;
 mod entries;
+mod ground;
+mod groups;
 mod holds;
 mod rules;
+mod survey;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::config::ImmutableTags;
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
-use crate::model::{Digest, Kind, RegistryHost, Repository, RepositoryName, Tag, TagEntry};
+use crate::model::{Digest, Inventory, Kind, RegistryHost, Repository, RepositoryName, Tag};
 use crate::policy::Period;
 use crate::reason::{Hold, Reason, Ruling};
 
+use dates::Dates;
 use entries::{Entry, Roots};
+use ground::Ground;
 pub use holds::{Holds, RESTORED_FOR};
 use rules::RepositoryRules;
+pub(crate) use survey::{Copies, Survey};
 use uses::Uses;
 
-/// What was decided, for every repository.
+/// What is the same for all repositories, worked out once; then it decides one after the other.
 #[derive(Debug)]
-pub struct Evaluation<'a> {
-    /// One for each repository of the inventory, ordered by registry and name.
-    pub repositories: Vec<RepositoryEvaluation<'a>>,
-    /// What could not be read: registries, repositories, sources.
-    pub gaps: Vec<String>,
-    /// What else a reader should know.
-    pub warnings: Vec<String>,
+pub(crate) struct Evaluator<'a> {
+    facts: &'a Facts<'a>,
+    uses: Uses,
 }
 
 /// What was decided in one repository.
@@ -46,11 +48,13 @@ pub struct RepositoryEvaluation<'a> {
     pub holds: Holds,
     /// The roots, in the order of their digests.
     pub roots: Vec<RootVerdicts>,
+    /// The verdicts on the entries of all roots, in their order.
+    pub verdicts: Vec<Verdict<'a>>,
     /// Whether its policy takes expired tags off images that stay.
     pub untag: bool,
 }
 
-/// The verdicts on the entries of one root.
+/// What was decided on one root.
 #[derive(Debug)]
 pub struct RootVerdicts {
     /// The root.
@@ -61,15 +65,15 @@ pub struct RootVerdicts {
     pub time: Option<Timestamp>,
     /// Whether it stays by its rules alone, whatever holds it besides.
     pub ruled_to_stay: bool,
-    /// One for each entry.
-    pub entries: Vec<Verdict>,
+    /// Where the verdicts on its entries are.
+    pub entries: std::ops::Range<usize>,
 }
 
 /// The verdict on one entry.
 #[derive(Debug, Clone)]
-pub struct Verdict {
+pub struct Verdict<'a> {
     /// The entry's tag; `None` for a root without an ordinary tag.
-    pub tag: Option<Tag>,
+    pub tag: Option<&'a Tag>,
     /// The entry's time.
     pub time: Option<Timestamp>,
     /// Stay or go.
@@ -85,31 +89,135 @@ pub enum Decision {
     Expire(Ruling),
 }
 
-/// All copies of a digest in the repositories of one registry.
-pub(crate) type Copies = (RegistryHost, Digest);
-
-/// Decides every entry of the inventory.
-pub fn evaluate<'a>(facts: &'a Facts<'a>) -> Evaluation<'a> {
-    evaluate_without(facts, &BTreeSet::new())
+impl Decision {
+    /// Whether the entry goes, if nothing else needs it.
+    pub fn expires(&self) -> bool {
+        matches!(self, Self::Expire(_))
+    }
 }
 
-/// The same where some digests will be gone: what was attached to them is an orphan.
-pub(crate) fn evaluate_without<'a>(facts: &'a Facts<'a>, taken: &BTreeSet<Copies>) -> Evaluation<'a> {
-    let uses = Uses::of(facts);
-    let graphs: Vec<Graph<'a>> = facts.inventory.repositories.iter().map(Graph::of).collect();
-    let roots = Roots::new(facts, &graphs, taken);
-    let repositories = facts.inventory.repositories.iter().zip(graphs);
-    let mut repositories: Vec<_> = repositories
-        .map(|(repository, graph)| one(facts, &uses, &roots, repository, graph))
-        .collect();
-    repositories.sort_by_key(|evaluation| (&evaluation.repository.registry, &evaluation.repository.name));
-    let gaps = gaps(facts, &uses, &repositories);
-    let warnings = missing_aliases(&uses, &repositories);
-    Evaluation {
-        repositories,
-        gaps,
-        warnings,
+impl<'a> RepositoryEvaluation<'a> {
+    /// The verdicts on the entries of a root.
+    pub fn entries(&self, root: &RootVerdicts) -> &[Verdict<'a>] {
+        &self.verdicts[root.entries.clone()]
     }
+}
+
+impl<'a> Evaluator<'a> {
+    /// Reads what the facts say of more than one repository.
+    pub(crate) fn new(facts: &'a Facts<'a>) -> Self {
+        Self {
+            facts,
+            uses: Uses::of(facts),
+        }
+    }
+
+    /// Decides every entry of one repository.
+    pub(crate) fn decide<'r>(&self, repository: &'r Repository, survey: &Survey<'_>) -> RepositoryEvaluation<'r> {
+        let graph = Graph::of(repository);
+        let (holds, roots, verdicts, untag) = self.judge(repository, &graph, survey);
+        RepositoryEvaluation {
+            repository,
+            graph,
+            holds,
+            roots,
+            verdicts,
+            untag,
+        }
+    }
+
+    fn judge<'r>(
+        &self,
+        repository: &'r Repository,
+        graph: &Graph<'r>,
+        survey: &Survey<'_>,
+    ) -> (Holds, Vec<RootVerdicts>, Vec<Verdict<'r>>, bool) {
+        let ground = Ground::new(self.facts, repository, graph);
+        let dates = Dates::new(repository, graph, self.facts.now);
+        let mut holds = Holds::of(&ground, &dates, &self.uses);
+        let roots = Roots::of(repository, graph, &dates, survey);
+        let unproven = roots.roots.iter().filter(|root| root.unproven);
+        holds.add_unproven(graph, unproven.map(|root| root.node));
+        let mut policies = self.facts.config.policies().iter();
+        let policy = policies.find(|policy| policy.covers(&repository.registry, &repository.name));
+        let rules = RepositoryRules {
+            facts: self.facts,
+            repository,
+            graph,
+            dates: &dates,
+            roots: &roots,
+            policy,
+        };
+        let decisions = rules.decide();
+        let of_roots = roots.roots.iter().map(|root| RootVerdicts {
+            node: root.node,
+            kind: root.kind,
+            time: root.time,
+            ruled_to_stay: !decisions[root.entries.clone()].iter().all(Decision::expires),
+            entries: root.entries.clone(),
+        });
+        let of_roots = of_roots.collect();
+        let verdicts = roots.entries.iter().zip(decisions).map(|(entry, decision)| Verdict {
+            tag: entry.tag.map(|tag| &tag.name),
+            time: entry.time,
+            decision: held(&ground, &holds, entry).map_or(decision, Decision::Keep),
+        });
+        let verdicts = verdicts.collect();
+        (holds, of_roots, verdicts, policy.is_some_and(|policy| policy.untag))
+    }
+
+    /// What could not be read of the registries as a whole, and of usage.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = String> {
+        let gaps = self.facts.inventory.gaps().iter().map(ToString::to_string);
+        gaps.chain(self.uses.gaps())
+    }
+
+    /// What else a reader should know of one repository.
+    pub(crate) fn warnings(&self, repository: &Repository) -> BTreeSet<String> {
+        let Some(hosts_for) = self.uses.missing_aliases(&repository.name) else {
+            return BTreeSet::new();
+        };
+        let Repository { name, registry, .. } = repository;
+        let tags = repository.tags.iter().map(|tag| &tag.name);
+        let hosts = tags.flat_map(|tag| hosts_for(tag).into_iter().map(move |host| (tag, host)));
+        let warn = |(tag, host)| {
+            format!(
+                "{host} is used for {name}:{tag} and is no registry that was scanned; if it is another name of {registry}, \
+                 list it there under `aliases`"
+            )
+        };
+        hosts.map(warn).collect()
+    }
+}
+
+impl RepositoryEvaluation<'_> {
+    /// What could not be read of the repository.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = String> {
+        let Repository {
+            registry, name, gaps, ..
+        } = self.repository;
+        let unread = gaps.iter().map(ToString::to_string);
+        let unread = unread.chain(self.graph.contradictions().iter().cloned());
+        unread.map(move |gap| format!("{registry}/{name}: {gap}"))
+    }
+}
+
+/// Decides every entry of an inventory, for those who want to see each verdict; a plan needs nothing of it.
+///
+/// The facts speak of that inventory.
+pub fn evaluate<'a>(facts: &Facts<'_>, inventory: &'a Inventory) -> Vec<RepositoryEvaluation<'a>> {
+    let (evaluator, survey) = (Evaluator::new(facts), Survey::of(facts.inventory));
+    let repositories = inventory.repositories.iter();
+    repositories
+        .map(|repository| evaluator.decide(repository, &survey))
+        .collect()
+}
+
+/// What could not be read: registries, sources, repositories; of those that were evaluated.
+pub fn gaps(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<String> {
+    let evaluator = Evaluator::new(facts);
+    let of_repositories = evaluated.iter().flat_map(RepositoryEvaluation::gaps);
+    evaluator.gaps().chain(of_repositories).collect()
 }
 
 /// What usage alone holds: the question that an apply asks again before it deletes.
@@ -118,9 +226,10 @@ pub(crate) fn evaluate_without<'a>(facts: &'a Facts<'a>, taken: &BTreeSet<Copies
 pub fn used(facts: &Facts<'_>) -> BTreeMap<ImageKey, Reason> {
     let uses = Uses::of(facts);
     let mut used = BTreeMap::new();
-    for repository in &facts.inventory.repositories {
-        let graph = Graph::of(repository);
-        let holds = Holds::of_usage(facts, repository, &graph, &uses);
+    for position in 0..facts.inventory.count() {
+        let repository = facts.inventory.repository(position);
+        let graph = Graph::of(&repository);
+        let holds = Holds::of_usage(&Ground::new(facts, &repository, &graph), &uses);
         for node in graph.nodes() {
             if let Some(reason) = holds.reason(node) {
                 let digest = graph.digest(node).clone();
@@ -134,53 +243,10 @@ pub fn used(facts: &Facts<'_>) -> BTreeMap<ImageKey, Reason> {
 /// A manifest in its repository.
 pub type ImageKey = (RegistryHost, RepositoryName, Digest);
 
-fn one<'a>(
-    facts: &'a Facts<'a>,
-    uses: &Uses,
-    roots: &Roots<'a>,
-    repository: &'a Repository,
-    graph: Graph<'a>,
-) -> RepositoryEvaluation<'a> {
-    let mut holds = Holds::of(facts, repository, &graph, uses);
-    let roots = roots.of(repository, &graph);
-    holds.add_unproven(&graph, roots.iter().filter(|root| root.unproven).map(|root| root.node));
-    let rules = RepositoryRules::new(facts, repository, &graph, &roots);
-    let untag = rules.untag();
-    let decisions = rules.decide();
-    let verdict = |entry: &Entry<'_>, decision: &Decision| Verdict {
-        tag: entry.tag.map(|tag| tag.name.clone()),
-        time: entry.time,
-        decision: held(facts, repository, &holds, entry).map_or_else(|| decision.clone(), Decision::Keep),
-    };
-    let roots = roots
-        .iter()
-        .zip(&decisions)
-        .map(|(root, decisions)| RootVerdicts {
-            node: root.node,
-            kind: root.kind,
-            time: root.newest(),
-            ruled_to_stay: decisions.iter().any(|decision| matches!(decision, Decision::Keep(_))),
-            entries: root
-                .entries
-                .iter()
-                .zip(decisions)
-                .map(|(entry, decision)| verdict(entry, decision))
-                .collect(),
-        })
-        .collect();
-    RepositoryEvaluation {
-        repository,
-        graph,
-        holds,
-        roots,
-        untag,
-    }
-}
-
 /// Where a rule and a hold both keep, the hold is the reason.
-fn held(facts: &Facts<'_>, repository: &Repository, holds: &Holds, entry: &Entry<'_>) -> Option<Reason> {
+fn held(ground: &Ground<'_>, holds: &Holds, entry: &Entry<'_>) -> Option<Reason> {
     let immutable = || {
-        let tag = entry.tag.filter(|tag| is_immutable(facts, repository, tag))?;
+        let tag = entry.tag.filter(|tag| ground.is_immutable(tag))?;
         let because = format!("tag {} must not be removed", tag.name);
         Some(Reason::Hold {
             hold: Hold::Immutable,
@@ -192,15 +258,6 @@ fn held(facts: &Facts<'_>, repository: &Repository, holds: &Holds, entry: &Entry
     holds.reason(entry.root).or_else(immutable)
 }
 
-/// A tag that the configuration lists as immutable, or that the registry would refuse to remove.
-pub(crate) fn is_immutable(facts: &Facts<'_>, repository: &Repository, tag: &TagEntry) -> bool {
-    let listed = |rule: &ImmutableTags| {
-        let mut hosts = facts.config.names_of(&repository.registry);
-        hosts.any(|host| rule.fits(host, &repository.name, &tag.name))
-    };
-    tag.immutable || facts.config.immutable.iter().any(listed)
-}
-
 /// Nanoseconds from `from` to `to`; negative where `from` is in the future.
 fn elapsed(from: Timestamp, to: Timestamp) -> i128 {
     to.as_nanosecond() - from.as_nanosecond()
@@ -209,39 +266,4 @@ fn elapsed(from: Timestamp, to: Timestamp) -> i128 {
 /// A period in nanoseconds.
 fn length(period: Period) -> i128 {
     i128::from(period.seconds()) * 1_000_000_000
-}
-
-fn gaps(facts: &Facts<'_>, uses: &Uses, repositories: &[RepositoryEvaluation<'_>]) -> Vec<String> {
-    let mut gaps: BTreeSet<String> = facts.inventory.gaps.iter().map(ToString::to_string).collect();
-    gaps.extend(uses.gaps());
-    for evaluation in repositories {
-        let Repository {
-            registry,
-            name,
-            gaps: unread,
-            ..
-        } = evaluation.repository;
-        let unread = unread
-            .iter()
-            .map(ToString::to_string)
-            .chain(evaluation.graph.contradictions().iter().cloned());
-        gaps.extend(unread.map(|gap| format!("{registry}/{name}: {gap}")));
-    }
-    gaps.into_iter().collect()
-}
-
-fn missing_aliases(uses: &Uses, repositories: &[RepositoryEvaluation<'_>]) -> Vec<String> {
-    let mut warnings = BTreeSet::new();
-    for evaluation in repositories {
-        let repository = evaluation.repository;
-        for tag in &repository.tags {
-            for host in uses.missing_aliases(&repository.name, &tag.name) {
-                warnings.insert(format!(
-                    "{host} is used for {}:{} and is no registry that was scanned; if it is another name of {}, list it there under `aliases`",
-                    repository.name, tag.name, repository.registry
-                ));
-            }
-        }
-    }
-    warnings.into_iter().collect()
 }

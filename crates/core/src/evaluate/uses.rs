@@ -2,9 +2,9 @@
 //!
 //! Fails closed: whatever cannot be understood makes its source partial, and never drops a use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::entries::given;
+use super::dates::given;
 use super::{elapsed, length};
 use crate::config::Config;
 use crate::facts::Facts;
@@ -32,13 +32,34 @@ struct PartialSource {
     covers: NameGlobs,
 }
 
+/// Who refers to the tags of one repository.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TagUses<'u> {
+    repository: &'u RepositoryName,
+    own: Option<&'u HashMap<Tag, BTreeSet<Use>>>,
+    elsewhere: Option<&'u HashMap<Tag, BTreeSet<(RegistryHost, Use)>>>,
+}
+
+impl TagUses<'_> {
+    /// Who refers to this tag, by its own registry or by one that nobody scans.
+    pub(super) fn of(&self, tag: &Tag) -> Vec<Use> {
+        let own = self.own.and_then(|tags| tags.get(tag));
+        let elsewhere = self.elsewhere.and_then(|tags| tags.get(tag));
+        let elsewhere = elsewhere.into_iter().flatten().map(|(host, used)| Use {
+            hold: used.hold,
+            by: format!("{} (as {host}/{}:{tag})", used.by, self.repository),
+        });
+        own.into_iter().flatten().cloned().chain(elsewhere).collect()
+    }
+}
+
 /// Everything that usage says, ready to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    by_digest: BTreeMap<Digest, BTreeSet<Use>>,
-    by_tag: BTreeMap<(RegistryHost, RepositoryName, Tag), BTreeSet<Use>>,
+    by_digest: HashMap<Digest, BTreeSet<Use>>,
+    by_tag: HashMap<(RegistryHost, RepositoryName), HashMap<Tag, BTreeSet<Use>>>,
     /// Tag references to hosts that no scanned registry has.
-    elsewhere: BTreeMap<(RepositoryName, Tag), BTreeSet<(RegistryHost, Use)>>,
+    elsewhere: HashMap<RepositoryName, HashMap<Tag, BTreeSet<(RegistryHost, Use)>>>,
     partial: Vec<PartialSource>,
     /// Per registry: sources that it expects and that did not answer completely.
     unanswered: BTreeMap<RegistryHost, Vec<String>>,
@@ -47,12 +68,8 @@ pub(super) struct Uses {
 impl Uses {
     /// Indexes the usage of `facts`.
     pub(super) fn of(facts: &Facts<'_>) -> Self {
-        let scanned: BTreeSet<&RegistryHost> = facts
-            .inventory
-            .repositories
-            .iter()
-            .map(|repository| &repository.registry)
-            .collect();
+        let places = (0..facts.inventory.count()).map(|position| facts.inventory.place(position));
+        let scanned: BTreeSet<&RegistryHost> = places.map(|(host, _)| host).collect();
         let mut uses = Self {
             unanswered: unanswered(facts),
             ..Self::default()
@@ -110,15 +127,11 @@ impl Uses {
         };
         let host = config.canonical_host(&image.registry);
         if scanned.contains(&host) {
-            self.by_tag
-                .entry((host, image.repository, tag))
-                .or_default()
-                .insert(used);
+            let tags = self.by_tag.entry((host, image.repository)).or_default();
+            tags.entry(tag).or_default().insert(used);
         } else {
-            self.elsewhere
-                .entry((image.repository, tag))
-                .or_default()
-                .insert((image.registry, used));
+            let tags = self.elsewhere.entry(image.repository).or_default();
+            tags.entry(tag).or_default().insert((image.registry, used));
         }
         Ok(())
     }
@@ -128,25 +141,28 @@ impl Uses {
         self.by_digest.get(digest).into_iter().flatten()
     }
 
-    /// Who refers to this tag, by its own registry or by one that nobody scans.
-    pub(super) fn of_tag(&self, registry: &RegistryHost, repository: &RepositoryName, tag: &Tag) -> Vec<Use> {
-        let own = self.by_tag.get(&(registry.clone(), repository.clone(), tag.clone()));
-        let elsewhere = self.elsewhere.get(&(repository.clone(), tag.clone()));
-        let elsewhere = elsewhere.into_iter().flatten().map(|(host, used)| Use {
-            hold: used.hold,
-            by: format!("{} (as {host}/{repository}:{tag})", used.by),
-        });
-        own.into_iter().flatten().cloned().chain(elsewhere).collect()
+    /// Who refers to the tags of a repository; `None` if nobody does.
+    pub(super) fn of_tags<'u>(
+        &'u self,
+        registry: &RegistryHost,
+        repository: &'u RepositoryName,
+    ) -> Option<TagUses<'u>> {
+        let own = self.by_tag.get(&(registry.clone(), repository.clone()));
+        let elsewhere = self.elsewhere.get(repository);
+        (own.is_some() || elsewhere.is_some()).then_some(TagUses {
+            repository,
+            own,
+            elsewhere,
+        })
     }
 
     /// Hosts that references name, that no scanned registry has, and whose path and tag protect something here.
-    pub(super) fn missing_aliases(
-        &self,
+    pub(super) fn missing_aliases<'u>(
+        &'u self,
         repository: &RepositoryName,
-        tag: &Tag,
-    ) -> impl Iterator<Item = &RegistryHost> {
-        let key = (repository.clone(), tag.clone());
-        self.elsewhere.get(&key).into_iter().flatten().map(|(host, _)| host)
+    ) -> Option<impl Fn(&Tag) -> Vec<&'u RegistryHost>> {
+        let tags = self.elsewhere.get(repository)?;
+        Some(move |tag: &Tag| tags.get(tag).into_iter().flatten().map(|(host, _)| host).collect())
     }
 
     /// Why usage is not known completely for a repository, one sentence a source.

@@ -61,7 +61,7 @@ impl<'f> Groups<'f> {
         let (mut found, mut ungrouped) = (Found::default(), Vec::new());
         for entry in entries {
             match self.named.rule.1.group_by.group(entry.tag, entry.labels(), &is_tag) {
-                Some(group) => found.add(group, entry.digest()),
+                Some(group) => found.add(group.to_owned(), entry.digest()),
                 None => ungrouped.push(*entry),
             }
         }

@@ -19,7 +19,7 @@ impl<'f> Listed<'f> {
             facts,
             protect: facts.config.protect.iter().enumerate().collect(),
             immutable: facts.config.immutable.iter().enumerate().collect(),
-            is_whole: facts.inventory.gaps.is_empty() && !facts.inventory.repositories.is_empty(),
+            is_whole: facts.inventory.gaps().is_empty() && facts.inventory.count() > 0,
         }
     }
 
@@ -28,7 +28,7 @@ impl<'f> Listed<'f> {
         let config = self.facts.config;
         self.protect.retain(|(_, pattern)| {
             let mut hosts = config.names_of(&repository.registry);
-            !hosts.any(|host| pattern.fits_name(host, &repository.name) && protects(pattern, host, repository))
+            !hosts.any(|host| pattern.covers(host, &repository.name) && protects(pattern, host, repository))
         });
         self.immutable.retain(|(_, listed)| {
             let mut hosts = config.names_of(&repository.registry);

@@ -33,11 +33,11 @@ impl<'e> Room<'e> {
         let graph = &evaluation.graph;
         let entries = evaluation.roots.iter().flat_map(|root| {
             let manifest = graph.manifest(root.node);
-            root.entries.iter().filter_map(move |entry| {
+            evaluation.entries(root).iter().filter_map(move |entry| {
                 Some(Seen {
                     manifest: manifest?,
                     kind: root.kind,
-                    tag: entry.tag.as_ref(),
+                    tag: entry.tag,
                     time: entry.time,
                     node: root.node,
                 })
@@ -86,7 +86,7 @@ impl<'e> Room<'e> {
 
     /// Its own platform, and those of everything below an index.
     fn platforms(&self, node: Node) -> BTreeSet<&'e str> {
-        let below = self.graph.reach(node, |graph, node| graph.children(node));
+        let below = self.graph.below(node);
         let manifests = std::iter::once(node)
             .chain(below)
             .filter_map(|node| self.graph.manifest(node));

@@ -16,7 +16,7 @@ mod tally;
 use serde::Serialize;
 
 use crate::config::{Severity, Site};
-use crate::evaluate::Evaluation;
+use crate::evaluate::RepositoryEvaluation;
 use crate::facts::Facts;
 
 use look::Room;
@@ -137,11 +137,11 @@ impl Code {
 
 /// Holds the policies in force against what was found: first the policies in their order, each followed by its rules,
 /// then `protect` and `immutable`, then what is about no part of the configuration.
-pub fn lint(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Vec<Finding> {
+pub fn lint(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<Finding> {
     let mut policies = Policies::new(facts);
     let mut listed = listed::Listed::new(facts);
     let mut keep_labels = labels::KeepLabels::default();
-    for repository in &evaluation.repositories {
+    for repository in evaluated {
         let room = Room::of(repository);
         policies.look(&room);
         listed.look(room.repository);
@@ -155,9 +155,8 @@ pub fn lint(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Vec<Finding> {
 
 /// Registries that were not read whole may hold more repositories than these.
 fn is_narrow(facts: &Facts<'_>) -> bool {
-    let complete = &facts.inventory.complete_registries;
-    let mut repositories = facts.inventory.repositories.iter();
-    !repositories.all(|repository| complete.contains(&repository.registry))
+    let complete = facts.inventory.complete_registries();
+    !(0..facts.inventory.count()).all(|position| complete.contains(facts.inventory.place(position).0))
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl<'f> Policies<'f> {
 
     /// A policy that governs nothing, if all was read that it could govern.
     fn of_policy(&self, position: usize, governing: &Governing<'_>) -> Option<Finding> {
-        let is_certain = self.facts.inventory.gaps.is_empty() && self.repositories > 0;
+        let is_certain = self.facts.inventory.gaps().is_empty() && self.repositories > 0;
         if !is_certain || governing.governs > 0 {
             return None;
         }

@@ -117,7 +117,7 @@ impl<'f> Rules<'f> {
 
     /// A rule that governs nothing, if all was read that it could govern.
     fn of_rule(&self, position: usize, ruling: &Ruling<'_>) -> Option<Finding> {
-        let is_certain = self.is_whole && self.facts.inventory.gaps.is_empty() && self.entries > 0;
+        let is_certain = self.is_whole && self.facts.inventory.gaps().is_empty() && self.entries > 0;
         if !is_certain || ruling.governs > 0 {
             return None;
         }

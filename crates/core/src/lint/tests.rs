@@ -38,7 +38,7 @@ fn findings(config: &str, inventory: &Inventory) -> Vec<Finding> {
         now: NOW.parse().unwrap(),
         origin: Origin::Registries,
     };
-    lint(&facts, &evaluate(&facts))
+    lint(&facts, &evaluate(&facts, inventory))
 }
 
 /// A policy `p` for everything with these rules.

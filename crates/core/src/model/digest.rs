@@ -1,10 +1,10 @@
 //! Content digests: the only name of a manifest or blob that never moves.
 
-use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::legible;
@@ -13,12 +13,13 @@ use super::legible;
 ///
 /// Only the registered algorithms `sha256` and `sha512` are accepted, because jettison never
 /// trusts a digest that it cannot compute itself. Orders as its text does.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest(Repr);
 
-/// `sha256` is stored in place: large repositories hold millions of them.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// `sha256` is stored in place: large repositories hold millions of them. The order of the variants is that of the
+/// algorithms' names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Repr {
     Sha256([u8; 32]),
     Sha512(Box<[u8; 64]>),
@@ -55,15 +56,17 @@ impl Digest {
 
     /// The encoded part: lower-case hex.
     pub fn hex(&self) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let bytes = self.bytes();
-        // Scans and stores print digests by the hundred thousand: no formatting machinery for each byte.
-        let mut hex = String::with_capacity(bytes.len() * 2);
-        for byte in bytes {
-            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        let text = Text::of(self);
+        text.as_str()[self.algorithm().len() + 1..].to_owned()
+    }
+
+    /// The first eight bytes as a number. Digests whose leading numbers differ are ordered as these are.
+    pub(crate) fn leading(&self) -> u64 {
+        match &self.0 {
+            Repr::Sha256(bytes) => bytes.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            // Behind every `sha256`; which of them comes first, the digests themselves have to say.
+            Repr::Sha512(_) => u64::MAX,
         }
-        hex
     }
 
     /// `sha256:` and the first twelve hex digits, for people.
@@ -81,23 +84,76 @@ impl Digest {
     }
 }
 
-impl Ord for Digest {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.algorithm(), self.bytes()).cmp(&(other.algorithm(), other.bytes()))
+/// Takes bytes, and gives their `sha256` digest in the end.
+#[derive(Debug, Clone, Default)]
+pub struct DigestWriter(Sha256);
+
+impl DigestWriter {
+    /// The digest of all that was written.
+    pub fn finish(self) -> Digest {
+        Digest(Repr::Sha256(self.0.finalize().into()))
     }
 }
 
-impl PartialOrd for Digest {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl std::io::Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One call of the hasher a digest: the algorithm is told by the length.
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.bytes());
+    }
+}
+
+/// The longest text: `sha512:` and 128 hex digits.
+const LONGEST: usize = 7 + 128;
+
+/// A digest as text, without a detour over the heap: plans print millions of them.
+struct Text {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Text {
+    fn of(digest: &Digest) -> Self {
+        const HEX: [u8; 16] = *b"0123456789abcdef";
+        let algorithm = digest.algorithm().as_bytes();
+        let digits = digest.bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.map(|digit| HEX[usize::from(digit)]);
+        let mut bytes = [0; LONGEST];
+        let mut length = 0;
+        for (place, byte) in bytes
+            .iter_mut()
+            .zip(algorithm.iter().copied().chain([b':']).chain(digits))
+        {
+            *place = byte;
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Text::of(self).as_str())
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm())?;
-        f.write_str(":")?;
-        f.write_str(&self.hex())
+        f.write_str(Text::of(self).as_str())
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, DigestWriter, InvalidDigest};
 pub use inventory::{Blob, Capabilities, Inventory, Manifest, Repository, TagEntry, Undo};
 pub use kind::Kind;
 pub use legible::{InvalidJson, legible};

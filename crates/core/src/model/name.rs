@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smol_str::SmolStr;
 
 use super::{Digest, legible};
 
@@ -16,13 +17,14 @@ pub struct InvalidName {
     rule: &'static str,
 }
 
-/// One newtype over a checked text: parse, print, order and serialise as that text.
+/// One newtype over a checked text: parse, print, order and serialise as that text. Short ones, which is nearly all of
+/// them, take no heap.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.
@@ -51,7 +53,13 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.into()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -85,7 +93,7 @@ name! {
     Tag, "tag", "expected at most 128 letters, digits and . _ -, the first no . or -", tag
 }
 
-fn host(text: &str) -> Option<String> {
+fn host(text: &str) -> Option<SmolStr> {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !name.ends_with(':') && !port.contains(']') => (name, Some(port)),
         _ => (text, None),
@@ -95,7 +103,7 @@ fn host(text: &str) -> Option<String> {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => name.split('.').all(is_host_label),
     };
-    (port_fits && name_fits && text.len() <= 255).then(|| text.to_ascii_lowercase())
+    (port_fits && name_fits && text.len() <= 255).then(|| text.to_ascii_lowercase().into())
 }
 
 fn is_host_label(label: &str) -> bool {
@@ -103,8 +111,8 @@ fn is_host_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(allowed) && !label.starts_with('-') && !label.ends_with('-')
 }
 
-fn repository(text: &str) -> Option<String> {
-    (text.len() <= 255 && text.split('/').all(is_path_component)).then(|| text.to_owned())
+fn repository(text: &str) -> Option<SmolStr> {
+    (text.len() <= 255 && text.split('/').all(is_path_component)).then(|| text.into())
 }
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
@@ -119,13 +127,13 @@ fn is_path_component(component: &str) -> bool {
         .all(|separator| matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
 }
 
-fn tag(text: &str) -> Option<String> {
+fn tag(text: &str) -> Option<SmolStr> {
     let bytes = text.as_bytes();
     let first = bytes.first()?;
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let fits =
         bytes.len() <= 128 && word(*first) && bytes.iter().all(|byte| word(*byte) || matches!(byte, b'.' | b'-'));
-    fits.then(|| text.to_owned())
+    fits.then(|| text.into())
 }
 
 impl Tag {

@@ -1,12 +1,13 @@
 //! The limits: the newest images that never go, the brake on one run, the fuse of a repository.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::model::Refused;
 use super::stays::{Stays, expires};
-use crate::evaluate::{Decision, Evaluation, RepositoryEvaluation, RootVerdicts};
+use crate::evaluate::{RepositoryEvaluation, RootVerdicts};
 use crate::facts::Facts;
 use crate::graph::Node;
 use crate::model::Kind;
@@ -14,16 +15,9 @@ use crate::model::Kind;
 /// The fuse never blows for so few.
 const FUSE_IGNORES: u64 = 5;
 
-/// What the limits leave of an evaluation.
-pub(super) struct Limited<'e> {
-    pub(super) repositories: Vec<LimitedRepository<'e>>,
-    pub(super) refused: Vec<Refused>,
-    pub(super) waiting: u64,
-}
-
 /// One repository under the limits.
-pub(super) struct LimitedRepository<'e> {
-    pub(super) evaluation: &'e RepositoryEvaluation<'e>,
+pub(super) struct LimitedRepository<'r> {
+    pub(super) evaluation: RepositoryEvaluation<'r>,
     pub(super) stays: Stays,
     /// Expiring roots that are among the newest, which never go.
     pub(super) newest: BTreeSet<Node>,
@@ -31,111 +25,104 @@ pub(super) struct LimitedRepository<'e> {
     /// Roots that could go and wait for a later run.
     pub(super) waiting: BTreeSet<Node>,
     pub(super) max_deletions: u64,
-    pub(super) refused: bool,
+    pub(super) refused: Option<Refused>,
 }
 
-/// Applies the limits of the configuration.
-pub(super) fn limit<'e>(facts: &Facts<'_>, evaluation: &'e Evaluation<'_>) -> Limited<'e> {
+/// Oldest first, unknown last, ties by registry, repository, digest: the place of a root in the queue of one run.
+pub(super) type Turn = (bool, Option<Timestamp>, usize, Node);
+
+/// What lets only the oldest roots go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Brake {
+    /// All can go.
+    #[default]
+    Off,
+    /// Those up to this one can go, or none.
+    After(Option<Turn>),
+}
+
+impl Brake {
+    /// Lets `limit` of these roots go.
+    pub(super) fn on(mut turns: Vec<Turn>, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if turns.len() <= limit {
+            return Self::Off;
+        }
+        let last = limit.checked_sub(1).map(|last| *turns.select_nth_unstable(last).1);
+        Self::After(last)
+    }
+
+    fn stops(self, turn: &Turn) -> bool {
+        match self {
+            Self::Off => false,
+            Self::After(last) => last.is_none_or(|last| *turn > last),
+        }
+    }
+}
+
+/// Applies the limits of the configuration to one repository, but for the brake.
+pub(super) fn limit<'r>(facts: &Facts<'_>, evaluation: RepositoryEvaluation<'r>) -> LimitedRepository<'r> {
     let limits = &facts.config.limits;
-    let mut refused = Vec::new();
-    let mut repositories: Vec<LimitedRepository<'e>> = evaluation
-        .repositories
-        .iter()
-        .map(|evaluation| {
-            let newest = newest(evaluation, limits.keep_at_least);
-            let stays = Stays::of(evaluation, &newest);
-            let blown = fuse(facts, evaluation, &stays);
-            let is_refused = blown.is_some();
-            refused.extend(blown);
-            LimitedRepository {
-                evaluation,
-                stays,
-                newest,
-                keep_at_least: limits.keep_at_least,
-                waiting: BTreeSet::new(),
-                max_deletions: limits.max_deletions.unwrap_or(u64::MAX),
-                refused: is_refused,
-            }
-        })
-        .collect();
-    let waiting = limits.max_deletions.map_or(0, |limit| brake(&mut repositories, limit));
-    Limited {
-        repositories,
-        refused,
-        waiting,
+    let newest = newest(&evaluation, limits.keep_at_least);
+    let stays = Stays::of(&evaluation, &newest);
+    LimitedRepository {
+        refused: fuse(facts, &evaluation, &stays),
+        evaluation,
+        stays,
+        newest,
+        keep_at_least: limits.keep_at_least,
+        waiting: BTreeSet::new(),
+        max_deletions: limits.max_deletions.unwrap_or(u64::MAX),
     }
 }
 
 impl LimitedRepository<'_> {
     /// The roots that go, unless the registry has deletes switched off.
     fn going(&self) -> impl Iterator<Item = &RootVerdicts> {
-        self.evaluation
-            .roots
-            .iter()
-            .filter(|root| !self.stays.contains(root.node))
+        let roots = self.evaluation.roots.iter();
+        roots.filter(|root| !self.stays.contains(root.node))
+    }
+
+    /// Whether the registry can delete here.
+    pub(super) fn can_delete(&self) -> bool {
+        self.evaluation.repository.capabilities.delete != Some(false)
+    }
+
+    /// The turns of its roots, as the repository at that place of the plan.
+    pub(super) fn turns(&self, place: usize) -> impl Iterator<Item = Turn> {
+        let going = self.going().filter(|_| self.can_delete());
+        going.map(move |root| (root.time.is_none(), root.time, place, root.node))
+    }
+
+    /// Lets those wait whose turn is too late. What then must stay with them, waits too.
+    pub(super) fn brake(&mut self, brake: Brake, place: usize) {
+        let late = self.turns(place).filter(|turn| brake.stops(turn));
+        let late: BTreeSet<Node> = late.map(|(.., node)| node).collect();
+        if late.is_empty() {
+            return;
+        }
+        let went: Vec<Node> = self.going().map(|root| root.node).collect();
+        self.stays = Stays::of(&self.evaluation, &self.newest.union(&late).copied().collect());
+        self.waiting = went.into_iter().filter(|node| self.stays.contains(*node)).collect();
     }
 }
 
 /// The expiring ones among the newest `limit` image roots: by newest entry, those of unknown time last, by first sight.
 fn newest(evaluation: &RepositoryEvaluation<'_>, limit: u64) -> BTreeSet<Node> {
-    let mut images: Vec<&RootVerdicts> = evaluation
-        .roots
-        .iter()
-        .filter(|root| root.kind == Kind::Image)
-        .collect();
+    let images = evaluation.roots.iter().filter(|root| root.kind == Kind::Image);
     let first_seen = |root: &RootVerdicts| {
-        evaluation
-            .graph
-            .manifest(root.node)
-            .and_then(|manifest| manifest.first_seen_at)
+        let manifest = evaluation.graph.manifest(root.node)?;
+        manifest.first_seen_at.filter(|_| root.time.is_none())
     };
-    let age = |root: &RootVerdicts| (root.time, if root.time.is_none() { first_seen(root) } else { None });
-    images.sort_by(|left, right| age(right).cmp(&age(left)).then(left.node.cmp(&right.node)));
+    let newness = |root: &RootVerdicts| (Reverse((root.time, first_seen(root))), root.node);
+    let mut images: Vec<_> = images.map(|root| (newness(root), root)).collect();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    images
-        .into_iter()
-        .take(limit)
-        .filter(|root| expires(evaluation, root))
-        .map(|root| root.node)
-        .collect()
-}
-
-/// Oldest first, unknown last, ties by registry, repository, digest.
-type Turn<'e> = (bool, Option<Timestamp>, usize, Node);
-
-/// Lets only the `limit` oldest roots go. What then must stay with those that wait, waits too.
-fn brake(repositories: &mut [LimitedRepository<'_>], limit: u64) -> u64 {
-    let mut turns: Vec<Turn<'_>> = Vec::new();
-    for (position, repository) in repositories.iter().enumerate() {
-        if repository.evaluation.repository.capabilities.delete != Some(false) {
-            turns.extend(
-                repository
-                    .going()
-                    .map(|root| (root.time.is_none(), root.time, position, root.node)),
-            );
-        }
+    if limit < images.len() {
+        images.select_nth_unstable_by_key(limit, |(newness, _)| *newness);
+        images.truncate(limit);
     }
-    turns.sort();
-    let beyond = turns.split_off(turns.len().min(usize::try_from(limit).unwrap_or(usize::MAX)));
-    let mut late: BTreeMap<usize, BTreeSet<Node>> = BTreeMap::new();
-    for (_, _, position, node) in beyond {
-        late.entry(position).or_default().insert(node);
-    }
-    let mut waiting = 0;
-    for (position, late) in late {
-        let repository = &mut repositories[position];
-        let went: BTreeSet<Node> = repository.going().map(|root| root.node).collect();
-        repository.stays = Stays::of(
-            repository.evaluation,
-            &repository.newest.union(&late).copied().collect(),
-        );
-        repository.waiting = went
-            .into_iter()
-            .filter(|node| repository.stays.contains(*node))
-            .collect();
-        waiting += repository.waiting.len() as u64;
-    }
-    waiting
+    let expiring = images.into_iter().filter(|(_, root)| expires(evaluation, root));
+    expiring.map(|(_, root)| root.node).collect()
 }
 
 /// Whether too large a share of the roots of one kind would go or lose a tag, before the brake.
@@ -173,10 +160,6 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 /// Whether some of its tags expire, others stay, and the policy takes the expired ones off.
 pub(super) fn loses_tags(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> bool {
-    let expiring = root
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.decision, Decision::Expire(_)))
-        .count();
-    evaluation.untag && expiring > 0 && expiring < root.entries.len()
+    let expiring = || evaluation.entries(root).iter().filter(|entry| entry.decision.expires());
+    evaluation.untag && (1..root.entries.len()).contains(&expiring().count())
 }

@@ -1,117 +1,161 @@
 //! From verdicts to a plan: decide per digest, act per tag (design, section 6).
 //!
-//! A pure function of the facts and their evaluation. What stays keeps what it needs; the limits come on
-//! top; every entry ends up in exactly one of `actions`, `kept` and `blocked`.
+//! A pure function of the facts. What stays keeps what it needs; the limits come on top; every entry ends up in
+//! exactly one of `actions`, `kept` and `blocked`. Repositories are decided one by one, several at a time, and of
+//! each only its share of the plan is kept: facts may be larger than the memory.
 
 mod bytes;
 mod draft;
 mod limits;
 mod model;
 mod order;
+mod orphans;
 mod stays;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::evaluate::{Copies, Evaluation, evaluate_without};
+use rayon::prelude::*;
+
+use crate::evaluate::{Evaluator, Survey};
 use crate::facts::Facts;
-use crate::model::{Digest, RegistryHost, Schema};
-use crate::verify::verify;
+use crate::model::Schema;
+use crate::verify::verify_laws;
 
+use bytes::{Ledger, Release, Spread};
+use draft::Share;
+use limits::{Brake, limit};
 pub use model::{Action, ActionKind, ExpiredTag, Kept, LimitsReport, Plan, Refused};
 
-/// Makes the plan that follows from an evaluation of `facts`, checked by the second opinion.
-pub fn plan(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Plan {
-    let mut plan = with_new_orphans(facts, drafted(facts, evaluation));
-    bytes::count(&mut plan.actions, facts.inventory);
+/// How many repositories are decided before their shares are put together: more than there are threads, so that a
+/// large one keeps nobody waiting.
+const BATCH: usize = 128;
+
+/// Makes the plan that follows from the facts, checked by the second opinion.
+pub fn plan(facts: &Facts<'_>) -> Plan {
+    let mut plan = draft(facts);
+    plan.violations = verify_laws(&plan, facts);
     plan.id = plan.compute_id();
-    plan.violations = verify(&plan, facts);
-    if !plan.violations.is_empty() {
-        plan.id = plan.compute_id();
-    }
     plan
 }
 
-/// A signature may lie in another repository than its subject. Where a plan takes the last copies of a subject, what
-/// is attached to it elsewhere is an orphan from then on, and goes by the rules for orphans in the same plan:
-/// otherwise planning again after the apply would delete more (law 4).
-fn with_new_orphans(facts: &Facts<'_>, first: Plan) -> Plan {
-    // Under the brake an orphan could take the place of its own subject.
-    if facts.config.limits.max_deletions.is_some() {
-        return first;
-    }
-    let mut plan = first;
-    let mut taken = BTreeSet::new();
-    loop {
-        let more = orphaning(&plan, facts);
-        if more.is_subset(&taken) {
-            return plan;
-        }
-        taken.extend(more);
-        let again = drafted(facts, &evaluate_without(facts, &taken));
-        // More deletions can blow a fuse, which then refuses what the proof relied on.
-        if !taken.is_subset(&orphaning(&again, facts)) {
-            return plan;
-        }
-        plan = again;
-    }
-}
-
-/// Digests of which the plan deletes every copy, and that another repository of the registry asked for in vain.
-fn orphaning(plan: &Plan, facts: &Facts<'_>) -> BTreeSet<Copies> {
-    let inventory = &facts.inventory.repositories;
-    let missing: BTreeSet<(&RegistryHost, &Digest)> = inventory
-        .iter()
-        .flat_map(|repository| repository.missing.iter().map(|digest| (&repository.registry, digest)))
-        .collect();
-    if missing.is_empty() {
-        return BTreeSet::new();
-    }
-    let deletes = plan
-        .actions
-        .iter()
-        .filter(|action| action.action == ActionKind::Delete && !action.refused);
-    let goes: BTreeSet<_> = deletes
-        .map(|action| (&action.registry, &action.repository, &action.digest))
-        .collect();
-    let mut copies: BTreeMap<(&RegistryHost, &Digest), bool> = BTreeMap::new();
-    for repository in inventory {
-        for manifest in &repository.manifests {
-            let key = (&repository.registry, &manifest.digest);
-            if missing.contains(&key) {
-                let gone = goes.contains(&(&repository.registry, &repository.name, &manifest.digest));
-                *copies.entry(key).or_insert(true) &= gone;
-            }
-        }
-    }
-    let all_gone = copies.into_iter().filter(|(_, gone)| *gone);
-    all_gone
-        .map(|((registry, digest), _)| (registry.clone(), digest.clone()))
-        .collect()
-}
-
-fn drafted(facts: &Facts<'_>, evaluation: &Evaluation<'_>) -> Plan {
-    let limited = limits::limit(facts, evaluation);
-    let mut plan = Plan {
-        schema: Schema,
-        id: String::new(),
-        now: facts.now,
-        origin: facts.origin,
-        usage_sources: usage_sources(facts),
-        actions: Vec::new(),
-        kept: Vec::new(),
-        blocked: Vec::new(),
-        limits: LimitsReport {
-            refused: limited.refused,
-            waiting: limited.waiting,
-        },
-        violations: Vec::new(),
-        gaps: evaluation.gaps.clone(),
-        warnings: evaluation.warnings.clone(),
+/// The plan before the second opinion, and without its id.
+pub fn draft(facts: &Facts<'_>) -> Plan {
+    let evaluator = Evaluator::new(facts);
+    let mut survey = Survey::of(facts.inventory);
+    orphans::find(facts, &evaluator, &mut survey);
+    let mut order: Vec<usize> = (0..facts.inventory.count()).collect();
+    order.sort_by_key(|position| facts.inventory.place(*position));
+    let draft = Draft {
+        facts,
+        evaluator: &evaluator,
+        survey: &survey,
+        spread: &Spread::of(facts.inventory),
+        order: &order,
     };
-    for repository in &limited.repositories {
-        draft::write(&mut plan, repository);
+    draft.run()
+}
+
+/// Everything that has to be known before the shares of the repositories can be written.
+struct Draft<'d> {
+    facts: &'d Facts<'d>,
+    evaluator: &'d Evaluator<'d>,
+    survey: &'d Survey<'d>,
+    spread: &'d Spread<'d>,
+    /// The repositories in the order of the plan.
+    order: &'d [usize],
+}
+
+/// One repository's share, and what concerns the whole plan.
+struct Part {
+    share: Share,
+    refused: Option<Refused>,
+    waiting: usize,
+    releases: Vec<Release>,
+    gaps: Vec<String>,
+    warnings: BTreeSet<String>,
+}
+
+impl Draft<'_> {
+    fn run(&self) -> Plan {
+        let brake = self.brake();
+        let mut plan = self.empty();
+        let mut gaps: BTreeSet<String> = self.evaluator.gaps().collect();
+        let mut warnings = BTreeSet::new();
+        let mut ledger = Ledger::default();
+        let mut put_together = |parts: Vec<(usize, Part)>| {
+            for (place, part) in parts {
+                let (host, _) = self.facts.inventory.place(self.order[place]);
+                ledger.note(host, part.releases, plan.actions.len());
+                plan.actions.extend(part.share.actions);
+                plan.kept.extend(part.share.kept);
+                plan.blocked.extend(part.share.blocked);
+                plan.limits.refused.extend(part.refused);
+                plan.limits.waiting += part.waiting as u64;
+                gaps.extend(part.gaps);
+                warnings.extend(part.warnings);
+            }
+        };
+        let mut ready = Vec::new();
+        for first in (0..self.order.len()).step_by(BATCH) {
+            let batch = first..self.order.len().min(first + BATCH);
+            let part = |place: usize| (place, self.part(place, brake));
+            // While a batch is decided, the one before is put where it belongs.
+            let before = std::mem::take(&mut ready);
+            let (_, parts) = rayon::join(|| put_together(before), || batch.into_par_iter().map(part).collect());
+            ready = parts;
+        }
+        put_together(ready);
+        ledger.settle(&mut plan.actions);
+        plan.gaps = gaps.into_iter().collect();
+        plan.warnings = warnings.into_iter().collect();
+        plan
     }
-    plan
+
+    fn part(&self, place: usize, brake: Brake) -> Part {
+        let repository = self.facts.inventory.repository(self.order[place]);
+        let mut limited = limit(self.facts, self.evaluator.decide(&repository, self.survey));
+        limited.brake(brake, place);
+        let mut share = draft::write(&limited);
+        let releases = bytes::count(&mut share.actions, &limited, self.spread);
+        Part {
+            share,
+            waiting: limited.waiting.len(),
+            releases,
+            gaps: limited.evaluation.gaps().collect(),
+            warnings: self.evaluator.warnings(&repository),
+            refused: limited.refused,
+        }
+    }
+
+    /// The brake has to see every root that could go before it lets any.
+    fn brake(&self) -> Brake {
+        let Some(most) = self.facts.config.limits.max_deletions else {
+            return Brake::Off;
+        };
+        let turns = |(place, position): (usize, &usize)| {
+            let repository = self.facts.inventory.repository(*position);
+            let limited = limit(self.facts, self.evaluator.decide(&repository, self.survey));
+            limited.turns(place).collect::<Vec<_>>()
+        };
+        Brake::on(self.order.par_iter().enumerate().flat_map_iter(turns).collect(), most)
+    }
+
+    fn empty(&self) -> Plan {
+        Plan {
+            schema: Schema,
+            id: String::new(),
+            now: self.facts.now,
+            origin: self.facts.origin,
+            usage_sources: usage_sources(self.facts),
+            actions: Vec::new(),
+            kept: Vec::new(),
+            blocked: Vec::new(),
+            limits: LimitsReport::default(),
+            violations: Vec::new(),
+            gaps: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 fn usage_sources(facts: &Facts<'_>) -> Vec<String> {

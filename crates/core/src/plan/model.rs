@@ -2,16 +2,18 @@
 //!
 //! These types are the JSON form of `jettison plan --out` as well. After a plan no choice remains.
 
+use std::io::Write as _;
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::facts::Origin;
-use crate::model::{Digest, Kind, RegistryHost, RepositoryName, Schema, Tag, Undo};
+use crate::model::{Digest, DigestWriter, Kind, RegistryHost, RepositoryName, Schema, Tag, Undo};
 use crate::reason::{Reason, Ruling};
 use crate::verify::Violation;
 
 /// What would be done, why everything else stays, and what stands in the way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The version of this form; always 1.
@@ -40,15 +42,56 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// The JSON form of a plan, under whatever id.
+#[derive(Serialize)]
+struct Form<'p> {
+    schema: Schema,
+    id: &'p str,
+    now: Timestamp,
+    origin: Origin,
+    usage_sources: &'p [String],
+    actions: &'p [Action],
+    kept: &'p [Kept],
+    blocked: &'p [Kept],
+    limits: &'p LimitsReport,
+    violations: &'p [Violation],
+    gaps: &'p [String],
+    warnings: &'p [String],
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.form(&self.id).serialize(serializer)
+    }
+}
+
 impl Plan {
-    /// The hash of the plan's content, in hex: of its compact JSON with an empty `id`.
+    fn form<'p>(&'p self, id: &'p str) -> Form<'p> {
+        Form {
+            schema: self.schema,
+            id,
+            now: self.now,
+            origin: self.origin,
+            usage_sources: &self.usage_sources,
+            actions: &self.actions,
+            kept: &self.kept,
+            blocked: &self.blocked,
+            limits: &self.limits,
+            violations: &self.violations,
+            gaps: &self.gaps,
+            warnings: &self.warnings,
+        }
+    }
+
+    /// The hash of the plan's content, in hex: of its compact JSON with an empty `id`. The text is hashed as it is
+    /// written, and never held.
     pub fn compute_id(&self) -> String {
-        let content = Self {
-            id: String::new(),
-            ..self.clone()
-        };
-        // Serialising plain structs with text keys cannot fail; an empty text would only make the id unfit.
-        Digest::of(serde_json::to_string(&content).unwrap_or_default().as_bytes()).hex()
+        const BUFFER: usize = 64 << 10;
+        let mut hashing = std::io::BufWriter::with_capacity(BUFFER, DigestWriter::default());
+        // Serialising plain structs with text keys into a hash cannot fail; if it did, the id would only be unfit.
+        let written = serde_json::to_writer(&mut hashing, &self.form("")).is_ok() && hashing.flush().is_ok();
+        let hashed = hashing.into_inner().ok().filter(|_| written);
+        hashed.map(|hashed| hashed.finish().hex()).unwrap_or_default()
     }
 
     /// Whether the content is what the id names.

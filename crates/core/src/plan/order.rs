@@ -3,7 +3,8 @@
 //! Registries refuse to delete a child that an index still lists, and if the subject's delete is refused
 //! its signature must still be there.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::limits::LimitedRepository;
 use crate::evaluate::RootVerdicts;
@@ -19,77 +20,140 @@ pub(super) enum Step<'e> {
 }
 
 /// The manifests that go, in the order in which they can: roots oldest first, each with what goes along.
-pub(super) fn steps<'e>(repository: &'e LimitedRepository<'e>) -> Vec<Step<'e>> {
-    let evaluation = repository.evaluation;
-    let goes = |node: &Node| evaluation.graph.manifest(*node).is_some() && !repository.stays.contains(*node);
-    let mut waiting: Vec<&RootVerdicts> = evaluation.roots.iter().filter(|root| goes(&root.node)).collect();
+///
+/// The list of roots is gone through again and again, and each time those go that nothing stands in the way of any
+/// more. What comes of that is worked out without going through it.
+pub(super) fn steps<'e>(repository: &'e LimitedRepository<'_>) -> Vec<Step<'e>> {
+    let evaluation = &repository.evaluation;
+    let graph = &evaluation.graph;
+    let goes = |node: Node| graph.manifest(node).is_some() && !repository.stays.contains(node);
+    let mut waiting: Vec<&RootVerdicts> = evaluation.roots.iter().filter(|root| goes(root.node)).collect();
     waiting.sort_by_key(|root| (root.time.is_none(), root.time, root.node));
-    let mut queue = Queue {
-        graph: &evaluation.graph,
-        roots: waiting.iter().map(|root| root.node).collect(),
-        left: evaluation.graph.nodes().filter(goes).collect(),
-        root_of: BTreeMap::new(),
-        steps: Vec::new(),
-    };
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        waiting.retain(|root| !queue.emit_if_free(root));
-        if waiting.len() == before {
-            queue.break_circle(&mut waiting);
+    let left: Vec<bool> = graph.nodes().map(goes).collect();
+    let mut queue = Queue::new(graph, left, waiting);
+    loop {
+        while let Some(Reverse((round, place))) = queue.free.pop() {
+            queue.now = (round, place);
+            queue.emit(place);
+        }
+        if !queue.break_circle() {
+            break;
         }
     }
     queue.emit_circles();
     queue.steps
 }
 
+/// The round and the place in the list of roots: when a root has its turn.
+type Turn = (usize, usize);
+
+/// What became of a node.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    left: bool,
+    /// Its place in the list of roots, if it is one that goes.
+    place: Option<usize>,
+    /// How many indexes that list it are left.
+    listing: usize,
+    /// How many subjects of it are left.
+    subjects: usize,
+    /// The root with which it went, if it went.
+    root: Option<Node>,
+}
+
 struct Queue<'e> {
     graph: &'e Graph<'e>,
-    roots: BTreeSet<Node>,
-    left: BTreeSet<Node>,
-    /// The root with which each manifest went.
-    root_of: BTreeMap<Node, Node>,
+    states: Vec<State>,
+    waiting: Vec<&'e RootVerdicts>,
+    /// Roots that nothing stands in the way of, with their turns.
+    free: BinaryHeap<Reverse<Turn>>,
+    now: Turn,
+    /// The places of roots that are left, and of those that no index lists.
+    left_roots: BTreeSet<usize>,
+    unlisted_roots: BTreeSet<usize>,
+    /// What belongs to something that went, and is left; and what of that no index lists.
+    hanging: BTreeSet<Node>,
+    unlisted: BTreeSet<Node>,
     steps: Vec<Step<'e>>,
 }
 
 impl<'e> Queue<'e> {
+    fn new(graph: &'e Graph<'e>, left: Vec<bool>, waiting: Vec<&'e RootVerdicts>) -> Self {
+        let blocks = |node: Node| move |other: &&Node| **other != node;
+        let count = |nodes: &[Node], node| nodes.iter().filter(blocks(node)).filter(|other| left[**other]).count();
+        let state = |node| State {
+            left: left[node],
+            place: None,
+            listing: if left[node] {
+                count(graph.parents(node), node)
+            } else {
+                0
+            },
+            subjects: if left[node] {
+                count(graph.subjects(node), node)
+            } else {
+                0
+            },
+            root: None,
+        };
+        let mut queue = Self {
+            graph,
+            states: graph.nodes().map(state).collect(),
+            waiting,
+            free: BinaryHeap::new(),
+            now: (0, 0),
+            left_roots: BTreeSet::new(),
+            unlisted_roots: BTreeSet::new(),
+            hanging: BTreeSet::new(),
+            unlisted: BTreeSet::new(),
+            steps: Vec::new(),
+        };
+        queue.line_up();
+        queue
+    }
+
+    fn line_up(&mut self) {
+        let mut free = Vec::new();
+        for (place, root) in self.waiting.iter().enumerate() {
+            let state = &mut self.states[root.node];
+            state.place = Some(place);
+            if state.listing == 0 && state.subjects == 0 {
+                free.push(Reverse((0, place)));
+                continue;
+            }
+            self.left_roots.insert(place);
+            if state.listing == 0 {
+                self.unlisted_roots.insert(place);
+            }
+        }
+        self.free = free.into();
+    }
+
     /// Nothing that has to go earlier is still there.
     fn is_free(&self, node: Node) -> bool {
-        let earlier = self.graph.parents(node).iter().chain(self.graph.subjects(node));
-        earlier
-            .into_iter()
-            .all(|earlier| *earlier == node || !self.left.contains(earlier))
+        let state = &self.states[node];
+        state.listing == 0 && state.subjects == 0
     }
 
     /// Subjects and indexes that wait for each other in a circle: an index still goes before what it lists, because
-    /// registries insist on that; the order of attached things gives way.
-    fn break_circle(&mut self, waiting: &mut Vec<&'e RootVerdicts>) {
-        if self.emit_unlisted() {
-            return;
+    /// registries insist on that; the order of attached things gives way. Whether there was one among the roots.
+    fn break_circle(&mut self) -> bool {
+        let Some(first) = self.left_roots.first() else {
+            return false;
+        };
+        let unlisted = *self.unlisted_roots.first().unwrap_or(first);
+        // A new round begins: whatever comes free now has its turn in the order of the list.
+        self.now = (self.now.0 + 1, usize::MAX);
+        if !self.emit_follower(true) {
+            self.emit(unlisted);
         }
-        let unlisted = waiting.iter().position(|root| !self.is_listed(root.node));
-        self.emit(waiting.remove(unlisted.unwrap_or(0)));
+        true
     }
 
-    /// An index that has not gone yet lists it.
-    fn is_listed(&self, node: Node) -> bool {
-        self.graph
-            .parents(node)
-            .iter()
-            .any(|index| *index != node && self.left.contains(index))
-    }
-
-    fn emit_if_free(&mut self, root: &'e RootVerdicts) -> bool {
-        let free = self.is_free(root.node);
-        if free {
-            self.emit(root);
-        }
-        free
-    }
-
-    fn emit(&mut self, root: &'e RootVerdicts) {
-        self.left.remove(&root.node);
-        self.root_of.insert(root.node, root.node);
+    fn emit(&mut self, place: usize) {
+        let root = self.waiting[place];
         self.steps.push(Step::Root(root));
+        self.remove(root.node, root.node);
         self.emit_followers(root.node, root.node);
     }
 
@@ -99,12 +163,11 @@ impl<'e> Queue<'e> {
         let mut open = VecDeque::from([of]);
         while let Some(node) = open.pop_front() {
             let children = graph.children(node).iter().map(|child| (*child, Relation::Child));
-            let attached = graph
-                .referrers(node)
-                .iter()
-                .map(|referrer| (*referrer, Relation::Attached));
+            let attached = graph.referrers(node).iter();
+            let attached = attached.map(|referrer| (*referrer, Relation::Attached));
             for (follower, relation) in children.chain(attached) {
-                if self.left.contains(&follower) && !self.roots.contains(&follower) && self.is_free(follower) {
+                let state = &self.states[follower];
+                if state.left && state.place.is_none() && self.is_free(follower) {
                     self.follow(follower, root, relation);
                     open.push_back(follower);
                 }
@@ -113,38 +176,80 @@ impl<'e> Queue<'e> {
     }
 
     fn follow(&mut self, node: Node, root: Node, relation: Relation) {
-        self.left.remove(&node);
-        self.root_of.insert(node, root);
         self.steps.push(Step::Follows { node, root, relation });
+        self.remove(node, root);
+    }
+
+    /// Takes a node away, and notes what that lets go.
+    fn remove(&mut self, node: Node, root: Node) {
+        let graph = self.graph;
+        let state = &mut self.states[node];
+        (state.left, state.root) = (false, Some(root));
+        self.hanging.remove(&node);
+        self.unlisted.remove(&node);
+        if let Some(place) = state.place {
+            self.left_roots.remove(&place);
+            self.unlisted_roots.remove(&place);
+        }
+        for child in graph.children(node).iter().filter(|child| **child != node) {
+            self.states[*child].listing = self.states[*child].listing.saturating_sub(1);
+            self.has_lost(*child);
+        }
+        for referrer in graph.referrers(node).iter().filter(|referrer| **referrer != node) {
+            self.states[*referrer].subjects = self.states[*referrer].subjects.saturating_sub(1);
+            self.has_lost(*referrer);
+        }
+    }
+
+    /// Something that a node belongs to has gone.
+    fn has_lost(&mut self, node: Node) {
+        let State {
+            left, place, listing, ..
+        } = self.states[node];
+        match place {
+            _ if !left => {}
+            None => {
+                self.hanging.insert(node);
+                if listing == 0 {
+                    self.unlisted.insert(node);
+                }
+            }
+            Some(place) if self.is_free(node) => {
+                // Its turn is in this round if the list has not come to it yet.
+                let (round, at) = self.now;
+                if self.left_roots.remove(&place) {
+                    self.unlisted_roots.remove(&place);
+                    self.free
+                        .push(Reverse((if place > at { round } else { round + 1 }, place)));
+                }
+            }
+            Some(place) if listing == 0 => {
+                self.unlisted_roots.insert(place);
+            }
+            Some(_) => {}
+        }
     }
 
     /// What is left needs itself in a circle, and hangs on something that went.
     fn emit_circles(&mut self) {
-        while self.emit_unlisted() || self.emit_follower(|_, _| true) {}
+        while self.emit_follower(true) || self.emit_follower(false) {}
     }
 
-    /// A follower that no index lists any more, though a subject of it may still be there.
-    fn emit_unlisted(&mut self) -> bool {
-        self.emit_follower(|queue, node| !queue.is_listed(node))
-    }
-
-    /// The first follower that `fits` and belongs to something that went; whether there is one.
-    fn emit_follower(&mut self, fits: impl Fn(&Self, Node) -> bool) -> bool {
+    /// The first that is left and belongs to something that went, of those that no index lists or of all; whether
+    /// there is one.
+    fn emit_follower(&mut self, unlisted: bool) -> bool {
+        let first = if unlisted {
+            self.unlisted.first()
+        } else {
+            self.hanging.first()
+        };
+        let Some(node) = first.copied() else { return false };
         let graph = self.graph;
-        let went = |earlier: &[Node]| earlier.iter().find_map(|earlier| self.root_of.get(earlier).copied());
-        let belongs = |node: Node| {
-            let child = went(graph.parents(node)).map(|root| (root, Relation::Child));
-            child.or_else(|| went(graph.subjects(node)).map(|root| (root, Relation::Attached)))
-        };
-        let followers = self
-            .left
-            .iter()
-            .copied()
-            .filter(|node| !self.roots.contains(node) && fits(self, *node));
-        let found = followers.into_iter().find_map(|node| Some((node, belongs(node)?)));
-        let Some((node, (root, relation))) = found else {
-            return false;
-        };
+        let went = |earlier: &[Node]| earlier.iter().find_map(|earlier| self.states[*earlier].root);
+        let child = went(graph.parents(node)).map(|root| (root, Relation::Child));
+        let belongs = child.or_else(|| went(graph.subjects(node)).map(|root| (root, Relation::Attached)));
+        // Whatever hangs belongs to something that went.
+        let (root, relation) = belongs.unwrap_or((node, Relation::Attached));
         self.follow(node, root, relation);
         self.emit_followers(node, root);
         true

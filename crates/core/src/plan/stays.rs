@@ -30,34 +30,37 @@ impl Stays {
     /// What stays when the roots in `kept` stay whatever the verdicts say.
     pub(super) fn of(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Self {
         let graph = &evaluation.graph;
+        let free = free(evaluation, kept);
+        // What is not there needs nothing.
+        let stays_by =
+            |held: &dyn Fn(Node) -> bool, node: Node| graph.manifest(node).is_some() && (held(node) || !free[node]);
+        let held = |node| evaluation.holds.any(node);
         let mut stays = Self {
-            stays: vec![false; graph.nodes().len()],
+            stays: graph.nodes().map(|node| stays_by(&held, node)).collect(),
             needs: vec![None; graph.nodes().len()],
         };
-        let mut open: VecDeque<Node> = base(evaluation, kept, |node| evaluation.holds.any(node))
-            .into_iter()
-            .collect();
-        open.iter().for_each(|node| stays.stays[*node] = true);
-        let mut forced = base(evaluation, kept, |node| evaluation.holds.by_itself(node));
+        let mut open: VecDeque<Node> = graph.nodes().filter(|node| stays.stays[*node]).collect();
+        stays.close(graph, &mut open);
+        if !graph.nodes().any(|node| stays.strands(graph, node)) {
+            return stays;
+        }
+        let held = |node| evaluation.holds.by_itself(node);
+        let mut forced: Vec<bool> = graph.nodes().map(|node| stays_by(&held, node)).collect();
         let listed = listed_by_rule(evaluation);
         loop {
-            stays.close(graph, &mut open);
             let stranded = stays.stranding_indexes(graph, &forced, &listed);
             if stranded.is_empty() {
                 return stays;
             }
             for (index, child) in stranded {
-                forced.insert(index);
-                stays.keep(
-                    graph,
-                    index,
-                    Need {
-                        by: child,
-                        relation: Relation::Index,
-                    },
-                    &mut open,
-                );
+                forced[index] = true;
+                let need = Need {
+                    by: child,
+                    relation: Relation::Index,
+                };
+                stays.keep(graph, index, need, &mut open);
             }
+            stays.close(graph, &mut open);
         }
     }
 
@@ -95,34 +98,27 @@ impl Stays {
         }
     }
 
+    /// Whether it stays untagged while an index of it goes.
+    fn strands(&self, graph: &Graph<'_>, child: Node) -> bool {
+        let goes = |index: &Node| self.goes(graph, *index);
+        self.stays[child] && graph.parents(child).iter().any(goes) && graph.ordinary_tags(child).next().is_none()
+    }
+
+    fn goes(&self, graph: &Graph<'_>, node: Node) -> bool {
+        !self.stays[node] && graph.manifest(node).is_some()
+    }
+
     /// Indexes that would go although an untagged child of theirs must stay without regard to any index.
-    fn stranding_indexes(
-        &self,
-        graph: &Graph<'_>,
-        forced: &BTreeSet<Node>,
-        listed: &BTreeSet<Node>,
-    ) -> Vec<(Node, Node)> {
-        let goes = |index: &Node| !self.stays[*index] && graph.manifest(*index).is_some();
-        let mut found = Vec::new();
-        for child in graph
+    fn stranding_indexes(&self, graph: &Graph<'_>, forced: &[bool], listed: &[bool]) -> Vec<(Node, Node)> {
+        let stranded = graph
             .nodes()
-            .filter(|node| self.stays[*node] && graph.manifest(*node).is_some())
-        {
-            if !graph.parents(child).iter().any(goes) || graph.ordinary_tags(child).next().is_some() {
-                continue;
-            }
-            if !listed.contains(&child) && stays_by_itself(graph, child, forced) {
-                found.extend(
-                    graph
-                        .parents(child)
-                        .iter()
-                        .copied()
-                        .filter(goes)
-                        .map(|index| (index, child)),
-                );
-            }
-        }
-        found
+            .filter(|child| self.strands(graph, *child) && !listed[*child] && stays_by_itself(graph, *child, forced));
+        let indexes = |child: Node| {
+            let going = graph.parents(child).iter().copied();
+            let going = going.filter(|index| self.goes(graph, *index));
+            going.map(move |index| (index, child))
+        };
+        stranded.flat_map(indexes).collect()
     }
 }
 
@@ -130,8 +126,8 @@ impl Stays {
 ///
 /// Asked this way, and not as "does any index of it stay", the answer cannot turn from yes to no when
 /// one more thing is held.
-fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> bool {
-    if forced.contains(&child) {
+fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &[bool]) -> bool {
+    if forced[child] {
         return true;
     }
     let mut seen: BTreeSet<Node> = graph.parents(child).iter().copied().collect();
@@ -141,7 +137,7 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> b
         let indexes = if node == child { &[][..] } else { graph.parents(node) };
         for cause in indexes.iter().chain(graph.subjects(node)).chain(graph.referrers(node)) {
             if seen.insert(*cause) {
-                if forced.contains(cause) {
+                if forced[*cause] {
                     return true;
                 }
                 open.push(*cause);
@@ -152,57 +148,43 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &BTreeSet<Node>) -> b
 }
 
 /// What an index lists that stays by its rules alone: that is never left without an index, whatever is held.
-fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> BTreeSet<Node> {
+fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> Vec<bool> {
     let graph = &evaluation.graph;
-    let mut listed = BTreeSet::new();
-    let mut open: Vec<Node> = evaluation
-        .roots
-        .iter()
-        .filter(|root| root.ruled_to_stay)
-        .map(|root| root.node)
-        .collect();
+    let mut listed = vec![false; graph.nodes().len()];
+    let staying = evaluation.roots.iter().filter(|root| root.ruled_to_stay);
+    let mut open: Vec<Node> = staying.map(|root| root.node).collect();
     while let Some(index) = open.pop() {
-        open.extend(
-            graph
-                .children(index)
-                .iter()
-                .copied()
-                .filter(|child| listed.insert(*child)),
-        );
+        for child in graph.children(index) {
+            if !std::mem::replace(&mut listed[*child], true) {
+                open.push(*child);
+            }
+        }
     }
     listed
 }
 
 /// Whether all entries of a root expire and nothing holds it.
 pub(super) fn expires(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> bool {
-    let all = root
-        .entries
-        .iter()
-        .all(|entry| matches!(entry.decision, Decision::Expire(_)));
-    all && !evaluation.holds.any(root.node)
+    let mut entries = evaluation.entries(root).iter();
+    entries.all(|entry| matches!(entry.decision, Decision::Expire(_))) && !evaluation.holds.any(root.node)
 }
 
-/// What stays by itself: roots that do not expire, whatever is held, and what hangs on no root at all.
-fn base(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>, held: impl Fn(Node) -> bool) -> BTreeSet<Node> {
+/// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays.
+fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<bool> {
     let graph = &evaluation.graph;
-    let expiring: Vec<Node> = evaluation
-        .roots
-        .iter()
-        .filter(|root| expires(evaluation, root))
-        .map(|root| root.node)
-        .collect();
     let mut hanging = vec![false; graph.nodes().len()];
-    let mut open = expiring.clone();
+    let expiring = evaluation.roots.iter().filter(|root| expires(evaluation, root));
+    let mut open: Vec<Node> = expiring.map(|root| root.node).collect();
+    let mut expires = vec![false; graph.nodes().len()];
+    open.iter().for_each(|node| expires[*node] = !kept.contains(node));
     while let Some(node) = open.pop() {
         if !std::mem::replace(&mut hanging[node], true) {
             open.extend(graph.children(node).iter().chain(graph.referrers(node)));
         }
     }
-    let expiring: BTreeSet<Node> = expiring.into_iter().filter(|node| !kept.contains(node)).collect();
-    let mut base: BTreeSet<Node> = evaluation.roots.iter().map(|root| root.node).collect();
-    base.retain(|node| !expiring.contains(node));
-    base.extend(graph.nodes().filter(|node| held(*node) || !hanging[*node]));
-    // What is not there needs nothing.
-    base.retain(|node| graph.manifest(*node).is_some());
-    base
+    // A root goes by its own verdicts only, whatever it hangs on.
+    for root in &evaluation.roots {
+        hanging[root.node] = expires[root.node];
+    }
+    hanging
 }

@@ -1,5 +1,7 @@
 //! Calendar buckets in UTC: which day, ISO week, month or year a moment falls in.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -19,6 +21,18 @@ pub enum Granularity {
 impl Granularity {
     /// Every granularity, the finest first.
     pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+}
+
+/// The word that policies use.
+impl fmt::Display for Granularity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        })
+    }
 }
 
 const SECONDS_A_DAY: i64 = 86_400;

@@ -74,17 +74,20 @@ impl GroupBy {
     ///
     /// `tag` is the entry's tag, `labels` the labels and the annotations of its root, and `is_tag` tells whether a
     /// text is a tag of the same repository. Untagged entries have no branch and nothing to search.
-    pub fn group(
+    pub fn group<'t>(
         &self,
-        tag: Option<&Tag>,
-        labels: [&BTreeMap<String, String>; 2],
+        tag: Option<&'t Tag>,
+        labels: [&'t BTreeMap<String, String>; 2],
         is_tag: &dyn Fn(&str) -> bool,
-    ) -> Option<String> {
+    ) -> Option<&'t str> {
         match self {
-            Self::Repository => Some(String::new()),
-            Self::Branch(patterns) => tag.map(|tag| patterns.branch(tag.as_str(), is_tag).to_owned()),
-            Self::Regex(GroupRegex(regex)) => Some(regex.captures(tag?.as_str())?.name("group")?.as_str().to_owned()),
-            Self::Label(name) => labels.into_iter().find_map(|labels| labels.get(name)).cloned(),
+            Self::Repository => Some(""),
+            Self::Branch(patterns) => tag.map(|tag| patterns.branch(tag.as_str(), is_tag)),
+            Self::Regex(GroupRegex(regex)) => Some(regex.captures(tag?.as_str())?.name("group")?.as_str()),
+            Self::Label(name) => labels
+                .into_iter()
+                .find_map(|labels| labels.get(name))
+                .map(String::as_str),
         }
     }
 }
@@ -104,6 +107,7 @@ mod tests {
             [&labels, &annotations],
             &|text| text == "release",
         )
+        .map(str::to_owned)
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::times::length;
-use super::world::{Node, Place};
-use crate::config::{Config, Expects, RegistryConfig, Share};
-use crate::model::{RegistryHost, SourceReport, Tag, Usage};
+use super::world::Place;
+use crate::config::{Config, Expects, ImmutableTags, ProtectPattern, RegistryConfig, Share};
+use crate::model::{Digest, RegistryHost, SourceReport, Tag, TagEntry, Usage};
 use crate::policy::{NameGlobs, Policy};
 
 /// The configuration, with every registry found by any of its names.
@@ -50,10 +50,6 @@ impl<'a> Configured<'a> {
         others.chain([host]).collect()
     }
 
-    pub(super) fn trusts_created(&self, host: &RegistryHost) -> bool {
-        self.registries.get(host).is_some_and(|registry| registry.trust_created)
-    }
-
     pub(super) fn grace(&self) -> SignedDuration {
         length(self.config.grace)
     }
@@ -70,25 +66,20 @@ impl<'a> Configured<'a> {
         self.config.limits.max_share
     }
 
-    /// The pattern that protects the manifest, by any of its tags and any name of its registry.
-    pub(super) fn protects(&self, (host, name): Place<'_>, node: &Node<'_>) -> Option<String> {
-        let digest = &node.manifest.digest;
-        let pattern = self.config.protect.iter().find(|pattern| {
-            self.names(host).into_iter().any(|host| {
-                let by_tag = |tag: &Tag| pattern.fits(host, name, Some(tag), digest);
-                pattern.fits(host, name, None, digest) || node.tags.iter().any(|tag| by_tag(&tag.name))
-            })
-        });
-        pattern.map(|pattern| format!("`protect` lists {}", pattern.as_str()))
-    }
-
-    /// Whether the configuration forbids to remove the tag.
-    pub(super) fn immutable(&self, (host, name): Place<'_>, tag: &Tag) -> bool {
+    /// What is said of one repository.
+    pub(super) fn local<'l>(&'l self, (host, name): Place<'_>) -> Local<'l> {
         let names = self.names(host);
-        self.config
-            .immutable
-            .iter()
-            .any(|list| names.iter().any(|host| list.fits(host, name, tag)))
+        let by_any_name = |covers: &dyn Fn(&RegistryHost) -> bool| names.iter().any(|host| covers(host));
+        let protect = self.config.protect.iter();
+        let protect = protect.filter(|pattern| by_any_name(&|host| pattern.covers(host, name)));
+        let immutable = self.config.immutable.iter();
+        let immutable = immutable.filter(|list| by_any_name(&|host| list.covers(host, name)));
+        Local {
+            protect: protect.collect(),
+            immutable: immutable.collect(),
+            policy: self.config.policies().iter().find(|policy| policy.covers(host, name)),
+            trusts_created: self.registries.get(host).is_some_and(|registry| registry.trust_created),
+        }
     }
 
     /// Why it is not known who uses the repository, if it is not.
@@ -125,9 +116,37 @@ impl<'a> Configured<'a> {
             .find(|source| covers(source));
         unclear.map(|source| format!("source `{}` did not say everything", source.name))
     }
+}
 
+/// What the configuration says of one repository, by any name of its registry.
+pub(super) struct Local<'a> {
+    protect: Vec<&'a ProtectPattern>,
+    immutable: Vec<&'a ImmutableTags>,
     /// The policy that governs the repository.
-    pub(super) fn policy(&self, (host, name): Place<'_>) -> Option<&'a Policy> {
-        self.config.policies().iter().find(|policy| policy.covers(host, name))
+    pub(super) policy: Option<&'a Policy>,
+    pub(super) trusts_created: bool,
+}
+
+impl Local<'_> {
+    /// The pattern that protects a manifest, by itself or by any of its tags.
+    pub(super) fn protects<'t, T: Iterator<Item = &'t Tag>>(
+        &self,
+        digest: &Digest,
+        tags: impl Fn() -> T,
+    ) -> Option<&ProtectPattern> {
+        let protects = |pattern: &&&ProtectPattern| {
+            pattern.fits_image(None, digest) || tags().any(|tag| pattern.fits_image(Some(tag), digest))
+        };
+        self.protect.iter().find(protects).copied()
+    }
+
+    /// Whether a tag must stay where it is.
+    pub(super) fn immutable(&self, tag: &TagEntry) -> bool {
+        tag.immutable || self.lists_immutable(&tag.name)
+    }
+
+    /// Whether the configuration forbids to remove a tag.
+    pub(super) fn lists_immutable(&self, tag: &Tag) -> bool {
+        self.immutable.iter().any(|list| list.tags.fits(tag))
     }
 }

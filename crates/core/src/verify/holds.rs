@@ -1,14 +1,17 @@
 //! What is held, whatever the rules say (design, section 5).
 
-use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
-use super::configured::Configured;
-use super::times::{grace_from, since};
+use jiff::{SignedDuration, Timestamp};
+
+use super::Inspection;
+use super::configured::{Configured, Local};
+use super::times::{Times, since};
 use super::uses::{Uses, partial_sources};
-use super::world::{Contents, Node, Place, Standing, World};
-use crate::model::{Digest, Manifest, Tag};
+use super::world::{Id, Place, Standing, World};
+use crate::model::Manifest;
 use crate::reason::Hold;
-use jiff::SignedDuration;
 
 const KEEP: &str = "io.jettison.keep";
 const RESTORED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -17,9 +20,33 @@ const RESTORED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[derive(Debug, Clone)]
 pub(super) struct Held<'a> {
     pub(super) hold: Hold,
-    pub(super) origin: &'a Digest,
-    pub(super) because: String,
+    pub(super) origin: Id,
+    pub(super) because: Because<'a>,
 }
+
+/// The evidence for a hold; words are made of it only where it matters.
+#[derive(Debug, Clone)]
+pub(super) enum Because<'a> {
+    UsedBy(&'a str),
+    PutBack(Timestamp),
+    Since(Timestamp),
+    Says(&'a str),
+    Text(Arc<str>),
+}
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UsedBy(by) => write!(f, "used by `{by}`"),
+            Self::PutBack(at) => write!(f, "put back at {at}"),
+            Self::Since(from) => write!(f, "since {from}"),
+            Self::Says(what) => f.write_str(what),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+type Why<'a> = (Hold, Because<'a>);
 
 /// What decides about holds, worked out once for the whole plan.
 pub(super) struct Holds<'w, 'a> {
@@ -37,125 +64,124 @@ impl<'w, 'a> Holds<'w, 'a> {
         }
     }
 
-    /// Every held manifest of a repository: those held themselves, and those held on account of others.
-    pub(super) fn of(&self, place: Place<'a>, contents: &Contents<'a>) -> HashMap<&'a Digest, Held<'a>> {
-        if let Some((hold, because)) = self.whole_repository(place, contents) {
-            let all = contents.nodes.keys();
-            return all
-                .map(|&origin| {
-                    (
-                        origin,
-                        Held {
-                            hold,
-                            origin,
-                            because: because.clone(),
-                        },
-                    )
-                })
-                .collect();
+    pub(super) fn configured(&self) -> &'w Configured<'a> {
+        self.configured
+    }
+
+    /// What the configuration says of one repository.
+    pub(super) fn local(&self, place: Place<'_>) -> Local<'_> {
+        self.configured.local(place)
+    }
+
+    /// For each manifest of a repository why it is held, by itself or on account of another, if it is.
+    pub(super) fn of<'i>(&'i self, inspection: &Inspection<'i, 'a>) -> Vec<Option<Held<'i>>> {
+        let contents = inspection.contents;
+        if let Some((hold, because)) = self.whole_repository(inspection) {
+            let held = |origin| {
+                let because = because.clone();
+                Some(Held { hold, origin, because })
+            };
+            return (0..contents.nodes.len()).map(held).collect();
         }
-        let mut held = HashMap::new();
-        let mut used = HashMap::new();
-        for (&origin, node) in &contents.nodes {
-            if let Some((hold, because)) = self.itself(place, contents, node) {
-                let known = Held { hold, origin, because };
-                if matches!(hold, Hold::InUse | Hold::RecentlyUsed) {
-                    used.insert(origin, known.clone());
-                }
-                held.insert(origin, known);
+        let times = Times::new(contents, self.world.facts.now);
+        let tags = self.uses.of_tags(inspection.place, self.configured);
+        let mut held = Vec::with_capacity(contents.nodes.len());
+        let mut used = vec![None; contents.nodes.len()];
+        for id in 0..contents.nodes.len() {
+            let by_itself = match self.uses.of(inspection, id, tags) {
+                Some(using) => Some((using.hold, Because::UsedBy(using.by))),
+                None => self.by_itself(inspection, id, &times),
+            };
+            let why = by_itself.map(|(hold, because)| Held {
+                hold,
+                origin: id,
+                because,
+            });
+            if matches!(&why, Some(why) if matches!(why.hold, Hold::InUse | Hold::RecentlyUsed)) {
+                used[id].clone_from(&why);
             }
+            held.push(why);
         }
-        spread(&mut held, |digest| contents.above(digest));
-        spread(&mut used, |digest| below(contents, digest));
-        for (digest, why) in used {
-            held.entry(digest).or_insert(why);
+        spread(&mut held, |id| contents.above(id).collect());
+        spread(&mut used, |id| contents.nodes[id].children.clone());
+        for (known, used) in held.iter_mut().zip(used) {
+            if known.is_none() {
+                *known = used;
+            }
         }
         held
     }
 
     /// A hold on everything in the repository.
-    fn whole_repository(&self, place: Place<'a>, contents: &Contents<'a>) -> Option<(Hold, String)> {
-        let usage = self.world.facts.usage;
-        let partial = usage
-            .map(|usage| partial_sources(usage, &self.uses))
-            .unwrap_or_default();
-        let unclear = self.configured.usage_unclear(place, usage, &partial);
-        let incomplete = contents.incomplete.clone().map(|why| (Hold::Incomplete, why));
-        incomplete.or_else(|| unclear.map(|why| (Hold::UsageIncomplete, why)))
-    }
-
-    /// A hold on the manifest itself.
-    fn itself(&self, place: Place<'a>, contents: &Contents<'a>, node: &Node<'a>) -> Option<(Hold, String)> {
-        let used = self.uses.of(place, node, self.configured);
-        used.map(|used| (used.hold, format!("used by `{}`", used.by)))
-            .or_else(|| self.restored(node.manifest))
-            .or_else(|| self.protected(place, node))
-            .or_else(|| self.grace(place, contents, node))
-            .or_else(|| self.unproven(contents, node))
-    }
-
-    fn unproven(&self, contents: &Contents<'a>, node: &Node<'a>) -> Option<(Hold, String)> {
-        let unproven = self.world.standing(contents, node) == Standing::Unproven;
-        unproven.then(|| {
-            (
-                Hold::Incomplete,
-                "its subject is not here and not proven to be gone".to_owned(),
-            )
+    fn whole_repository(&self, inspection: &Inspection<'_, 'a>) -> Option<Why<'static>> {
+        let incomplete = inspection.contents.incomplete.as_deref();
+        let incomplete = incomplete.map(|why| (Hold::Incomplete, Because::Text(Arc::from(why))));
+        incomplete.or_else(|| {
+            let usage = self.world.facts.usage;
+            let partial = usage
+                .map(|usage| partial_sources(usage, &self.uses))
+                .unwrap_or_default();
+            let why = self.configured.usage_unclear(inspection.place, usage, &partial)?;
+            Some((Hold::UsageIncomplete, Because::Text(Arc::from(why))))
         })
     }
 
-    fn restored(&self, manifest: &Manifest) -> Option<(Hold, String)> {
+    /// A hold on the manifest itself, uses apart.
+    fn by_itself<'i>(&self, inspection: &Inspection<'i, '_>, id: Id, times: &Times<'_>) -> Option<Why<'i>> {
+        let manifest = inspection.node(id).manifest;
+        self.restored(manifest)
+            .or_else(|| protected(inspection, id))
+            .or_else(|| self.grace(inspection, id, times))
+            .or_else(|| unproven(inspection, id))
+    }
+
+    fn restored(&self, manifest: &Manifest) -> Option<Why<'static>> {
         let restored_at = manifest.restored_at?;
         let recent = since(restored_at, self.world.facts.now) < RESTORED_FOR;
-        recent.then(|| (Hold::Restored, format!("put back at {restored_at}")))
+        recent.then_some((Hold::Restored, Because::PutBack(restored_at)))
     }
 
-    fn protected(&self, place: Place<'a>, node: &Node<'a>) -> Option<(Hold, String)> {
-        let says_keep = [&node.manifest.labels, &node.manifest.annotations].iter().any(|texts| {
-            let word = texts.get(KEEP);
-            word.is_some_and(|word| word == "true")
-        });
-        let why = if says_keep {
-            Some(format!("it says {KEEP}"))
-        } else {
-            self.configured.protects(place, node)
-        };
-        why.map(|why| (Hold::Protected, why))
-    }
-
-    fn grace(&self, place: Place<'a>, contents: &Contents<'a>, node: &Node<'a>) -> Option<(Hold, String)> {
-        let now = self.world.facts.now;
-        match grace_from(contents, node, self.configured.trusts_created(place.0), now) {
-            None => Some((Hold::Grace, "nobody knows when it came".to_owned())),
-            Some(from) => (since(from, now) < self.configured.grace()).then(|| (Hold::Grace, format!("since {from}"))),
-        }
-    }
-
-    /// Whether the tag must stay where it is.
-    pub(super) fn immutable(&self, place: Place<'a>, node: &Node<'a>, tag: &Tag) -> bool {
-        node.tags.iter().any(|entry| entry.name == *tag && entry.immutable) || self.configured.immutable(place, tag)
-    }
-}
-
-/// What else each held manifest holds, to the end. The first reason found is as good as any other.
-fn spread<'a>(held: &mut HashMap<&'a Digest, Held<'a>>, next: impl Fn(&Digest) -> Vec<&'a Digest>) {
-    let mut open: Vec<&'a Digest> = held.keys().copied().collect();
-    open.sort_unstable();
-    while let Some(digest) = open.pop() {
-        let Some(why) = held.get(digest).cloned() else { continue };
-        for other in next(digest) {
-            if !held.contains_key(other) {
-                held.insert(other, why.clone());
-                open.push(other);
+    fn grace(&self, inspection: &Inspection<'_, '_>, id: Id, times: &Times<'_>) -> Option<Why<'static>> {
+        match times.grace_from(id, inspection.local.trusts_created) {
+            None => Some((Hold::Grace, Because::Says("nobody knows when it came"))),
+            Some(from) => {
+                let recent = since(from, self.world.facts.now) < self.configured.grace();
+                recent.then_some((Hold::Grace, Because::Since(from)))
             }
         }
     }
 }
 
-fn below<'a>(contents: &Contents<'a>, digest: &Digest) -> Vec<&'a Digest> {
-    contents
-        .nodes
-        .get(digest)
-        .map(|node| node.manifest.children.iter().collect())
-        .unwrap_or_default()
+fn unproven(inspection: &Inspection<'_, '_>, id: Id) -> Option<Why<'static>> {
+    let because = Because::Says("its subject is not here and not proven to be gone");
+    (inspection.standings[id] == Standing::Unproven).then_some((Hold::Incomplete, because))
+}
+
+fn protected<'i>(inspection: &Inspection<'i, '_>, id: Id) -> Option<Why<'i>> {
+    let node = inspection.node(id);
+    let says_keep = [&node.manifest.labels, &node.manifest.annotations].iter().any(|texts| {
+        let word = texts.get(KEEP);
+        word.is_some_and(|word| word == "true")
+    });
+    if says_keep {
+        return Some((Hold::Protected, Because::Says("it says io.jettison.keep")));
+    }
+    let tags = || inspection.contents.tags_of(node).map(|tag| &tag.name);
+    let digest = &node.manifest.digest;
+    let pattern = inspection.local.protects(digest, tags)?;
+    let text = format!("`protect` lists {pattern}");
+    Some((Hold::Protected, Because::Text(text.into())))
+}
+
+/// What else each held manifest holds, to the end. The first reason found is as good as any other.
+fn spread(held: &mut [Option<Held<'_>>], next: impl Fn(Id) -> Vec<Id>) {
+    let mut open: Vec<Id> = (0..held.len()).filter(|id| held[*id].is_some()).collect();
+    while let Some(id) = open.pop() {
+        for other in next(id) {
+            if held[other].is_none() {
+                held[other] = held[id].clone();
+                open.push(other);
+            }
+        }
+    }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::configured::Configured;
-use super::times::newest_entry;
+use super::times::Times;
+use super::world::Id;
 use super::{Inspection, Law, Violation};
-use crate::model::{Digest, Kind};
+use crate::model::Kind;
 use crate::plan::{ActionKind, Plan, Refused};
 use crate::reason::Reason;
 
@@ -17,16 +18,11 @@ const ALWAYS_ALLOWED: usize = 5;
 const ROUNDED: f64 = 1.01e-4;
 
 /// The limits that hold per repository.
-pub(super) fn check(inspection: &mut Inspection<'_, '_>, plan: &Plan) {
+pub(super) fn check(inspection: &mut Inspection<'_, '_>) {
     newest_images_stay(inspection);
-    let (host, name) = inspection.place;
-    let listed: Vec<_> = plan
-        .limits
-        .refused
-        .iter()
-        .filter(|it| it.registry == *host && it.repository == *name)
-        .collect();
-    for &(_, action) in &inspection.doings.actions {
+    let (plan, doings) = (inspection.plan, inspection.doings);
+    let listed: Vec<_> = doings.refused(plan).collect();
+    for (_, action) in doings.actions(plan) {
         if action.refused == listed.is_empty() {
             let detail = match action.refused {
                 true => "it is refused, and its repository is not listed as refused",
@@ -43,37 +39,39 @@ type Newness = (Option<Timestamp>, Option<Timestamp>);
 
 /// Each deleted image has at least that many staying ones which are as new as it, or newer.
 fn newest_images_stay(inspection: &mut Inspection<'_, '_>) {
-    let limit = inspection.configured.keep_at_least();
-    if limit == 0 || inspection.doings.deleted.is_empty() {
+    let limit = inspection.holds.configured().keep_at_least();
+    if limit == 0 || inspection.deleted.iter().all(Option::is_none) {
         return;
     }
+    let contents = inspection.contents;
+    let times = Times::new(contents, inspection.world.facts.now);
     let mut staying: Vec<Newness> = Vec::new();
-    let mut going: Vec<(Newness, &Digest)> = Vec::new();
-    for (&digest, node) in &inspection.contents.nodes {
-        let standing = inspection.world.standing(inspection.contents, node);
-        if !standing.is_root() || node.kind(standing) != Kind::Image {
+    let mut going: Vec<(Newness, Id)> = Vec::new();
+    for (id, standing) in inspection.standings.iter().enumerate() {
+        if !standing.is_root() || contents.kind(id, *standing) != Kind::Image {
             continue;
         }
-        let time = newest_entry(inspection.contents, node, standing, inspection.world.facts.now);
-        let newness = (time, node.manifest.first_seen_at.filter(|_| time.is_none()));
-        match inspection.doings.deletes(digest) {
-            true => going.push((newness, digest)),
+        let time = times.newest_entry(id, *standing);
+        let first_seen = contents.nodes[id].manifest.first_seen_at;
+        let newness = (time, first_seen.filter(|_| time.is_none()));
+        match inspection.deletes(id) {
+            true => going.push((newness, id)),
             false => staying.push(newness),
         }
     }
     staying.sort_unstable();
-    for (newness, digest) in going {
+    for (newness, id) in going {
         let newer = staying.len() - staying.partition_point(|other| *other < newness);
         if u64::try_from(newer).is_ok_and(|newer| newer < limit) {
             let detail = format!("it is among the {limit} newest images, and only {newer} as new as it stay");
-            inspection.report(Law::Limits, digest, detail);
+            inspection.report(Law::Limits, inspection.digest(id), detail);
         }
     }
 }
 
 /// Each fuse that should be blown is, and the share named is right.
 fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
-    let most = inspection.configured.max_share();
+    let most = inspection.holds.configured().max_share();
     let mut due = BTreeMap::new();
     for (kind, (going, all)) in shares(inspection) {
         if going > ALWAYS_ALLOWED && most.exceeded_by(as_u64(going), as_u64(all)) {
@@ -99,20 +97,24 @@ fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
 
 /// Per kind: how many roots would go or lose a tag, those that wait included, and how many there are.
 fn shares(inspection: &Inspection<'_, '_>) -> BTreeMap<Kind, (usize, usize)> {
-    let doings = inspection.doings;
-    let waiting = doings.waiting();
-    let untagged = doings
-        .actions
-        .iter()
-        .filter(|(_, action)| action.action == ActionKind::Untag);
-    let untagged: BTreeSet<&Digest> = untagged.map(|(_, action)| &action.digest).collect();
+    let (plan, doings, contents) = (inspection.plan, inspection.doings, inspection.contents);
+    let mut goes: Vec<bool> = inspection.deleted.iter().map(Option::is_some).collect();
+    let untags = doings.actions(plan).map(|(_, action)| action);
+    let untags = untags.filter(|action| action.action == ActionKind::Untag);
+    let waits = doings
+        .kept(plan)
+        .filter(|kept| matches!(kept.reason, Reason::Brake { .. }));
+    let digests = untags
+        .map(|action| &action.digest)
+        .chain(waits.map(|kept| &kept.digest));
+    digests
+        .filter_map(|digest| contents.id(digest))
+        .for_each(|id| goes[id] = true);
     let mut shares: BTreeMap<Kind, (usize, usize)> = BTreeMap::new();
-    for (&digest, node) in &inspection.contents.nodes {
-        let standing = inspection.world.standing(inspection.contents, node);
+    for (id, standing) in inspection.standings.iter().enumerate() {
         if standing.is_root() {
-            let (going, all) = shares.entry(node.kind(standing)).or_default();
-            let goes = doings.deletes(digest) || untagged.contains(digest) || waiting.contains(digest);
-            *going += usize::from(goes);
+            let (going, all) = shares.entry(contents.kind(id, *standing)).or_default();
+            *going += usize::from(goes[id]);
             *all += 1;
         }
     }

@@ -6,6 +6,7 @@
 //! Pure: no clock, no input, no output.
 
 mod actions;
+mod bytes;
 mod configured;
 mod doings;
 mod entries;
@@ -22,16 +23,17 @@ mod tests;
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::model::{Digest, RegistryHost, RepositoryName, Tag};
-use crate::plan::Plan;
-use crate::policy::Policy;
-use configured::Configured;
-use doings::Doings;
+use crate::plan::{ActionKind, Plan};
+use bytes::Tally;
+use configured::{Configured, Local};
+use doings::{AllDoings, Doings};
 use holds::Holds;
-use world::{Contents, Place, World};
+use world::{Contents, Id, Node, Place, Standing, World};
 
 /// A law that a plan would break, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,54 +130,57 @@ impl Violation {
 
 /// Every law that the plan would break on these facts, in a fixed order; none means that it may be applied.
 pub fn verify(plan: &Plan, facts: &Facts<'_>) -> Vec<Violation> {
-    let world = World::new(*facts, plan);
+    let mut violations = verify_laws(plan, facts);
+    if !plan.is_unaltered() {
+        let detail = "its id is not the hash of its content".to_owned();
+        violations.push(Violation::of_plan(Law::Facts, detail));
+        violations.sort_unstable();
+    }
+    violations
+}
+
+/// Everything but the plan's id, which is only given to a plan that was looked at.
+pub fn verify_laws(plan: &Plan, facts: &Facts<'_>) -> Vec<Violation> {
+    let all = AllDoings::new(plan);
+    let world = World::new(*facts, plan, &all);
     let configured = Configured::new(facts.config);
     let holds = Holds::new(&world, &configured);
-    let all = Doings::of(plan);
-    let nothing = Doings::default();
+    let tally = Tally::new(&world);
+    let look = |(place, positions): (&Place<'_>, &Vec<usize>)| {
+        let place = *place;
+        let records = world.records(positions);
+        let contents = Contents::new(&records)?;
+        let doings = all.of(place);
+        let mut inspection = Inspection::new((&world, &holds), place, &contents, (plan, doings));
+        inspection.run();
+        let freed = tally.freed(place, &contents, &inspection.deleted);
+        Some((inspection.violations, freed))
+    };
+    let looks = world.places.par_iter().map(|place| (place.0.0, look(place)));
+    let looks: Vec<_> = looks.collect();
     let mut violations = limits::check_run(plan, &configured);
-    violations.extend(actions::bytes_add_up(plan, &world));
     violations.extend(whole_plan(plan, &world, &all));
-    for (&place, contents) in &world.repositories {
-        let doings = all.get(&place).unwrap_or(&nothing);
-        let (world, configured, holds) = (&world, &configured, &holds);
-        let mut inspection = Inspection {
-            world,
-            configured,
-            holds,
-            place,
-            contents,
-            doings,
-            violations: Vec::new(),
-        };
-        inspection.run(plan);
-        violations.append(&mut inspection.violations);
+    let mut freed = Vec::new();
+    for (host, (found, share)) in looks.into_iter().filter_map(|(host, look)| Some((host, look?))) {
+        violations.extend(found);
+        freed.push((host, share));
     }
+    violations.extend(bytes::add_up(plan, freed));
     violations.sort_unstable();
     violations.dedup();
     violations
 }
 
 /// What concerns the plan as a whole.
-fn whole_plan(
-    plan: &Plan,
-    world: &World<'_>,
-    all: &std::collections::BTreeMap<Place<'_>, Doings<'_>>,
-) -> Vec<Violation> {
+fn whole_plan(plan: &Plan, world: &World<'_>, all: &AllDoings<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
-    if plan.id != plan.compute_id() {
-        violations.push(Violation::of_plan(
-            Law::Facts,
-            "its id is not the hash of its content".to_owned(),
-        ));
-    }
     if plan.now != world.facts.now {
         violations.push(Violation::of_plan(
             Law::Facts,
             format!("it is made for {}, not for {}", plan.now, world.facts.now),
         ));
     }
-    for &place in all.keys().filter(|&place| !world.repositories.contains_key(place)) {
+    for place in all.places().filter(|place| !world.places.contains_key(place)) {
         violations.push(Violation::of_repository(
             Law::Facts,
             place,
@@ -188,38 +193,88 @@ fn whole_plan(
 /// One repository under inspection: what is known, what is to be done, and what is wrong with that.
 struct Inspection<'w, 'a> {
     world: &'w World<'a>,
-    configured: &'w Configured<'a>,
     holds: &'w Holds<'w, 'a>,
+    local: Local<'w>,
     place: Place<'a>,
-    contents: &'w Contents<'a>,
-    doings: &'w Doings<'a>,
+    contents: &'w Contents<'w>,
+    /// What each manifest is to the rules.
+    standings: Vec<Standing>,
+    plan: &'w Plan,
+    doings: &'w Doings,
+    /// For each manifest that goes, the place of its (first) action in the plan.
+    deleted: Vec<Option<usize>>,
+    /// Whether each tag is in an action.
+    lost: Vec<bool>,
     violations: Vec<Violation>,
 }
 
-impl<'a> Inspection<'_, 'a> {
-    fn run(&mut self, plan: &Plan) {
-        let held = self.holds.of(self.place, self.contents);
-        needs::check(self, &held);
-        entries::check(self, &held);
-        reasons::check(self);
-        limits::check(self, plan);
-        actions::check(self);
-        if let Some(why) = self
-            .contents
-            .incomplete
-            .as_ref()
-            .filter(|_| !self.doings.actions.is_empty())
-        {
-            self.report_all(
-                Law::NothingNeededGoes,
-                format!("it has actions, and was not read wholly: {why}"),
-            );
+impl<'w, 'a> Inspection<'w, 'a> {
+    fn new(
+        (world, holds): (&'w World<'a>, &'w Holds<'w, 'a>),
+        place: Place<'a>,
+        contents: &'w Contents<'w>,
+        (plan, doings): (&'w Plan, &'w Doings),
+    ) -> Self {
+        let mut deleted = vec![None; contents.nodes.len()];
+        let mut lost = vec![false; contents.tags.len()];
+        for (number, action) in doings.actions(plan) {
+            if action.action == ActionKind::Delete
+                && let Some(id) = contents.id(&action.digest)
+            {
+                deleted[id].get_or_insert(number);
+            }
+            for tag in action.tags.iter().filter_map(|tag| contents.tag_id(tag)) {
+                lost[tag] = true;
+            }
+        }
+        Self {
+            world,
+            holds,
+            local: holds.local(place),
+            place,
+            contents,
+            standings: world.standings(contents),
+            plan,
+            doings,
+            deleted,
+            lost,
+            violations: Vec::new(),
         }
     }
 
-    /// The policy that governs the repository.
-    fn policy(&self) -> Option<&'a Policy> {
-        self.configured.policy(self.place)
+    fn run(&mut self) {
+        let held = self.holds.of(self);
+        needs::check(self, &held);
+        entries::check(self, &held);
+        reasons::check(self);
+        limits::check(self);
+        actions::check(self);
+        let acts = self.doings.actions(self.plan).next().is_some();
+        if let Some(why) = self.contents.incomplete.as_ref().filter(|_| acts) {
+            let detail = format!("it has actions, and was not read wholly: {why}");
+            self.report_all(Law::NothingNeededGoes, detail);
+        }
+    }
+
+    fn node(&self, id: Id) -> &'w Node<'w> {
+        &self.contents.nodes[id]
+    }
+
+    fn digest(&self, id: Id) -> &'w Digest {
+        &self.contents.nodes[id].manifest.digest
+    }
+
+    fn deletes(&self, id: Id) -> bool {
+        self.deleted[id].is_some()
+    }
+
+    fn deletes_digest(&self, digest: &Digest) -> bool {
+        self.contents.id(digest).is_some_and(|id| self.deletes(id))
+    }
+
+    /// Whether the plan takes a tag away.
+    fn loses(&self, tag: &Tag) -> bool {
+        self.contents.tag_id(tag).is_some_and(|tag| self.lost[tag])
     }
 
     fn report(&mut self, law: Law, digest: &Digest, detail: String) {

@@ -1,68 +1,59 @@
 //! Law 1: nothing in use or otherwise held goes, and nothing that something staying needs.
 
-use std::collections::HashMap;
-
 use super::holds::Held;
+use super::world::Id;
 use super::{Inspection, Law};
-use crate::model::Digest;
 use crate::reason::Hold;
 
-pub(super) fn check<'a>(inspection: &mut Inspection<'_, 'a>, held: &HashMap<&'a Digest, Held<'a>>) {
-    held_ones_stay(inspection, held);
-    let contents = inspection.contents;
-    for (&digest, node) in &contents.nodes {
-        if inspection.doings.deletes(digest) {
-            continue;
+pub(super) fn check(inspection: &mut Inspection<'_, '_>, held: &[Option<Held<'_>>]) {
+    for id in 0..inspection.contents.nodes.len() {
+        if inspection.deletes(id) {
+            held_ones_stay(inspection, id, held[id].as_ref());
+        } else {
+            needed_ones_stay(inspection, id);
         }
-        let children = node.manifest.children.iter().map(|child| (child, "a child"));
-        let subjects = node.subjects.iter().map(|subject| (subject, "the subject"));
-        let referrers = node.referrers.iter().map(|&referrer| (referrer, "a referrer"));
-        for (needed, what) in children.chain(subjects).chain(referrers) {
-            if inspection.doings.deletes(needed) {
-                inspection.report(
-                    Law::NothingNeededGoes,
-                    needed,
-                    format!("it is {what} of {digest}, which stays"),
-                );
-            }
-        }
-        let ordinary = node.ordinary_tags().next().is_some();
-        if !ordinary && !node.indexes.is_empty() && node.indexes.iter().all(|index| inspection.doings.deletes(index)) {
-            let detail = "it stays without a tag, and every index that lists it goes".to_owned();
+    }
+}
+
+fn held_ones_stay(inspection: &mut Inspection<'_, '_>, id: Id, held: Option<&Held<'_>>) {
+    let digest = inspection.digest(id);
+    if let Some(why) = held {
+        let detail = describe(inspection, id, why);
+        inspection.report(Law::NothingNeededGoes, digest, detail);
+    }
+    for tag in inspection.contents.tags_of(inspection.node(id)) {
+        if inspection.local.immutable(tag) {
+            let (hold, tag) = (Hold::Immutable, &tag.name);
+            let detail = format!("it is held ({hold}): its tag {tag} must not be removed");
             inspection.report(Law::NothingNeededGoes, digest, detail);
         }
     }
 }
 
-fn held_ones_stay<'a>(inspection: &mut Inspection<'_, 'a>, held: &HashMap<&'a Digest, Held<'a>>) {
-    let doings = inspection.doings;
-    for &digest in doings.deleted.keys() {
-        if let Some(why) = held.get(digest) {
-            inspection.report(Law::NothingNeededGoes, digest, describe(digest, why));
+/// What stays keeps its children, its subjects and its referrers, and one of its indexes unless it has a tag.
+fn needed_ones_stay(inspection: &mut Inspection<'_, '_>, id: Id) {
+    let (node, digest) = (inspection.node(id), inspection.digest(id));
+    let children = node.children.iter().map(|child| (child, "a child"));
+    let subjects = node.present_subjects.iter().map(|subject| (subject, "the subject"));
+    let referrers = node.referrers.iter().map(|referrer| (referrer, "a referrer"));
+    for (needed, what) in children.chain(subjects).chain(referrers) {
+        if inspection.deletes(*needed) {
+            let detail = format!("it is {what} of {digest}, which stays");
+            inspection.report(Law::NothingNeededGoes, inspection.digest(*needed), detail);
         }
-        let Some(node) = inspection.contents.nodes.get(digest) else {
-            continue;
-        };
-        for tag in &node.tags {
-            if inspection.holds.immutable(inspection.place, node, &tag.name) {
-                let detail = format!(
-                    "it is held ({}): its tag {} must not be removed",
-                    Hold::Immutable,
-                    tag.name
-                );
-                inspection.report(Law::NothingNeededGoes, digest, detail);
-            }
-        }
+    }
+    let stranded = !node.indexes.is_empty() && node.indexes.iter().all(|index| inspection.deletes(*index));
+    if stranded && inspection.contents.ordinary_tags(node).next().is_none() {
+        let detail = "it stays without a tag, and every index that lists it goes".to_owned();
+        inspection.report(Law::NothingNeededGoes, digest, detail);
     }
 }
 
 /// A hold in words.
-pub(super) fn describe(digest: &Digest, why: &Held<'_>) -> String {
-    if why.origin == digest {
+pub(super) fn describe(inspection: &Inspection<'_, '_>, id: Id, why: &Held<'_>) -> String {
+    if why.origin == id {
         return format!("it is held ({}): {}", why.hold, why.because);
     }
-    format!(
-        "it is held ({}) on account of {}: {}",
-        why.hold, why.origin, why.because
-    )
+    let origin = inspection.digest(why.origin);
+    format!("it is held ({}) on account of {origin}: {}", why.hold, why.because)
 }

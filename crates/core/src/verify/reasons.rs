@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Inspection, Law};
 use crate::model::{Digest, Tag};
 use crate::plan::{Action, ActionKind, Kept};
-use crate::reason::{Finding, Reason, Relation, Ruling};
+use crate::reason::{Reason, Relation, Ruling};
 
 pub(super) fn check(inspection: &mut Inspection<'_, '_>) {
-    let doings = inspection.doings;
-    for (_, action) in &doings.actions {
+    let (plan, doings) = (inspection.plan, inspection.doings);
+    for (_, action) in doings.actions(plan) {
         let fits = matches!(action.reason, Reason::Expired(_) | Reason::Follows { .. });
         let problem = if fits {
             unfounded(inspection, &action.digest, &action.reason)
@@ -21,14 +21,14 @@ pub(super) fn check(inspection: &mut Inspection<'_, '_>) {
             inspection.report(Law::EveryVerdictHasAReason, &action.digest, detail);
         }
     }
-    for kept in &doings.kept {
+    for kept in doings.kept(plan) {
         let misfits = matches!(
             kept.reason,
             Reason::Expired(_) | Reason::Follows { .. } | Reason::CannotUntag { .. } | Reason::CannotDelete { .. }
         );
         stays_for(inspection, kept, misfits);
     }
-    for blocked in &doings.blocked {
+    for blocked in doings.blocked(plan) {
         stays_for(
             inspection,
             blocked,
@@ -54,18 +54,19 @@ fn misplaced(reason: &Reason) -> String {
 
 /// Tags go only where the policy says so.
 fn untag_not_wanted(inspection: &Inspection<'_, '_>, action: ActionKind) -> Option<String> {
-    let wanted = inspection.policy().is_some_and(|policy| policy.untag);
+    let wanted = inspection.local.policy.is_some_and(|policy| policy.untag);
     (action == ActionKind::Untag && !wanted).then(|| "tags are removed, and no policy says so".to_owned())
 }
 
 /// Where several tags go with a root, each has its own rule.
 fn tag_without_rule(inspection: &Inspection<'_, '_>, action: &Action) -> Option<String> {
-    let node = inspection.contents.nodes.get(&action.digest)?;
-    let going: BTreeSet<&Tag> = node
-        .ordinary_tags()
-        .map(|tag| &tag.name)
-        .filter(|tag| action.tags.contains(tag))
-        .collect();
+    let contents = inspection.contents;
+    let id = contents.id(&action.digest)?;
+    let is_entry = |tag: &&Tag| {
+        let label = contents.tag_id(tag).map(|tag| &contents.tags[tag]);
+        label.is_some_and(|label| label.ordinary && label.node == Some(id))
+    };
+    let going: BTreeSet<&Tag> = action.tags.iter().filter(is_entry).collect();
     let said: BTreeSet<&Tag> = action.entries.iter().map(|entry| &entry.tag).collect();
     let listed = action.entries.len() == said.len() && (said == going || (said.is_empty() && going.len() < 2));
     if matches!(action.reason, Reason::Expired(_)) && !listed {
@@ -84,22 +85,26 @@ fn unfounded(inspection: &Inspection<'_, '_>, digest: &Digest, reason: &Reason) 
     }
     match reason {
         Reason::Hold { because, .. } if because.is_empty() => Some("its hold has no evidence".to_owned()),
-        Reason::NoRule { policy } if policy.as_ref() != inspection.policy().map(|policy| &policy.name) => {
+        Reason::NoRule { policy }
+            if policy.as_deref() != inspection.local.policy.map(|policy| policy.name.as_str()) =>
+        {
             Some("it names another policy than the one that governs the repository".to_owned())
         }
         Reason::Needed { by, relation, .. } => unneeded(inspection, digest, by, *relation),
         Reason::SharesImage { with, .. } => {
-            let lost = inspection.doings.lost_tags();
-            let node = inspection.contents.nodes.get(digest)?;
-            let stays = |tag: &Tag| node.tags.iter().any(|entry| entry.name == *tag) && !lost.contains(tag);
+            let id = inspection.contents.id(digest)?;
+            let stays = |tag: &Tag| {
+                let tag = inspection.contents.tag_id(tag);
+                tag.is_some_and(|tag| inspection.contents.tags[tag].node == Some(id) && !inspection.lost[tag])
+            };
             (with.is_empty() || !with.iter().all(stays))
                 .then(|| "the tags it shares its image with do not stay".to_owned())
         }
         Reason::Brake { limit, .. } => {
-            (inspection.configured.max_deletions() != Some(*limit)).then(|| "no such brake is set".to_owned())
+            (inspection.holds.configured().max_deletions() != Some(*limit)).then(|| "no such brake is set".to_owned())
         }
         Reason::KeepAtLeast { limit, .. } => {
-            (inspection.configured.keep_at_least() != *limit).then(|| "no such limit is set".to_owned())
+            (inspection.holds.configured().keep_at_least() != *limit).then(|| "no such limit is set".to_owned())
         }
         _ => None,
     }
@@ -107,54 +112,51 @@ fn unfounded(inspection: &Inspection<'_, '_>, digest: &Digest, reason: &Reason) 
 
 /// The rule must exist, and a rule that expires something must have found its conditions true.
 fn unruled(inspection: &Inspection<'_, '_>, reason: &Reason, ruling: &Ruling) -> Option<String> {
-    let Ruling {
-        policy,
-        rule,
-        conditions,
-    } = ruling;
-    let governing = inspection.policy().filter(|governing| governing.name == *policy);
-    if !governing.is_some_and(|policy| policy.rules.iter().any(|known| known.name == *rule)) {
+    let (policy, rule) = (ruling.policy(), ruling.rule());
+    let governing = inspection.local.policy.filter(|governing| governing.name == policy);
+    if !governing.is_some_and(|policy| policy.rules.iter().any(|known| known.name == rule)) {
         return Some(format!(
             "no rule `{rule}` of a policy `{policy}` governs the repository"
         ));
     }
+    let has_conditions = ruling.decided().next().is_some();
     let problem = match reason {
         Reason::KeepAlways(_) => return None,
-        Reason::Unless(_) if !conditions.is_empty() => return None,
-        Reason::NotExpired(_) if !conditions.is_empty() && !some_alternative_holds(conditions) => return None,
+        Reason::Unless(_) if has_conditions => return None,
+        Reason::NotExpired(_) if has_conditions && !some_alternative_holds(ruling) => return None,
         Reason::Unless(_) | Reason::NotExpired(_) => "keep it, without evidence or against it",
-        _ if some_alternative_holds(conditions) => return None,
+        _ if some_alternative_holds(ruling) => return None,
         _ => "expire it, and none of its alternatives is shown to hold",
     };
     Some(format!("rule `{rule}` is said to {problem}"))
 }
 
-/// Conditions of one alternative carry the same `#n`; all of them must hold.
-fn some_alternative_holds(conditions: &BTreeMap<String, Finding>) -> bool {
-    let mut alternatives: BTreeMap<&str, bool> = BTreeMap::new();
-    for (name, finding) in conditions {
-        let number = name.split_once('#').map_or("", |(_, number)| number);
-        *alternatives.entry(number).or_insert(true) &= finding.holds == Some(true);
+/// All conditions of one alternative must hold.
+fn some_alternative_holds(ruling: &Ruling) -> bool {
+    let mut alternatives: BTreeMap<u32, bool> = BTreeMap::new();
+    for (alternative, holds) in ruling.decided() {
+        *alternatives.entry(alternative).or_insert(true) &= holds == Some(true);
     }
     alternatives.into_values().any(|holds| holds)
 }
 
 /// What needs something must stay, and be related to it as said.
 fn unneeded(inspection: &Inspection<'_, '_>, digest: &Digest, by: &Digest, relation: Relation) -> Option<String> {
-    if inspection.doings.deletes(by) {
+    let contents = inspection.contents;
+    let Some(needing) = contents.id(by) else {
+        return Some(format!("it is said to be needed by {by}, which is not there"));
+    };
+    if inspection.deletes(needing) {
         return Some(format!("it is needed by {by}, which is deleted"));
     }
-    let nodes = &inspection.contents.nodes;
-    if !nodes.contains_key(by) {
-        return Some(format!("it is said to be needed by {by}, which is not there"));
-    }
-    let (node, needing) = (nodes.get(digest)?, nodes.get(by));
-    let lists = |index: &Digest, child: &Digest| nodes.get(child).is_some_and(|node| node.indexes.contains(&index));
+    let id = contents.id(digest)?;
+    let (node, needing_node) = (inspection.node(id), inspection.node(needing));
+    // What stands in these lists ascends.
     let related = match relation {
-        Relation::Child => lists(by, digest),
-        Relation::Attached => node.subjects.contains(by),
-        Relation::Subject => needing.is_some_and(|needing| needing.subjects.contains(digest)),
-        Relation::Index => lists(digest, by),
+        Relation::Child => node.indexes.binary_search(&needing).is_ok(),
+        Relation::Attached => node.is_attached_to(by),
+        Relation::Subject => needing_node.is_attached_to(digest),
+        Relation::Index => needing_node.indexes.binary_search(&id).is_ok(),
     };
     (!related).then(|| format!("it is said to be needed by {by}, which is not so related to it"))
 }

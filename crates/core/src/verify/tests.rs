@@ -104,11 +104,7 @@ fn ruling() -> Ruling {
         found: "100d".to_owned(),
         holds: Some(true),
     };
-    Ruling {
-        policy: "p".to_owned(),
-        rule: "r".to_owned(),
-        conditions: [("older-than".to_owned(), finding)].into(),
-    }
+    Ruling::written("p", "r", [("older-than".to_owned(), finding)].into())
 }
 
 impl World {
@@ -158,10 +154,7 @@ impl World {
             kind: Kind::Image,
             tag: tag.map(|tag| tag.parse().unwrap()),
             time: None,
-            reason: Reason::KeepAlways(Ruling {
-                conditions: [].into(),
-                ..ruling()
-            }),
+            reason: Reason::KeepAlways(Ruling::written("p", "r", [].into())),
         }
     }
 
@@ -481,13 +474,10 @@ fn what_a_plan_says_must_be_so() {
             p.kept.push(w.kept(3, None))
         }),
         ("an unknown rule", Law::EveryVerdictHasAReason, |_, p| {
-            p.kept[0].reason = Reason::KeepAlways(Ruling::default())
+            p.kept[0].reason = Reason::KeepAlways(Ruling::written("", "", [].into()))
         }),
         ("no evidence", Law::EveryVerdictHasAReason, |_, p| {
-            p.actions[0].reason = Reason::Expired(Ruling {
-                conditions: [].into(),
-                ..ruling()
-            })
+            p.actions[0].reason = Reason::Expired(Ruling::written("p", "r", [].into()))
         }),
         ("a hold without evidence", Law::EveryVerdictHasAReason, |_, p| {
             p.kept[0].reason = Reason::Hold {

@@ -1,10 +1,11 @@
 //! Who uses what, read from the usage reports alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use super::Inspection;
 use super::configured::Configured;
 use super::times::{length, plausible, since};
-use super::world::{Node, Place, World};
+use super::world::{Id, Place, World};
 use crate::model::{Digest, ImageReference, Reference, RegistryHost, RepositoryName, SourceStatus, Tag, Usage};
 use crate::reason::Hold;
 
@@ -12,9 +13,9 @@ use crate::reason::Hold;
 #[derive(Default)]
 pub(super) struct Uses<'a> {
     digests: HashMap<Digest, Use<'a>>,
-    tags: BTreeMap<(RegistryHost, RepositoryName, Tag), Use<'a>>,
+    tags: HashMap<(RegistryHost, RepositoryName), HashMap<Tag, Use<'a>>>,
     /// Path and tag at hosts that no scanned registry has: they count everywhere.
-    tags_anywhere: BTreeMap<(RepositoryName, Tag), Use<'a>>,
+    tags_anywhere: HashMap<RepositoryName, HashMap<Tag, Use<'a>>>,
     /// Sources that named something that cannot be read.
     pub(super) unreadable: BTreeSet<usize>,
 }
@@ -63,31 +64,38 @@ impl<'a> Uses<'a> {
         let Named::Image(image) = image else { return };
         let Some(tag) = image.effective_tag() else { return };
         let host = configured.canonical(&image.registry).clone();
-        let slot = if scanned.contains(&host) {
-            self.tags.entry((host, image.repository, tag)).or_insert(used)
+        let slots = if scanned.contains(&host) {
+            self.tags.entry((host, image.repository)).or_default()
         } else {
-            self.tags_anywhere.entry((image.repository, tag)).or_insert(used)
+            self.tags_anywhere.entry(image.repository).or_default()
         };
-        strengthen(slot, used);
+        strengthen(slots.entry(tag).or_insert(used), used);
+    }
+
+    /// The uses of tags in one repository.
+    pub(super) fn of_tags(&self, (host, name): Place<'_>, configured: &Configured<'_>) -> TagUses<'_, 'a> {
+        let host = configured.canonical(host).clone();
+        [self.tags.get(&(host, name.clone())), self.tags_anywhere.get(name)]
     }
 
     /// The use of a manifest, by its digest, its config's digest, or a tag.
-    pub(super) fn of(&self, place: Place<'_>, node: &Node<'_>, configured: &Configured<'_>) -> Option<Use<'a>> {
-        let manifest = node.manifest;
-        let by_digest = [Some(&manifest.digest), manifest.config_digest.as_ref()];
+    pub(super) fn of(&self, inspection: &Inspection<'_, '_>, id: Id, tags: TagUses<'_, 'a>) -> Option<Use<'a>> {
+        let node = inspection.node(id);
+        let by_digest = [Some(&node.manifest.digest), node.manifest.config_digest.as_ref()];
         let by_digest = by_digest
             .into_iter()
             .flatten()
             .filter_map(|digest| self.digests.get(digest));
-        let host = configured.canonical(place.0);
-        let by_tag = node.tags.iter().flat_map(|tag| {
-            let here = self.tags.get(&(host.clone(), place.1.clone(), tag.name.clone()));
-            here.into_iter()
-                .chain(self.tags_anywhere.get(&(place.1.clone(), tag.name.clone())))
+        let by_tag = tags.into_iter().flatten().flat_map(|uses| {
+            let tags = inspection.contents.tags_of(node);
+            tags.filter_map(|tag| uses.get(&tag.name))
         });
         by_digest.chain(by_tag).min().copied()
     }
 }
+
+/// The uses of the tags of one repository: by its own name, and by that path at any host.
+pub(super) type TagUses<'u, 'a> = [Option<&'u HashMap<Tag, Use<'a>>>; 2];
 
 /// Sources that did not say everything, by their place in the usage.
 pub(super) fn partial_sources(usage: &Usage, uses: &Uses<'_>) -> BTreeSet<usize> {
@@ -102,8 +110,8 @@ fn strengthen<'a>(known: &mut Use<'a>, used: Use<'a>) {
 }
 
 fn scanned_hosts(world: &World<'_>, configured: &Configured<'_>) -> BTreeSet<RegistryHost> {
-    let read = world.facts.inventory.complete_registries.iter();
-    let hosts = read.chain(world.repositories.keys().map(|(host, _)| *host));
+    let read = world.facts.inventory.complete_registries().iter();
+    let hosts = read.chain(world.places.keys().map(|(host, _)| *host));
     hosts.map(|host| configured.canonical(host).clone()).collect()
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jettison_core::config::{Config, Diagnostic, Outline, Place, Report, Severity, Site};
-use jettison_core::evaluate::evaluate;
+use jettison_core::evaluate::{evaluate, gaps};
 use jettison_core::lint::{Finding, lint};
 use jettison_core::policy::STANDARD_YAML;
 use jiff::Timestamp;
@@ -100,15 +100,13 @@ impl Check {
             context.config.trust_created_of(&gathered.hosts());
         }
         let facts = gathered.facts(&context.config);
-        let evaluation = evaluate(&facts);
-        let findings = lint(&facts, &evaluation);
-        files.report(&findings, &context, &evaluation.gaps)?;
-        evaluation.gaps.iter().for_each(|gap| console.warn(gap));
+        let evaluated = evaluate(&facts, &gathered.inventory);
+        let findings = lint(&facts, &evaluated);
+        let gaps = gaps(&facts, &evaluated);
+        files.report(&findings, &context, &gaps)?;
+        gaps.iter().for_each(|gap| console.warn(gap));
         Ok(
-            match (
-                self.detailed_exit_code && !findings.is_empty(),
-                evaluation.gaps.is_empty(),
-            ) {
+            match (self.detailed_exit_code && !findings.is_empty(), gaps.is_empty()) {
                 (true, _) => Exit::Changes,
                 (false, true) => Exit::Done,
                 (false, false) => Exit::Incomplete,

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use jettison_core::config::Config;
-use jettison_core::evaluate::evaluate;
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Inventory, RegistryHost, Usage};
 use jettison_core::plan::{Plan, plan};
@@ -113,8 +112,7 @@ impl Gathered {
 
     /// Decides.
     pub(crate) fn plan(&self, config: &Config) -> Plan {
-        let facts = self.facts(config);
-        plan(&facts, &evaluate(&facts))
+        plan(&self.facts(config))
     }
 
     /// The registries of the inventory.

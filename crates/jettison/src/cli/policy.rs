@@ -179,16 +179,15 @@ fn outcomes<'a>(cases: &'a Cases, config: &Config) -> Vec<Checked<'a>> {
         now: cases.now,
         origin: Origin::SavedFacts,
     };
-    let evaluation = evaluate(&facts);
-    let plan = plan(&facts, &evaluation);
+    let plan = plan(&facts);
+    let evaluated = evaluate(&facts, &cases.inventory);
     let decided = |digest: &Digest, tag: &Option<Tag>| {
-        evaluation.repositories.iter().find_map(|repository| {
+        evaluated.iter().find_map(|repository| {
             let node = repository.graph.node(digest)?;
             let root = repository.roots.iter().find(|root| root.node == node)?;
-            root.entries
-                .iter()
-                .find(|entry| entry.tag == *tag)
-                .map(|entry| entry.decision.clone())
+            let mut entries = repository.entries(root).iter();
+            let entry = entries.find(|entry| entry.tag == tag.as_ref())?;
+            Some(entry.decision.clone())
         })
     };
     cases
@@ -215,7 +214,7 @@ fn check<'a>(expectation: &'a Expectation, stays: bool, reason: Option<&Reason>)
     let mut by = Vec::new();
     if let Some(reason) = reason {
         by.push(reason.code().to_owned());
-        by.extend(reason.ruling().map(|ruling| ruling.rule.clone()));
+        by.extend(reason.ruling().map(|ruling| ruling.rule().to_owned()));
         if let Reason::Hold { hold, .. } = reason {
             by.push(hold.to_string());
         }
@@ -226,7 +225,7 @@ fn check<'a>(expectation: &'a Expectation, stays: bool, reason: Option<&Reason>)
     };
     let named = expectation.by.as_ref().is_none_or(|name| by.contains(name));
     let words = match reason {
-        Some(Reason::Expired(ruling)) => format!("rule `{}` expires it", ruling.rule),
+        Some(Reason::Expired(ruling)) => format!("rule `{}` expires it", ruling.rule()),
         Some(reason) => staying_because(reason),
         None => "it is no entry of its own".to_owned(),
     };

@@ -240,14 +240,14 @@ pub fn image_name(repository: &RepositoryName, tag: Option<String>, digest: &Dig
 }
 
 fn rule_name(ruling: &Ruling) -> String {
-    format!("rule `{}` of `{}`", ruling.rule, ruling.policy)
+    format!("rule `{}` of `{}`", ruling.rule(), ruling.policy())
 }
 
 fn going_because(reason: &Reason) -> String {
     match reason {
         Reason::Expired(ruling) => {
             let conditions: Vec<String> = ruling
-                .conditions
+                .conditions()
                 .iter()
                 .map(|(name, finding)| format!("{name} {}", finding.limit))
                 .collect();
@@ -285,8 +285,9 @@ pub fn staying_because(reason: &Reason) -> String {
 
 /// What a rule could not decide, and why: `not-pulled-for is unknown: no pull times are known here`.
 fn undecided(ruling: &Ruling) -> Option<String> {
-    let (name, finding) = ruling.conditions.iter().find(|(_, finding)| finding.holds.is_none())?;
-    let name = name.split('#').next().unwrap_or(name);
+    let mut conditions = ruling.conditions().into_iter();
+    let (name, finding) = conditions.find(|(_, finding)| finding.holds.is_none())?;
+    let name = name.split('#').next().unwrap_or(&name);
     Some(format!("{name} is {}", finding.found))
 }
 

@@ -54,7 +54,10 @@ impl Contents {
     /// Whether everything that is here is there as well, tags where they are here.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.manifests.is_subset(&other.manifests)
-            && self.tags.iter().all(|(tag, digest)| other.tags.get(tag) == Some(digest))
+            && self
+                .tags
+                .iter()
+                .all(|(tag, digest)| other.tags.get(tag) == Some(digest))
     }
 
     /// Manifests that are here and not there, as repository and digest.

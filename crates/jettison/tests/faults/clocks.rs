@@ -3,7 +3,6 @@
 //! their service's clock: `registry/token.rs`.)
 
 use jettison_core::config::Config;
-use jettison_core::evaluate::evaluate;
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::Inventory;
 use jettison_core::plan::{Plan, plan};
@@ -32,7 +31,7 @@ fn planned(inventory: &Inventory, host: &str, now: Timestamp) -> Plan {
         now,
         origin: Origin::Registries,
     };
-    plan(&facts, &evaluate(&facts))
+    plan(&facts)
 }
 
 /// The first scan was made by a machine whose clock is off; the images were there for a minute. They are new by

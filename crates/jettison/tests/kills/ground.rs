@@ -173,7 +173,11 @@ fn images(referrers_api: bool, more: u64) -> (Vec<Pushed>, Vec<Manifest>) {
     }
     let signature = cosign_tag(&old_index.digest, Cosign::Signature);
     pushed.push(tagged(&[&signature], &cosign(&old_index.digest, Cosign::Signature)));
-    let referrers = if referrers_api { vec![cosign_referrer(&signed)] } else { Vec::new() };
+    let referrers = if referrers_api {
+        vec![cosign_referrer(&signed)]
+    } else {
+        Vec::new()
+    };
     (pushed, referrers)
 }
 

@@ -78,7 +78,7 @@ fn goes(action: &Action, width: usize) -> String {
     let mut lines = vec![hanging(&lead, &format!("({}, {tags})", action.kind), width)];
     lines.extend(why(&action.reason, width));
     for entry in &action.entries {
-        let rule = format!("rule `{}`", entry.ruling.rule);
+        let rule = format!("rule `{}`", entry.ruling.rule());
         lines.push(hanging(&format!("    tag {}: ", entry.tag), &rule, width));
     }
     lines.push(format!("    frees {}", bytes(action.bytes)));
@@ -123,7 +123,8 @@ pub(super) fn why(reason: &Reason, width: usize) -> Vec<String> {
 /// Each condition with what was found; a second alternative begins with `or`.
 fn evidence(ruling: &Ruling, width: usize) -> Vec<String> {
     let mut alternatives: BTreeMap<u32, Vec<(String, &String)>> = BTreeMap::new();
-    for (name, finding) in &ruling.conditions {
+    let conditions = ruling.conditions();
+    for (name, finding) in &conditions {
         let (name, alternative) = match name.split_once('#') {
             Some((name, number)) => (name, number.parse().unwrap_or(2)),
             None => (name.as_str(), 1),
@@ -151,7 +152,7 @@ fn evidence(ruling: &Ruling, width: usize) -> Vec<String> {
 
 fn why_goes(reason: &Reason) -> String {
     match reason {
-        Reason::Expired(ruling) => format!("rule `{}` of policy `{}` expires it", ruling.rule, ruling.policy),
+        Reason::Expired(ruling) => format!("rule `{}` of policy `{}` expires it", ruling.rule(), ruling.policy()),
         Reason::Follows { root, relation } => format!("it goes along with {}, {}", root.short(), related(*relation)),
         other => other.code().to_owned(),
     }
@@ -187,19 +188,25 @@ fn why_stays(reason: &Reason) -> String {
             };
             format!("hold `{hold}`{users}: {because}{others}")
         }
-        Reason::KeepAlways(ruling) => format!("rule `{}` of policy `{}` keeps it always", ruling.rule, ruling.policy),
+        Reason::KeepAlways(ruling) => format!(
+            "rule `{}` of policy `{}` keeps it always",
+            ruling.rule(),
+            ruling.policy()
+        ),
         Reason::NotExpired(ruling) => format!(
             "rule `{}` of policy `{}` governs it, and does not expire it yet",
-            ruling.rule, ruling.policy
+            ruling.rule(),
+            ruling.policy()
         ),
         Reason::Unless(ruling) => format!(
             "rule `{}` of policy `{}` would expire it, but spares the newest of each period",
-            ruling.rule, ruling.policy
+            ruling.rule(),
+            ruling.policy()
         ),
         Reason::Needed { by, relation, ruling } => {
             format!(
                 "rule `{}` expires it, but {} stays, {}",
-                ruling.rule,
+                ruling.rule(),
                 by.short(),
                 related(*relation)
             )
@@ -208,7 +215,7 @@ fn why_stays(reason: &Reason) -> String {
             let with: Vec<String> = with.iter().map(ToString::to_string).collect();
             format!(
                 "rule `{}` expires this tag, but the same image stays as {}",
-                ruling.rule,
+                ruling.rule(),
                 some(&with)
             )
         }
@@ -239,10 +246,13 @@ fn what_would_change(reason: &Reason) -> String {
             Hold::Incomplete => "its repository has to be read without a gap",
         }
         .to_owned(),
-        Reason::KeepAlways(ruling) => format!("rule `{}` has to change, or an earlier rule has to fit it", ruling.rule),
+        Reason::KeepAlways(ruling) => format!(
+            "rule `{}` has to change, or an earlier rule has to fit it",
+            ruling.rule()
+        ),
         Reason::NotExpired(ruling) => format!(
             "the conditions of rule `{}` marked `no` or `?` have to hold",
-            ruling.rule
+            ruling.rule()
         ),
         Reason::Unless(_) => "a newer image has to take its place in its period".to_owned(),
         Reason::NoRule { .. } => "a rule has to fit it".to_owned(),

@@ -1,0 +1,66 @@
+//! How long deciding takes, beside sorting the same moments and digests in the same run.
+//!
+//! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed, one repository at a
+//! time whenever it is asked for, so that ten million entries need not be in memory. Making them up and dropping them is
+//! timed by itself and taken off. All times are processor time, that of deciding divided by the number of threads, so that
+//! other work on the machine does not count. It judges nothing: what comes out is figures.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod clock;
+mod facts;
+mod measure;
+
+use jettison_core::config::Config;
+
+use facts::MadeUp;
+use measure::Row;
+
+/// Entries in all, from a decade to the next.
+const DECADES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// Entries of one repository: ten million are ten thousand repositories.
+const OF_ONE_REPOSITORY: usize = 1_000;
+
+/// Besides the built-in policy: groups, ranks, ages, and calendar buckets for everything.
+const BRANCHES: &str = r#"
+policies:
+  - name: branches
+    rules:
+      - { name: production, match: { tags: ["prod-*", "v[0-9]*"] }, keep: always }
+      - { name: orphans, match: { kinds: [orphan] }, expire: { older-than: 7d } }
+      - { name: untagged, match: { untagged: true }, expire: { older-than: 14d } }
+      - name: branches
+        match: { tags: ["*"] }
+        group-by: branch
+        expire: { beyond-newest: 10, older-than: 30d }
+        unless: { newest-per: { week: 4, month: 12 } }
+"#;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    // Whoever runs all targets as tests only wants to see that it runs.
+    let is_benchmark = arguments.iter().any(|argument| argument == "--bench");
+    let sizes = match asked.is_empty() {
+        false => asked,
+        true if is_benchmark => DECADES.to_vec(),
+        true => vec![OF_ONE_REPOSITORY],
+    };
+    for (name, policy) in [("standard", ""), ("branches", BRANCHES)] {
+        let Ok((config, _)) = Config::parse("bench.yaml", policy) else {
+            println!("the policy `{name}` cannot be read");
+            return;
+        };
+        println!("\npolicy {name}\n{}", Row::HEAD);
+        let mut rows: Vec<Row> = Vec::new();
+        for entries in &sizes {
+            let repositories = entries.div_ceil(OF_ONE_REPOSITORY);
+            let row = measure::measure(&MadeUp::new(repositories, OF_ONE_REPOSITORY), &config);
+            println!("{row}");
+            rows.push(row);
+        }
+        for two in rows.windows(2) {
+            println!("{}", two[1].growth_since(&two[0]));
+        }
+    }
+}
