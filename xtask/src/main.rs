@@ -3,14 +3,14 @@
 //! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects.
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
-//! - [`bench_registry`]: how long jettison takes on a real registry.
+//! - [`bench`]: how long deciding takes, and jettison on a real registry.
 //! - [`fuzz`] and [`mutants`]: long hunts that nobody waits for in a gate.
 //! - [`tools`]: the tools that all of these call, kept below `target/`.
 //! - [`process`]: how all of them run programs and speak.
 //!
 //! It must stay quick to build: no dependency that jettison itself does not have.
 
-mod bench_registry;
+mod bench;
 mod fuzz;
 mod gate;
 mod mutants;
@@ -30,6 +30,7 @@ const HELP: &str = "cargo xtask CHORE
   test              install the Debian packages that are missing, then run every test, those on real registries included
   install-packages  only the first half of it; with --dry-run, print the commands and run none
   install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
+  bench core [N…]   how long deciding takes beside sorting, for N entries each (default: 10 thousand to 10 million)
   bench registry    measure jettison on a real registry beside a plain client; with --images N, --rounds N, --only PART
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
   fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
         ["install-packages"] => packages::install().map(drop),
         ["install-packages", "--dry-run"] => packages::show(),
         ["install-tools"] => tools::CARGO_DENY.program(&root()).map(drop),
-        ["bench", "registry", arguments @ ..] => bench_registry::measure(&root(), arguments),
+        ["bench", "core", sizes @ ..] => bench::core(&root(), sizes),
+        ["bench", "registry", arguments @ ..] => bench::registry(&root(), arguments),
         ["ci"] => gate::check(&root()),
         ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),
         ["mutants", words @ ..] => mutants::mutants(&root(), words),

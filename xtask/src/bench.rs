@@ -1,0 +1,25 @@
+//! Benchmarks: built for release, run one at a time, figures on standard output.
+//!
+//! Nothing is judged here; what figures mean stands in `docs/benchmarks.md`.
+
+use std::path::Path;
+
+use crate::packages;
+use crate::process::{Failure, cargo, run};
+
+/// Deciding: evaluate, plan and verify, beside sorting the same number of moments and digests. `sizes` are numbers of
+/// entries; none: ten thousand to ten million.
+pub(crate) fn core(root: &Path, sizes: &[&str]) -> Result<(), Failure> {
+    let mut command = cargo(root);
+    command.args(["bench", "--package", "jettison-core", "--bench", "decide", "--"]);
+    run(command.args(sizes))
+}
+
+/// Scans and removals on Debian's `docker-registry`, which is installed if need be, beside a plain client. `arguments` go
+/// to the bench: `--images N`, `--rounds N`, `--only PART`.
+pub(crate) fn registry(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    packages::install()?;
+    let mut command = cargo(root);
+    command.args(["bench", "--package", "jettison", "--bench", "registry", "--"]);
+    run(command.args(arguments))
+}
