@@ -69,7 +69,8 @@ fn newest_images_stay(inspection: &mut Inspection<'_, '_>) {
     }
 }
 
-/// Each fuse that should be blown is, and the share named is right.
+/// A fuse that should be blown is, and the share named is right: the greatest of all kinds, for whoever accepts that
+/// accepts the others too.
 fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
     let most = inspection.holds.configured().max_share();
     let mut due = BTreeMap::new();
@@ -78,20 +79,23 @@ fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
             due.insert(kind, ratio(going, all));
         }
     }
-    for (kind, share) in &due {
-        let named = listed.iter().find(|it| it.kind == *kind).map(|it| it.share);
-        // The plan rounds up, so that accepting the number that it names is enough.
-        if !named.is_some_and(|named| (-1e-9..ROUNDED).contains(&(named - share))) {
-            let percent = share * 100.0;
-            let detail = format!("{percent:.2} % of its roots of kind {kind} would go, and no fuse is blown for that");
-            inspection.report_all(Law::Limits, detail);
-        }
+    // The plan rounds up, so that accepting the number that it names is enough.
+    let is_named = |it: &&Refused, share: f64| (-1e-9..ROUNDED).contains(&(it.share - share));
+    if let Some((kind, share)) = due.iter().max_by(|(_, a), (_, b)| a.total_cmp(b))
+        && !listed.iter().any(|it| is_named(it, *share))
+    {
+        let percent = share * 100.0;
+        let detail = format!("{percent:.2} % of its roots of kind {kind} would go, and no fuse is blown for that");
+        inspection.report_all(Law::Limits, detail);
     }
-    for refused in listed.iter().filter(|it| !due.contains_key(&it.kind)) {
-        inspection.report_all(
-            Law::Limits,
-            format!("a fuse is blown for {}, and too few would go", refused.kind),
-        );
+    for refused in listed {
+        let kind = refused.kind;
+        let detail = match due.get(&kind) {
+            None => format!("a fuse is blown for {kind}, and too few would go"),
+            Some(share) if !is_named(refused, *share) => format!("the share of {kind} that would go is not as named"),
+            Some(_) => continue,
+        };
+        inspection.report_all(Law::Limits, detail);
     }
 }
 
