@@ -13,7 +13,7 @@ use jettison_core::reason::Reason;
 use jiff::{SignedDuration, Timestamp};
 
 /// How many of everything.
-const MANY: usize = 20_000;
+const MANY: usize = 10_000;
 
 const GOES: &str = "policies: [ { name: p, rules: [ { name: kept, match: { tags: [\"keep-*\"] }, keep: always }, { name: gone, \
     match: { kinds: [image, artifact, orphan] }, group-by: branch, expire: { older-than: 7d, beyond-newest: 0 } } ] } ]\n\
