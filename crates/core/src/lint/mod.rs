@@ -141,6 +141,8 @@ pub fn lint(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<Fi
     let mut policies = Policies::new(facts);
     let mut listed = listed::Listed::new(facts);
     let mut keep_labels = labels::KeepLabels::default();
+    let mut evaluated: Vec<&RepositoryEvaluation<'_>> = evaluated.iter().collect();
+    evaluated.sort_by_key(|it| (&it.repository.registry, &it.repository.name));
     for repository in evaluated {
         let room = Room::of(repository);
         policies.look(&room);

@@ -118,7 +118,7 @@ impl Check {
         if let Some(inventory) = &self.inventory {
             return saved(inventory, &self.usage, self.now);
         }
-        context.add_usage_files(&self.usage)?;
+        context.add_new_usage_files(&self.usage)?;
         let sources = Sources {
             targets,
             usage: self.usage.clone(),
@@ -169,7 +169,7 @@ fn check_alone(file: Option<PathBuf>, globals: &Globals, console: &Console) -> R
     }))?;
     console.say(summary(&checked.name, &checked.config));
     if !console.quiet {
-        let hint = "to see what its rules fit: jettison policy check HOST/REPOSITORY-GLOB, or --inventory FILE";
+        let hint = "to see what its rules fit: jettison policy check HOST/REPOSITORY-GLOB";
         console.say(styled(style::FAINT, hint));
     }
     Ok(Exit::Done)

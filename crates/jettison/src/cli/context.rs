@@ -94,16 +94,6 @@ impl Context {
     /// Adds usage files of the command line to the configured sources.
     pub(crate) fn add_usage_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
         for file in files {
-            // A list that is configured may be late, and holds what it could name; one that is given now is mistyped.
-            if std::fs::metadata(file)
-                .map_err(|error| cannot_read(file, &error))?
-                .is_dir()
-            {
-                return Err(Failure::usage(format!(
-                    "{} is a folder: name the files in it, or configure `usage` in {DEFAULT_CONFIG}",
-                    file.display()
-                )));
-            }
             let absolute = std::path::absolute(file).map_err(|error| cannot_read(file, &error))?;
             let path = absolute.to_string_lossy();
             self.config.usage.push(UsageSourceConfig {
@@ -116,6 +106,21 @@ impl Context {
             });
         }
         Ok(())
+    }
+
+    /// Adds usage files of the command line, which have to be there: a list that is configured may be late, and holds
+    /// what it could name; one that is given now is mistyped.
+    pub(crate) fn add_new_usage_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
+        for file in files {
+            let found = std::fs::metadata(file).map_err(|error| cannot_read(file, &error))?;
+            if found.is_dir() {
+                return Err(Failure::usage(format!(
+                    "{} is a folder: name the files in it, or configure `usage` in {DEFAULT_CONFIG}",
+                    file.display()
+                )));
+            }
+        }
+        self.add_usage_files(files)
     }
 
     /// The registries to work on: the targets', else the configured ones.

@@ -52,7 +52,7 @@ impl PlanCommand {
             let plan = self.decide(&gathered, &mut context);
             return self.finish(&context, &gathered, &plan, None);
         }
-        context.add_usage_files(&self.sources.usage)?;
+        context.add_new_usage_files(&self.sources.usage)?;
         let registries = context.registries(&self.sources)?;
         let store = context.store().await?;
         let mut gathered = gather(&context, &store, &registries, &self.sources, false).await?;

@@ -19,11 +19,12 @@ const TOLD_IMAGES: usize = 20;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison undo 20261121-223311-4f2a                    all that this run took, as far as it can come back
-  jettison undo registry.example.com/apps/web:v1.2.3    one image with its signatures and the like
+  jettison undo 20261121-223311-4f2a                   all that this run took
+  jettison undo registry.example.com/apps/web:v1.2.3   one image, signatures too
   jettison undo registry.example.com/apps/web@sha256:… --yes
 
-What comes back is held as `restored` for 30 days. A tag that points elsewhere by now stays there.")]
+What comes back is held as `restored` for 30 days. A tag that points elsewhere by
+now stays there.")]
 pub(crate) struct Undo {
     /// Runs by their id or its beginning, or images by tag or digest
     #[arg(value_name = "RUN|IMAGE", required = true)]

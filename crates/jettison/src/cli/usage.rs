@@ -36,7 +36,7 @@ pub(crate) struct UsageCommand {
 
 impl UsageCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
-        context.add_usage_files(&self.usage)?;
+        context.add_new_usage_files(&self.usage)?;
         if context.config.usage.is_empty() {
             return Err(Failure::usage(
                 "no usage source is configured: list `usage` in jettison.yaml, or give --usage FILE",

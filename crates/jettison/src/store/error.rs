@@ -57,6 +57,15 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The disk does not do what it is asked.
+    #[error("the disk that holds the store `{}` fails, or a limit keeps the file from growing: look at it and run again", file.display())]
+    Disk {
+        /// The database file.
+        file: PathBuf,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
     /// Another process, or another task of this one, kept the database for too long.
     #[error("the store `{}` is kept busy by another process: try again when that has ended", file.display())]
     Busy {
@@ -175,6 +184,7 @@ pub(super) fn migration_error(error: MigrateError, file: &Path) -> StoreError {
 fn database_error(source: sqlx::Error, file: PathBuf) -> StoreError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
+    const INPUT_OUTPUT: i32 = 10;
     const CORRUPT: i32 = 11;
     const FULL: i32 = 13;
     const NOT_A_DATABASE: i32 = 26;
@@ -189,6 +199,7 @@ fn database_error(source: sqlx::Error, file: PathBuf) -> StoreError {
             source: source.into(),
         },
         (Some(FULL), source) => StoreError::DiskFull { file, source },
+        (Some(INPUT_OUTPUT), source) => StoreError::Disk { file, source },
         (None, source @ sqlx::Error::PoolTimedOut) => StoreError::Busy { file, source },
         (None, source @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))) => StoreError::Corrupt {
             file,

@@ -152,6 +152,23 @@ async fn every_command_prints_the_form_that_is_published() {
         "the tag is gone: {history:#}"
     );
     forms.holds("history-image", &history);
+    let undone = json(&place, &["undo", run, "--yes"]).exits(0).json();
+    assert!(undone["restored"].as_u64().unwrap() > 1, "{undone:#}");
+    forms.holds("undo", &undone);
+    let undo = undone["run"].as_str().unwrap();
+    forms.holds("history-run", &json(&place, &["history", undo]).exits(0).json());
+    forms.holds("history", &json(&place, &["history"]).exits(0).json());
+    let back = json(&place, &["history", "--image", &image("old-1")]).exits(0).json();
+    forms.holds("history-image", &back);
+    forms.holds(
+        "explanation",
+        &json(&place, &["explain", &image("old-1")]).exits(0).json(),
+    );
+    let linted = json(&place, &["policy", "check", &format!("{}/**", registry.host())])
+        .exits(0)
+        .json();
+    assert!(linted["findings"].is_array(), "{linted:#}");
+    forms.holds("policy-check", &linted);
     forms.holds("store-check", &json(&place, &["store", "check"]).exits(0).json());
     forms.holds("store-compact", &json(&place, &["store", "compact"]).exits(0).json());
     registry.stop().await;

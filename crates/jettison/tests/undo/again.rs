@@ -103,7 +103,8 @@ async fn an_interrupted_run_is_undone_as_far_as_it_went() {
     let run = world.desk.latest_run().await;
     assert_eq!(run["status"], "interrupted");
     let report = world.undo(&[&text(&run["id"])]).await.exits(0).json();
-    assert_eq!(counts(&report), (2, 1, 0), "{report}");
+    // What the interrupted run had not come to was settled before, and nothing of it has to come back.
+    assert_eq!(counts(&report), (2, 0, 0), "{report}");
     assert_eq!(world.contents(), before);
     let run = world
         .desk
@@ -117,7 +118,9 @@ async fn an_interrupted_run_is_undone_as_far_as_it_went() {
         .iter()
         .map(|it| text(&it["outcome"]))
         .collect();
-    assert_eq!(outcomes, ["put-back"; 3]);
+    let back = outcomes.iter().filter(|outcome| *outcome == "put-back").count();
+    let left = outcomes.iter().filter(|outcome| *outcome == "left").count();
+    assert_eq!((back, left), (2, 1), "{outcomes:?}");
 }
 
 /// Killed in the middle of an undo: what is back is held, and the next undo does the rest.
