@@ -28,8 +28,8 @@ Examples:
   jettison policy check 'registry.example.com/apps/**'   rules that fit nothing
   jettison policy check jettison.yaml --inventory inventory.json
 
-Exit codes: 0 no mistake, with or without findings (10 with --detailed-exit-code); 2 mistakes in the file;
-5 the facts were incomplete.")]
+Exit codes: 0 no mistake, with or without findings (10 with
+--detailed-exit-code); 2 mistakes in the file; 5 the facts were incomplete.")]
 pub(crate) struct Check {
     // As an attribute: in a doc comment the brackets would be a link.
     #[arg(

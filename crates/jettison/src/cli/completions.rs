@@ -12,7 +12,7 @@ use crate::output::Console;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison completions bash > ~/.local/share/bash-completion/completions/jettison
+  jettison completions bash >> ~/.bash_completion
   jettison completions zsh > ~/.zfunc/_jettison        with ~/.zfunc in $fpath
   jettison completions fish > ~/.config/fish/completions/jettison.fish")]
 pub(crate) struct Completions {

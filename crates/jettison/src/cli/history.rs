@@ -19,7 +19,7 @@ use crate::store::{EntryRecord, ImageName, Outcome, RunDetail, RunSummary, Store
 #[command(after_help = "\
 Examples:
   jettison history
-  jettison history 20261121-223311-4f2a        every action and what became of it
+  jettison history 20261121-223311-4f2a       every action and what became of it
   jettison history --image registry.example.com/apps/web:main
   jettison history 20261121-2233 --image registry.example.com/apps/web:main
 

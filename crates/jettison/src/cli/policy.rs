@@ -56,7 +56,8 @@ Example of a FILE:
     - { tags: [v1.2.3], pushed: 400d ago, expect: keep, by: versions }
     - { tags: [cache], kind: build-cache, pushed: 40d ago, expect: expire }
 
-Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot be read.";
+Exit codes: 0 every verdict is as expected; 4 some are not; 2 the file cannot
+be read.";
 
 /// Print the built-in policy.
 #[derive(Debug, Args)]

@@ -15,9 +15,9 @@ use crate::store::{RunStatus, Store};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison run --yes               what jettison.yaml configures
+  jettison run --yes                               what jettison.yaml configures
   jettison run registry.example.com/apps/web --usage in-use.txt
-  jettison run --dry-run           stop after the plan")]
+  jettison run --dry-run                           stop after the plan")]
 pub(crate) struct Run {
     #[command(flatten)]
     sources: Sources,

@@ -38,7 +38,8 @@ Examples:
   jettison store check
   jettison store check --output json
 
-Exit codes: 0 all is whole; 1 something is damaged: it says what, and what to do.")]
+Exit codes: 0 all is whole; 1 something is damaged: it says what, and what to
+do.")]
 pub(crate) struct Check {}
 
 /// Give back the space of what was forgotten.

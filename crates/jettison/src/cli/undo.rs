@@ -23,8 +23,8 @@ Examples:
   jettison undo registry.example.com/apps/web:v1.2.3   one image, signatures too
   jettison undo registry.example.com/apps/web@sha256:… --yes
 
-What comes back is held as `restored` for 30 days. A tag that points elsewhere by
-now stays there.")]
+What comes back is held as `restored` for 30 days. A tag that points elsewhere
+by now stays there.")]
 pub(crate) struct Undo {
     /// Runs by their id or its beginning, or images by tag or digest
     #[arg(value_name = "RUN|IMAGE", required = true)]
