@@ -3,11 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-/// What this thread has run for.
-pub(crate) fn of_this_thread() -> Duration {
-    running_time("/proc/thread-self/schedstat")
-}
-
 /// What all threads of this process have run for.
 pub(crate) fn of_all_threads() -> Duration {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();

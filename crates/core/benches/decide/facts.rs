@@ -2,17 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use jettison_core::facts::Repositories;
 use jettison_core::model::{
-    Blob, Capabilities, Digest, Gap, Kind, Manifest, Reference, RegistryHost, Repository, RepositoryName, Schema,
-    SourceReport, SourceStatus, TagEntry, Undo, Usage,
+    Blob, Capabilities, Digest, Gap, Inventory, Kind, Manifest, Reference, RegistryHost, Repository, RepositoryName,
+    Schema, SourceReport, SourceStatus, TagEntry, Undo, Usage,
 };
 use jiff::{SignedDuration, Timestamp};
-
-use crate::clock;
+use rayon::prelude::*;
 
 const HOST: &str = "registry.example.com";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -27,8 +24,6 @@ pub(crate) struct MadeUp {
     places: Vec<(RegistryHost, RepositoryName)>,
     entries: usize,
     pub(crate) now: Timestamp,
-    /// The processor time that all threads together have spent making repositories up, in nanoseconds.
-    spent: AtomicU64,
 }
 
 /// Numbers that look random and depend on the seed alone (splitmix64).
@@ -74,13 +69,19 @@ impl MadeUp {
             places: (0..repositories).filter_map(place).collect(),
             entries,
             now: Timestamp::from_second(1_795_000_000).unwrap_or_default(),
-            spent: AtomicU64::new(0),
         }
     }
 
-    /// The processor time spent making repositories up since this was last asked.
-    pub(crate) fn take_spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.swap(0, Ordering::Relaxed))
+    /// All of it at once.
+    pub(crate) fn inventory(&self) -> Inventory {
+        let positions = (0..self.count()).into_par_iter();
+        Inventory {
+            schema: Schema,
+            taken_at: self.now,
+            complete_registries: self.complete.clone(),
+            repositories: positions.map(|position| Maker::new(self, position).make()).collect(),
+            gaps: Vec::new(),
+        }
     }
 
     /// Two of a hundred images are in use; as many references name what is not there.
@@ -153,12 +154,7 @@ impl Repositories for MadeUp {
     }
 
     fn repository(&self, position: usize) -> Cow<'_, Repository> {
-        let began = clock::of_this_thread();
-        let repository = Maker::new(self, position).make();
-        let spent = clock::of_this_thread().saturating_sub(began);
-        self.spent
-            .fetch_add(u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Cow::Owned(repository)
+        Cow::Owned(Maker::new(self, position).make())
     }
 }
 

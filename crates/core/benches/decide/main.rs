@@ -1,9 +1,9 @@
 //! How long deciding takes, beside sorting the same moments and digests in the same run.
 //!
-//! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed, one repository at a
-//! time whenever it is asked for, so that ten million entries need not be in memory. Making them up and dropping them is
-//! timed by itself and taken off. All times are processor time, that of deciding divided by the number of threads, so that
-//! other work on the machine does not count. It judges nothing: what comes out is figures.
+//! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed. For the times they
+//! are in memory. For the memory they are made up one repository at a time whenever it is asked for, in a process of its
+//! own. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
+//! does not count. It judges nothing: what comes out is figures.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -55,7 +55,15 @@ fn main() {
         let mut rows: Vec<Row> = Vec::new();
         for entries in &sizes {
             let repositories = entries.div_ceil(OF_ONE_REPOSITORY);
-            let row = measure::measure(&MadeUp::new(repositories, OF_ONE_REPOSITORY), &config);
+            let made_up = MadeUp::new(repositories, OF_ONE_REPOSITORY);
+            if arguments.iter().any(|argument| argument == "memory") {
+                println!(
+                    "{entries} entries: {} MB at most",
+                    measure::memory(&made_up, &config) / 1_000_000
+                );
+                continue;
+            }
+            let row = measure::measure(&made_up, &config);
             println!("{row}");
             rows.push(row);
         }

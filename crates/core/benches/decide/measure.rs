@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jettison_core::config::Config;
 use jettison_core::facts::{Facts, Origin, Repositories as _};
-use jettison_core::plan::{Plan, draft};
+use jettison_core::plan::{Plan, draft, plan};
 use jettison_core::verify::verify_laws;
 
 use crate::clock;
@@ -23,14 +23,13 @@ pub(crate) struct Row {
     json: Duration,
     json_bytes: u64,
     actions: usize,
-    /// The most memory so far, in bytes.
-    peak: u64,
 }
 
+/// Times everything on facts that are in memory.
 pub(crate) fn measure(made_up: &MadeUp, config: &Config) -> Row {
-    let usage = made_up.usage();
+    let (inventory, usage) = (made_up.inventory(), made_up.usage());
     let facts = Facts {
-        inventory: made_up,
+        inventory: &inventory,
         usage: Some(&usage),
         config,
         now: made_up.now,
@@ -52,9 +51,25 @@ pub(crate) fn measure(made_up: &MadeUp, config: &Config) -> Row {
         verify,
         hash,
         json,
-        peak: clock::peak_memory(),
         ..runs.swap_remove(0)
     }
+}
+
+/// The most memory that this process needs to decide on facts that are handed out one repository at a time.
+pub(crate) fn memory(made_up: &MadeUp, config: &Config) -> u64 {
+    let usage = made_up.usage();
+    let facts = Facts {
+        inventory: made_up,
+        usage: Some(&usage),
+        config,
+        now: made_up.now,
+        origin: Origin::SavedFacts,
+    };
+    assert!(
+        plan(&facts).violations.is_empty(),
+        "the plan of a benchmark has to be right"
+    );
+    clock::peak_memory()
 }
 
 /// Large ones take long enough to be measured few times.
@@ -71,9 +86,8 @@ fn run(made_up: &MadeUp, facts: &Facts<'_>) -> Row {
     let entries = pairs.len();
     let (sort, ()) = timed(|| pairs.sort_unstable());
     drop(black_box(pairs));
-    let dropping = dropping(made_up);
-    let (draft, mut plan) = without_making(made_up, dropping, || draft(facts));
-    let (verify, violations) = without_making(made_up, dropping, || verify_laws(&plan, facts));
+    let (draft, mut plan) = shared(|| draft(facts));
+    let (verify, violations) = shared(|| verify_laws(&plan, facts));
     assert!(
         violations.is_empty(),
         "the plan of a benchmark has to be right: {:?}",
@@ -91,30 +105,14 @@ fn run(made_up: &MadeUp, facts: &Facts<'_>) -> Row {
         json,
         json_bytes,
         actions: plan.actions.len(),
-        peak: 0,
     }
 }
 
-/// The time that something takes on all threads, without what they spent on making repositories up and dropping them.
-fn without_making<T>(made_up: &MadeUp, dropping: f64, work: impl FnOnce() -> T) -> (Duration, T) {
-    made_up.take_spent();
-    let (with_making, done) = timed(work);
-    let making = made_up.take_spent().mul_f64(1.0 + dropping);
+/// The processor time of what all threads share, for one of them.
+fn shared<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let (all, done) = timed(work);
     let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(1);
-    (with_making.saturating_sub(making) / threads, done)
-}
-
-/// What dropping a repository takes, as a share of what making it up takes.
-fn dropping(made_up: &MadeUp) -> f64 {
-    const SAMPLE: usize = 50;
-    made_up.take_spent();
-    let drop_one = |position| {
-        let repository = made_up.repository(position);
-        timed(|| drop(black_box(repository))).0
-    };
-    let positions = 0..made_up.count().min(SAMPLE);
-    let dropping: Duration = positions.map(drop_one).sum();
-    dropping.as_secs_f64() / made_up.take_spent().as_secs_f64()
+    (all / threads, done)
 }
 
 /// The processor time of all threads.
@@ -142,7 +140,8 @@ fn written(plan: &Plan) -> u64 {
 }
 
 impl Row {
-    pub(crate) const HEAD: &str = "   entries    actions     sort s  eval+plan s   verify s   x sort  µs/entry    hash s    json s  json MB  peak MB";
+    pub(crate) const HEAD: &str =
+        "   entries    actions     sort s  eval+plan s   verify s   x sort  µs/entry    hash s    json s  json MB";
 
     fn deciding(&self) -> Duration {
         self.draft + self.verify
@@ -169,7 +168,7 @@ impl fmt::Display for Row {
         let each = seconds(self.deciding()) * 1e6 / self.entries as f64;
         write!(
             f,
-            "{:>10} {:>10} {:>10.4} {:>12.4} {:>10.4} {:>8.1} {each:>9.2} {:>9.3} {:>9.3} {:>8} {:>8}",
+            "{:>10} {:>10} {:>10.4} {:>12.4} {:>10.4} {:>8.1} {each:>9.2} {:>9.3} {:>9.3} {:>8}",
             self.entries,
             self.actions,
             seconds(self.sort),
@@ -179,7 +178,6 @@ impl fmt::Display for Row {
             seconds(self.hash),
             seconds(self.json),
             self.json_bytes / 1_000_000,
-            self.peak / 1_000_000,
         )
     }
 }
