@@ -140,7 +140,7 @@ fn very_many_tags_that_attach_one_manifest() {
 #[test]
 fn very_many_tags_on_one_image_name_a_hundred_others_at_most() {
     let name = |number: usize| {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             format!("keep-{number}")
         } else {
             format!("main-{number}")

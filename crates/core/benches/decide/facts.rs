@@ -214,7 +214,7 @@ impl<'m> Maker<'m> {
         let pushed = self.moment();
         let mut manifest = self.image(digest, pushed);
         match number % 100 {
-            0 | 25 | 50 | 75 => self.into_index(&mut manifest, pushed),
+            0 | 25 | 50 | 75 => self.make_index(&mut manifest, pushed),
             3 | 13 | 23 | 33 | 43 | 53 | 63 | 73 | 83 | 93 => self.sign(&manifest, pushed),
             60 | 61 => return self.repository.manifests.push(manifest),
             62 | 64 => {
@@ -296,7 +296,7 @@ impl<'m> Maker<'m> {
         }
     }
 
-    fn into_index(&mut self, manifest: &mut Manifest, pushed: Timestamp) {
+    fn make_index(&mut self, manifest: &mut Manifest, pushed: Timestamp) {
         for platform in ["linux/amd64", "linux/arm64"] {
             let digest = self.dice.digest();
             let child = Manifest {

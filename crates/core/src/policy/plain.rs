@@ -40,10 +40,10 @@ impl Plain {
     }
 
     pub(super) fn fits(&self, text: &str) -> bool {
-        let begins = |prefix: &Box<str>| text.strip_prefix(&**prefix).is_some_and(|rest| !rest.contains('/'));
+        let begins = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.contains('/'));
         self.everything
             || self.exact.binary_search_by(|exact| (**exact).cmp(text)).is_ok()
-            || self.prefixes.iter().any(begins)
+            || self.prefixes.iter().any(|prefix| begins(prefix))
     }
 }
 

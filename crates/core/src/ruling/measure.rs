@@ -97,7 +97,7 @@ impl Span {
     /// As policies write limits.
     pub(crate) fn write_limit(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hours = self.0 / 2 / 3600;
-        if hours % 24 == 0 {
+        if hours.is_multiple_of(24) {
             write!(f, "{}d", hours / 24)
         } else {
             write!(f, "{hours}h")

@@ -87,7 +87,7 @@ impl<'w, 'a> Holds<'w, 'a> {
         let tags = self.uses.of_tags(inspection.place, self.configured);
         let mut held = Vec::with_capacity(contents.nodes.len());
         let mut used = vec![None; contents.nodes.len()];
-        for id in 0..contents.nodes.len() {
+        for (id, used) in used.iter_mut().enumerate() {
             let by_itself = match self.uses.of(inspection, id, tags) {
                 Some(using) => Some((using.hold, Because::UsedBy(using.by))),
                 None => self.by_itself(inspection, id, &times),
@@ -98,7 +98,7 @@ impl<'w, 'a> Holds<'w, 'a> {
                 because,
             });
             if matches!(&why, Some(why) if matches!(why.hold, Hold::InUse | Hold::RecentlyUsed)) {
-                used[id].clone_from(&why);
+                used.clone_from(&why);
             }
             held.push(why);
         }

@@ -6,9 +6,9 @@ use super::{Inspection, Law};
 use crate::reason::Hold;
 
 pub(super) fn check(inspection: &mut Inspection<'_, '_>, held: &[Option<Held<'_>>]) {
-    for id in 0..inspection.contents.nodes.len() {
+    for (id, held) in held.iter().enumerate() {
         if inspection.deletes(id) {
-            held_ones_stay(inspection, id, held[id].as_ref());
+            held_ones_stay(inspection, id, held.as_ref());
         } else {
             needed_ones_stay(inspection, id);
         }
