@@ -189,7 +189,10 @@ fn kill(process: &AtomicU32) {
             id => break id,
         }
     };
-    let killed = Command::new("kill").args(["-KILL", &id.to_string()]).status().unwrap();
+    let killed = Command::new("sh")
+        .args(["-c", &format!("kill -KILL {id}")])
+        .status()
+        .unwrap();
     assert!(killed.success(), "process {id} could not be killed");
 }
 
