@@ -3,7 +3,7 @@
 //! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects.
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
-//! - [`bench`]: how long deciding takes, and jettison on a real registry.
+//! - [`mod@bench`]: how long deciding takes, and jettison on a real registry.
 //! - [`fuzz`] and [`mutants`]: long hunts that nobody waits for in a gate.
 //! - [`tools`]: the tools that all of these call, kept below `target/`.
 //! - [`process`]: how all of them run programs and speak.

@@ -51,7 +51,7 @@ impl From<Schema> for u64 {
 pub struct Gap(pub String);
 
 impl Gap {
-    /// What could not be read, [`legible`]: what a registry says may stand in it.
+    /// What could not be read, [`legible()`]: what a registry says may stand in it.
     pub fn of(text: &str) -> Self {
         Self(legible_up_to(text, LONGEST_GAP))
     }
