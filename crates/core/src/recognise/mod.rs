@@ -7,6 +7,7 @@ mod config;
 mod manifest;
 pub mod media_types;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Digest, Kind, Manifest, Tag};
@@ -42,7 +43,7 @@ pub fn assemble(read: &BTreeMap<Digest, ReadManifest>, tags: &BTreeMap<Tag, Dige
         .collect()
 }
 
-fn describe(digest: &Digest, manifest: &ReadManifest, content: Content) -> Manifest {
+fn describe(digest: &Digest, manifest: &ReadManifest, content: Content<'_>) -> Manifest {
     let parsed = &manifest.parsed;
     let config = manifest.config.clone().unwrap_or_default();
     Manifest {
@@ -66,7 +67,7 @@ fn describe(digest: &Digest, manifest: &ReadManifest, content: Content) -> Manif
         labels: if parsed.children.is_empty() {
             config.labels
         } else {
-            content.labels.unwrap_or_default()
+            content.labels.map(Cow::into_owned).unwrap_or_default()
         },
         annotations: parsed.annotations.clone(),
     }
@@ -77,9 +78,9 @@ struct Kinds<'a> {
     tags_of: &'a BTreeMap<&'a Digest, Vec<&'a Tag>>,
 }
 
-impl Kinds<'_> {
+impl<'a> Kinds<'a> {
     /// What each manifest holds, from the leaves up: each is looked at once, however deep an enemy nests.
-    fn contents(&self) -> BTreeMap<&Digest, Content> {
+    fn contents(&self) -> BTreeMap<&'a Digest, Content<'a>> {
         let mut above: BTreeMap<&Digest, Vec<&Digest>> = BTreeMap::new();
         let mut unknown: BTreeMap<&Digest, usize> = BTreeMap::new();
         for (digest, manifest) in self.read {
@@ -94,7 +95,7 @@ impl Kinds<'_> {
                 above.entry(child).or_default().push(digest);
             }
         }
-        let mut contents: BTreeMap<&Digest, Content> = BTreeMap::new();
+        let mut contents: BTreeMap<&Digest, Content<'_>> = BTreeMap::new();
         let mut ready: Vec<&Digest> = unknown
             .iter()
             .filter(|(_, left)| **left == 0)
@@ -114,7 +115,7 @@ impl Kinds<'_> {
     }
 
     /// An index is what its children are: an image if any of them is one, with the labels on which these agree.
-    fn content(&self, digest: &Digest, below: &BTreeMap<&Digest, Content>) -> Content {
+    fn content(&self, digest: &Digest, below: &BTreeMap<&Digest, Content<'_>>) -> Content<'a> {
         let Some(manifest) = self.read.get(digest) else {
             return Content::default();
         };
@@ -124,7 +125,7 @@ impl Kinds<'_> {
                 labels: None,
             },
             Some(Kind::Image) => {
-                let labels = manifest.config.as_ref().map(|config| config.labels.clone());
+                let labels = manifest.config.as_ref().map(|config| Cow::Borrowed(&config.labels));
                 Content {
                     kind: Some(Kind::Image),
                     labels,
@@ -136,11 +137,11 @@ impl Kinds<'_> {
             },
             None => {
                 let children = manifest.parsed.children.iter().filter_map(|child| below.get(child));
-                let images: Vec<&Content> = children.filter(|child| child.kind == Some(Kind::Image)).collect();
+                let images: Vec<&Content<'_>> = children.filter(|child| child.kind == Some(Kind::Image)).collect();
                 let kind = if images.is_empty() { Kind::Artifact } else { Kind::Image };
                 Content {
                     kind: Some(kind),
-                    labels: agreed(images.into_iter().filter_map(|image| image.labels.as_ref())),
+                    labels: agreed(images.into_iter().filter_map(|image| image.labels.as_deref())).map(Cow::Owned),
                 }
             }
         }
@@ -160,10 +161,10 @@ impl Kinds<'_> {
 
 /// What a manifest holds, with everything below it.
 #[derive(Debug, Default)]
-struct Content {
+struct Content<'a> {
     kind: Option<Kind>,
-    /// Of an image its labels; of an index those on which its images agree.
-    labels: Option<BTreeMap<String, String>>,
+    /// Of an image its labels, where they are; of an index those on which its images agree.
+    labels: Option<Cow<'a, BTreeMap<String, String>>>,
 }
 
 /// The labels that all have, with the same values.
