@@ -1,11 +1,15 @@
 //! The yardstick: a client that sends given requests over connections that stay open, and reads nothing of the answers
-//! but the status and where the body ends. One thread a connection: less work a request than any event loop makes.
+//! but the status and where the body ends. One loop on one thread, one task a connection.
 //!
 //! It must not decide what to send, nor send one request more.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::try_join_all;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_buf, sink};
+use tokio::net::TcpStream;
 
 /// What registries answer by: as jettison asks it, so that the registry has the same to read.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -41,39 +45,40 @@ pub(crate) fn send(
     expected: fn(&Ask, u16) -> bool,
 ) -> io::Result<()> {
     let next = AtomicUsize::new(0);
-    let connection = || -> io::Result<()> {
-        let mut stream = BufReader::with_capacity(64 * 1024, TcpStream::connect(server)?);
-        stream.get_ref().set_nodelay(true)?;
-        while let Some(ask) = asks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let status = exchange(&mut stream, server, ask)?;
-            if !expected(ask, status) {
-                return Err(io::Error::other(format!("{} {}: {status}", ask.method, ask.path)));
-            }
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..in_flight).map(|_| scope.spawn(connection)).collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a connection panicked")))
-        })
-    })
+    let connections = (0..in_flight).map(|_| connection(server, asks, &next, expected));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(try_join_all(connections)).map(drop)
 }
 
-fn exchange(stream: &mut BufReader<TcpStream>, server: SocketAddr, ask: &Ask) -> io::Result<u16> {
+async fn connection(
+    server: SocketAddr,
+    asks: &[Ask],
+    next: &AtomicUsize,
+    expected: fn(&Ask, u16) -> bool,
+) -> io::Result<()> {
+    let mut stream = BufReader::with_capacity(64 * 1024, TcpStream::connect(server).await?);
+    stream.get_ref().set_nodelay(true)?;
+    while let Some(ask) = asks.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let status = exchange(&mut stream, server, ask).await?;
+        if !expected(ask, status) {
+            return Err(io::Error::other(format!("{} {}: {status}", ask.method, ask.path)));
+        }
+    }
+    Ok(())
+}
+
+async fn exchange(stream: &mut BufReader<TcpStream>, server: SocketAddr, ask: &Ask) -> io::Result<u16> {
     let Ask { method, path } = ask;
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nAccept: {ACCEPT}\r\n\r\n");
-    stream.get_mut().write_all(request.as_bytes())?;
+    stream.write_all(request.as_bytes()).await?;
     let mut line = String::new();
-    stream.read_line(&mut line)?;
+    stream.read_line(&mut line).await?;
     let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("no status: {line:?}")))?;
     let (mut length, mut chunked) = (0, false);
     loop {
         line.clear();
-        stream.read_line(&mut line)?;
+        stream.read_line(&mut line).await?;
         let header = line.trim_end();
         if header.is_empty() {
             break;
@@ -88,26 +93,26 @@ fn exchange(stream: &mut BufReader<TcpStream>, server: SocketAddr, ask: &Ask) ->
     }
     match (ask.method, chunked) {
         ("HEAD", _) => {}
-        (_, true) => skip_chunks(stream)?,
-        (_, false) => skip(stream, length)?,
+        (_, true) => skip_chunks(stream).await?,
+        (_, false) => skip(stream, length).await?,
     }
     Ok(status)
 }
 
-fn skip_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+async fn skip_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     loop {
         let mut line = String::new();
-        stream.read_line(&mut line)?;
+        stream.read_line(&mut line).await?;
         let length = u64::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
-        skip(stream, length + 2)?;
+        skip(stream, length + 2).await?;
         if length == 0 {
             return Ok(());
         }
     }
 }
 
-fn skip(stream: &mut BufReader<TcpStream>, length: u64) -> io::Result<()> {
-    let skipped = io::copy(&mut stream.take(length), &mut io::sink())?;
+async fn skip(stream: &mut BufReader<TcpStream>, length: u64) -> io::Result<()> {
+    let skipped = copy_buf(&mut stream.take(length), &mut sink()).await?;
     if skipped == length {
         Ok(())
     } else {
