@@ -158,6 +158,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether something runs beside the work that would have to wait for it: the registry of the demo.
+    pub fn needs_threads(&self) -> bool {
+        matches!(self.command, Command::Demo(_))
+    }
+
     /// Runs the command and says how it ended.
     pub async fn run(self) -> Exit {
         let console = Console {
