@@ -10,6 +10,8 @@ use crate::process::{Failure, answer, cargo, run, say};
 pub(crate) struct Tool {
     name: &'static str,
     version: &'static str,
+    /// How it is asked for its version.
+    asked: &'static [&'static str],
     /// How long it takes to build, for whoever waits.
     minutes: u32,
 }
@@ -17,28 +19,36 @@ pub(crate) struct Tool {
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
     version: "0.20.2",
+    asked: &["--version"],
     minutes: 4,
 };
 
 pub(crate) const CARGO_FUZZ: Tool = Tool {
     name: "cargo-fuzz",
     version: "0.13.2",
+    asked: &["--version"],
     minutes: 1,
 };
 
 pub(crate) const CARGO_MUTANTS: Tool = Tool {
     name: "cargo-mutants",
     version: "27.1.0",
+    asked: &["mutants", "--version"],
     minutes: 2,
 };
 
 impl Tool {
     /// Where its program is; builds it when it is not there in the right version.
     pub(crate) fn program(&self, root: &Path) -> Result<PathBuf, Failure> {
-        let Self { name, version, minutes } = self;
+        let Self {
+            name,
+            version,
+            asked,
+            minutes,
+        } = self;
         let tools = root.join("target/tools");
         let program = tools.join("bin").join(name);
-        if answer(Command::new(&program).arg("--version")) == Some(format!("{name} {version}")) {
+        if answer(Command::new(&program).args(*asked)) == Some(format!("{name} {version}")) {
             return Ok(program);
         }
         say(&format!(
