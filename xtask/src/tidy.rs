@@ -8,8 +8,9 @@ use crate::process::{Failure, say};
 /// Everything that the core may depend on. None of them reads a clock, a file, the network or the environment on
 /// its own; whoever adds one here says in the change why that is true of it. `rayon` asks how many threads to use and
 /// nothing else: what is computed on them is put together in the order of the facts.
-const CORE_DEPENDENCIES: [&str; 13] = [
+const CORE_DEPENDENCIES: [&str; 14] = [
     "annotate-snippets",
+    "foldhash",
     "globset",
     "jiff",
     "rayon",

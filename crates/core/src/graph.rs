@@ -6,11 +6,12 @@
 
 mod lists;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 use serde::Serialize;
 
+use crate::hashed::{Map, Set, map_for};
 use crate::model::{Digest, Manifest, Repository, TagEntry};
 use lists::Lists;
 
@@ -27,7 +28,7 @@ pub struct Graph<'a> {
     parents: Lists<Node>,
     subjects: Lists<Node>,
     referrers: Lists<Node>,
-    tag_names: HashMap<&'a str, usize>,
+    tag_names: Map<&'a str, usize>,
     contradictions: BTreeSet<String>,
 }
 
@@ -228,7 +229,7 @@ impl Relations {
         let mut by_subject: Vec<(Node, Node)> = referring.map(|(node, _)| *node).zip(nodes).collect();
         by_subject.sort_unstable();
         attached.append(&mut by_subject);
-        let mut seen = HashSet::new();
+        let mut seen = Set::default();
         attached.retain(|pair| seen.insert(*pair));
         Self {
             digests,
@@ -282,10 +283,10 @@ fn distinct<'a, K: Hash + Eq, T: PartialEq + Serialize + Described>(
     facts: &'a [T],
     key: impl Fn(&'a T) -> K,
     contradictions: &mut BTreeSet<String>,
-) -> (Vec<&'a T>, HashMap<K, usize>) {
+) -> (Vec<&'a T>, Map<K, usize>) {
     let json = |fact: &T| serde_json::to_string(fact).unwrap_or_default();
     let mut distinct: Vec<&T> = Vec::with_capacity(facts.len());
-    let mut places = HashMap::with_capacity(facts.len());
+    let mut places = map_for(facts.len());
     for fact in facts {
         let place = *places.entry(key(fact)).or_insert(distinct.len());
         let Some(known) = distinct.get_mut(place) else {

@@ -3,6 +3,7 @@ pub mod config;
 pub mod evaluate;
 pub mod facts;
 pub mod graph;
+mod hashed;
 pub mod lint;
 pub mod model;
 pub mod plan;

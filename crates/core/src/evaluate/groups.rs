@@ -1,11 +1,11 @@
 //! The entries of one rule by group: where each image stands among its group, and which ones `unless` spares.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use crate::graph::Node;
+use crate::hashed::Map;
 use crate::model::Tag;
 use crate::policy::calendar::bucket;
 use crate::policy::version::Version;
@@ -65,7 +65,7 @@ impl Groups {
 
     /// Each image once a group, in the order of groups and digests.
     fn gather<'t>(by_version: bool, members: impl Iterator<Item = Member<'t>>) -> Self {
-        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let mut numbers: Map<&str, u32> = Map::default();
         let mut groups = Self {
             image_of: Vec::new(),
             versioned: Vec::new(),

@@ -206,7 +206,12 @@ impl RepositoryEvaluation<'_> {
 ///
 /// The facts speak of that inventory.
 pub fn evaluate<'a>(facts: &Facts<'_>, inventory: &'a Inventory) -> Vec<RepositoryEvaluation<'a>> {
-    let (evaluator, survey) = (Evaluator::new(facts), Survey::of(facts.inventory));
+    let (evaluator, mut survey) = (Evaluator::new(facts), Survey::of(facts.inventory));
+    for repository in &inventory.repositories {
+        if !Graph::of(repository).contradictions().is_empty() {
+            survey.doubt(&repository.registry);
+        }
+    }
     let repositories = inventory.repositories.iter();
     repositories
         .map(|repository| evaluator.decide(repository, &survey))

@@ -1,11 +1,11 @@
 //! What has to be known of all repositories before one can be judged: which digests are proven to be gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::facts::Repositories;
-use crate::graph::Graph;
+use crate::hashed::{Map, Set};
 use crate::model::{Digest, RegistryHost, Repository};
 
 /// All copies of a digest in the repositories of one registry.
@@ -14,7 +14,10 @@ pub(crate) type Copies = (RegistryHost, Digest);
 /// Where digests are that some repository of the same registry was asked for in vain.
 #[derive(Debug)]
 pub(crate) struct Survey<'a> {
+    /// Registries of which every repository was read, as far as is known.
     read_whole: BTreeSet<&'a RegistryHost>,
+    /// Registries of which some repository was asked for something in vain.
+    asked: BTreeSet<&'a RegistryHost>,
     /// The repositories that hold such a digest. Only what some repository holds is here.
     held_by: BTreeMap<Copies, Vec<usize>>,
     /// The repositories that were asked for one of those in vain.
@@ -34,6 +37,7 @@ impl<'a> Survey<'a> {
     pub(crate) fn of(inventory: &'a dyn Repositories) -> Self {
         let mut survey = Self {
             read_whole: inventory.complete_registries().iter().collect(),
+            asked: BTreeSet::new(),
             held_by: BTreeMap::new(),
             missed_by: BTreeMap::new(),
             taken: BTreeSet::new(),
@@ -42,6 +46,7 @@ impl<'a> Survey<'a> {
         if missed.is_empty() {
             return survey;
         }
+        survey.asked = missed.keys().copied().collect();
         let answers: Vec<Answer> = (0..inventory.count())
             .into_par_iter()
             .filter(|position| missed.contains_key(inventory.place(*position).0))
@@ -89,6 +94,12 @@ impl<'a> Survey<'a> {
         self.missed_by.get(copies).map_or(&[], Vec::as_slice)
     }
 
+    /// A repository of the registry turned out not to be read wholly, or to contradict itself. Whether that changes
+    /// anything that was decided.
+    pub(crate) fn doubt(&mut self, host: &RegistryHost) -> bool {
+        self.read_whole.remove(host) && self.asked.contains(host)
+    }
+
     /// From now on these count as gone: what was attached to them is an orphan.
     pub(crate) fn take(&mut self, copies: &BTreeSet<Copies>) {
         self.taken.extend(copies.iter().cloned());
@@ -109,14 +120,14 @@ impl<'a> Survey<'a> {
 fn missed<'a>(
     inventory: &'a dyn Repositories,
     read_whole: &BTreeSet<&RegistryHost>,
-) -> BTreeMap<&'a RegistryHost, BTreeMap<Digest, Vec<usize>>> {
+) -> BTreeMap<&'a RegistryHost, Map<Digest, Vec<usize>>> {
     let found: Vec<(usize, BTreeSet<Digest>)> = (0..inventory.count())
         .into_par_iter()
         .filter(|position| read_whole.contains(inventory.place(*position).0))
         .map(|position| (position, inventory.repository(position).missing.clone()))
         .filter(|(_, missing)| !missing.is_empty())
         .collect();
-    let mut missed: BTreeMap<_, BTreeMap<Digest, Vec<usize>>> = BTreeMap::new();
+    let mut missed: BTreeMap<_, Map<Digest, Vec<usize>>> = BTreeMap::new();
     for (position, missing) in found {
         let (host, _) = inventory.place(position);
         for digest in missing {
@@ -128,19 +139,15 @@ fn missed<'a>(
 }
 
 impl Answer {
-    fn of(
-        position: usize,
-        repository: &Repository,
-        missed: &BTreeMap<&RegistryHost, BTreeMap<Digest, Vec<usize>>>,
-    ) -> Self {
+    fn of(position: usize, repository: &Repository, missed: &BTreeMap<&RegistryHost, Map<Digest, Vec<usize>>>) -> Self {
         let missed = missed.get(&repository.registry);
         let held = repository.manifests.iter().map(|manifest| &manifest.digest);
-        let held: HashSet<&Digest> = held
+        let held: Set<&Digest> = held
             .filter(|digest| missed.is_some_and(|missed| missed.contains_key(*digest)))
             .collect();
         Self {
             position,
-            read_whole: repository.gaps.is_empty() && Graph::of(repository).contradictions().is_empty(),
+            read_whole: repository.gaps.is_empty(),
             held: held.into_iter().cloned().collect(),
         }
     }

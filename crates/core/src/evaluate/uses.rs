@@ -2,12 +2,13 @@
 //!
 //! Fails closed: whatever cannot be understood makes its source partial, and never drops a use.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dates::given;
 use super::{elapsed, length};
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::hashed::Map;
 use crate::model::{
     Digest, ImageReference, InvalidReference, Reference, RegistryHost, RepositoryName, SourceReport, SourceStatus, Tag,
     Usage,
@@ -36,8 +37,8 @@ struct PartialSource {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TagUses<'u> {
     repository: &'u RepositoryName,
-    own: Option<&'u HashMap<Tag, BTreeSet<Use>>>,
-    elsewhere: Option<&'u HashMap<Tag, BTreeSet<(RegistryHost, Use)>>>,
+    own: Option<&'u Map<Tag, BTreeSet<Use>>>,
+    elsewhere: Option<&'u Map<Tag, BTreeSet<(RegistryHost, Use)>>>,
 }
 
 impl TagUses<'_> {
@@ -56,10 +57,10 @@ impl TagUses<'_> {
 /// Everything that usage says, ready to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    by_digest: HashMap<Digest, BTreeSet<Use>>,
-    by_tag: HashMap<(RegistryHost, RepositoryName), HashMap<Tag, BTreeSet<Use>>>,
+    by_digest: Map<Digest, BTreeSet<Use>>,
+    by_tag: Map<(RegistryHost, RepositoryName), Map<Tag, BTreeSet<Use>>>,
     /// Tag references to hosts that no scanned registry has.
-    elsewhere: HashMap<RepositoryName, HashMap<Tag, BTreeSet<(RegistryHost, Use)>>>,
+    elsewhere: Map<RepositoryName, Map<Tag, BTreeSet<(RegistryHost, Use)>>>,
     partial: Vec<PartialSource>,
     /// Per registry: sources that it expects and that did not answer completely.
     unanswered: BTreeMap<RegistryHost, Vec<String>>,

@@ -63,7 +63,7 @@ impl Digest {
     /// The first eight bytes as a number. Digests whose leading numbers differ are ordered as these are.
     pub(crate) fn leading(&self) -> u64 {
         match &self.0 {
-            Repr::Sha256(bytes) => bytes.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            Repr::Sha256(bytes) => bytes.first_chunk().copied().map_or(0, u64::from_be_bytes),
             // Behind every `sha256`; which of them comes first, the digests themselves have to say.
             Repr::Sha512(_) => u64::MAX,
         }

@@ -7,18 +7,19 @@
 //! Nearly every blob lies in one repository, whose share of the plan can be counted by itself. Only what lies in
 //! several is remembered until all of them are known.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
 use super::limits::LimitedRepository;
 use super::model::{Action, ActionKind};
 use crate::facts::Repositories;
+use crate::hashed::{Map, Set};
 use crate::model::{Digest, Manifest, RegistryHost, Repository};
 
 /// Per registry the leading bytes of every digest that may lie in several of its repositories. More than these only
 /// cost memory.
-pub(super) struct Spread<'a>(BTreeMap<&'a RegistryHost, HashSet<u64>>);
+pub(super) struct Spread<'a>(BTreeMap<&'a RegistryHost, Set<u64>>);
 
 /// A blob or manifest that may lie in several repositories, as one of them sees it.
 pub(super) struct Release {
@@ -30,7 +31,7 @@ pub(super) struct Release {
 
 /// What is known so far of everything that lies in several repositories.
 #[derive(Default)]
-pub(super) struct Ledger<'a>(BTreeMap<&'a RegistryHost, HashMap<Digest, Fate>>);
+pub(super) struct Ledger<'a>(BTreeMap<&'a RegistryHost, Map<Digest, Fate>>);
 
 struct Fate {
     size: u64,
@@ -59,7 +60,7 @@ impl<'a> Spread<'a> {
 }
 
 /// What stands in more than one of these repositories.
-fn in_several(inventory: &dyn Repositories, positions: &[usize]) -> HashSet<u64> {
+fn in_several(inventory: &dyn Repositories, positions: &[usize]) -> Set<u64> {
     let mut all: Vec<u64> = Vec::new();
     // In batches, so that no more than one copy of everything is held.
     for batch in positions.chunks(super::BATCH) {
@@ -104,18 +105,22 @@ pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spr
     if actions.is_empty() && !spread.0.contains_key(&repository.registry) {
         return Vec::new();
     }
-    let mut held: Vec<(u64, &Digest, u64, Option<usize>)> = Vec::new();
+    let mut held: Vec<Held<'_>> = Vec::new();
     for node in graph.nodes() {
         let contents = graph.manifest(node).into_iter().flat_map(contents);
-        held.extend(contents.map(|(digest, size)| (digest.leading(), digest, size, turns[node])));
+        let turn = turns[node];
+        held.extend(contents.map(|(digest, size)| Held { digest, size, turn }));
     }
-    held.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     let mut releases = Vec::new();
-    for held in held.chunk_by(|a, b| a.1 == b.1) {
-        let size = held.iter().map(|(_, _, size, _)| *size).max().unwrap_or_default();
-        let all_go = held.iter().all(|(.., turn)| turn.is_some());
-        let last = held.iter().filter_map(|(.., turn)| *turn).max().filter(|_| all_go);
-        let digest = held[0].1;
+    let order = by_digest(&held);
+    for same in order.chunk_by(|a, b| held[a.1].digest == held[b.1].digest) {
+        let held = || same.iter().map(|(_, place)| &held[*place]);
+        let size = held().map(|held| held.size).max().unwrap_or_default();
+        let all_go = held().all(|held| held.turn.is_some());
+        let last = held().filter_map(|held| held.turn).max().filter(|_| all_go);
+        let Some(digest) = held().next().map(|held| held.digest) else {
+            continue;
+        };
         if spread.contains(repository, digest) {
             releases.push(Release {
                 digest: digest.clone(),
@@ -127,6 +132,31 @@ pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spr
         }
     }
     releases
+}
+
+/// A blob or manifest as one manifest refers to it.
+struct Held<'a> {
+    digest: &'a Digest,
+    size: u64,
+    /// The action that takes the manifest, if one does.
+    turn: Option<usize>,
+}
+
+/// The places of all, sorted by digest, each behind the digest's first bytes.
+fn by_digest(held: &[Held<'_>]) -> Vec<(u64, usize)> {
+    let places = held.iter().enumerate();
+    let mut order: Vec<(u64, usize)> = places.map(|(place, held)| (held.digest.leading(), place)).collect();
+    order.sort_unstable_by_key(|(leading, _)| *leading);
+    // Digests that only begin alike are rare.
+    for same in order.chunk_by_mut(|a, b| a.0 == b.0) {
+        if same
+            .windows(2)
+            .any(|two| held[two[0].1].digest != held[two[1].1].digest)
+        {
+            same.sort_unstable_by_key(|(_, place)| held[*place].digest);
+        }
+    }
+    order
 }
 
 fn free(actions: &mut [Action], place: usize, size: u64) {
@@ -149,7 +179,7 @@ impl<'a> Ledger<'a> {
 
     /// Fills in what is free after all.
     pub(super) fn settle(self, actions: &mut [Action]) {
-        for fate in self.0.into_values().flat_map(HashMap::into_values) {
+        for fate in self.0.into_values().flat_map(Map::into_values) {
             if let Some(last) = fate.last {
                 free(actions, last, fate.size);
             }

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use crate::evaluate::{Evaluator, Survey};
 use crate::facts::Facts;
-use crate::model::Schema;
+use crate::model::{RegistryHost, Schema};
 use crate::verify::verify_laws;
 
 use bytes::{Ledger, Release, Spread};
@@ -41,18 +41,32 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
 /// The plan before the second opinion, and without its id.
 pub fn draft(facts: &Facts<'_>) -> Plan {
     let evaluator = Evaluator::new(facts);
-    let mut survey = Survey::of(facts.inventory);
-    orphans::find(facts, &evaluator, &mut survey);
+    let spread = Spread::of(facts.inventory);
     let mut order: Vec<usize> = (0..facts.inventory.count()).collect();
     order.sort_by_key(|position| facts.inventory.place(*position));
-    let draft = Draft {
-        facts,
-        evaluator: &evaluator,
-        survey: &survey,
-        spread: &Spread::of(facts.inventory),
-        order: &order,
-    };
-    draft.run()
+    let mut doubted = BTreeSet::new();
+    loop {
+        let mut survey = Survey::of(facts.inventory);
+        for host in &doubted {
+            survey.doubt(host);
+        }
+        orphans::find(facts, &evaluator, &mut survey);
+        let draft = Draft {
+            facts,
+            evaluator: &evaluator,
+            survey: &survey,
+            spread: &spread,
+            order: &order,
+        };
+        let (plan, contradictory) = draft.run();
+        // A repository that contradicts itself comes to light when it is decided. Then nothing is proven to be absent
+        // from its registry, and what relied on that is decided again.
+        let before = doubted.len();
+        doubted.extend(contradictory.into_iter().filter(|host| survey.doubt(host)));
+        if doubted.len() == before {
+            return plan;
+        }
+    }
 }
 
 /// Everything that has to be known before the shares of the repositories can be written.
@@ -73,14 +87,17 @@ struct Part {
     releases: Vec<Release>,
     gaps: Vec<String>,
     warnings: BTreeSet<String>,
+    contradictory: bool,
 }
 
 impl Draft<'_> {
-    fn run(&self) -> Plan {
+    /// The plan, and the registries with a repository that contradicts itself.
+    fn run(&self) -> (Plan, BTreeSet<RegistryHost>) {
         let brake = self.brake();
         let mut plan = self.empty();
         let mut gaps: BTreeSet<String> = self.evaluator.gaps().collect();
         let mut warnings = BTreeSet::new();
+        let mut contradictory = BTreeSet::new();
         let mut ledger = Ledger::default();
         let mut put_together = |parts: Vec<(usize, Part)>| {
             for (place, part) in parts {
@@ -93,6 +110,9 @@ impl Draft<'_> {
                 plan.limits.waiting += part.waiting as u64;
                 gaps.extend(part.gaps);
                 warnings.extend(part.warnings);
+                if part.contradictory {
+                    contradictory.insert(host.clone());
+                }
             }
         };
         let mut ready = Vec::new();
@@ -108,7 +128,7 @@ impl Draft<'_> {
         ledger.settle(&mut plan.actions);
         plan.gaps = gaps.into_iter().collect();
         plan.warnings = warnings.into_iter().collect();
-        plan
+        (plan, contradictory)
     }
 
     fn part(&self, place: usize, brake: Brake) -> Part {
@@ -123,6 +143,7 @@ impl Draft<'_> {
             releases,
             gaps: limited.evaluation.gaps().collect(),
             warnings: self.evaluator.warnings(&repository),
+            contradictory: !limited.evaluation.graph.contradictions().is_empty(),
             refused: limited.refused,
         }
     }

@@ -1,18 +1,21 @@
 //! The bytes of a plan are those of what only deleted manifests refer to, per registry.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
 
 use rayon::prelude::*;
 
 use super::world::{Contents, Place, World};
 use super::{Law, Violation};
+use crate::hashed::{Map, Set, map_for};
 use crate::model::{Digest, RegistryHost, Repository};
 use crate::plan::Plan;
 
 /// Per registry the hashes of all that stands in several of its repositories. What it says is too much where two
 /// hashes happen to be equal; then something is only looked at more closely than it need be.
-pub(super) struct Tally<'a>(BTreeMap<&'a RegistryHost, HashSet<u64>>);
+pub(super) struct Tally<'a>(BTreeMap<&'a RegistryHost, Set<u64>>);
 
 /// What the deletions in one repository free, as far as that is to be seen there.
 #[derive(Default)]
@@ -38,7 +41,7 @@ impl<'a> Tally<'a> {
 
     pub(super) fn freed(&self, place: Place<'_>, contents: &Contents<'_>, deleted: &[Option<usize>]) -> Freed {
         let several = self.0.get(place.0);
-        let mut stored: HashMap<&Digest, (u64, bool)> = HashMap::with_capacity(contents.nodes.len() * 3);
+        let mut stored: Map<&Digest, (u64, bool)> = map_for(contents.nodes.len() * 3);
         for (node, deleted) in contents.nodes.iter().zip(deleted) {
             let manifest = node.manifest;
             let blobs = manifest.blobs.iter().map(|blob| (&blob.digest, blob.size));
@@ -60,7 +63,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn in_several(world: &World<'_>, places: &[&Vec<usize>]) -> HashSet<u64> {
+fn in_several(world: &World<'_>, places: &[&Vec<usize>]) -> Set<u64> {
     const AT_ONCE: usize = 256;
     let mut all = Vec::new();
     for places in places.chunks(AT_ONCE) {
@@ -89,9 +92,7 @@ fn hashes_of(record: &Repository, hashes: &mut Vec<u64>) {
 }
 
 fn hash(digest: &Digest) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    digest.hash(&mut hasher);
-    hasher.finish()
+    FixedState::with_seed(0).hash_one(digest)
 }
 
 /// The plan's bytes against what is freed.
@@ -101,7 +102,7 @@ pub(super) fn add_up(plan: &Plan, shares: Vec<(&RegistryHost, Freed)>) -> Vec<Vi
         *said.entry(&action.registry).or_default() += u128::from(action.bytes);
     }
     let mut freed: BTreeMap<&RegistryHost, u128> = BTreeMap::new();
-    let mut perhaps: BTreeMap<&RegistryHost, HashMap<Digest, (u64, bool)>> = BTreeMap::new();
+    let mut perhaps: BTreeMap<&RegistryHost, Map<Digest, (u64, bool)>> = BTreeMap::new();
     for (host, share) in shares {
         *freed.entry(host).or_default() += share.surely;
         for (digest, size, stays) in share.perhaps {

@@ -21,6 +21,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use rayon::prelude::*;
@@ -29,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::model::{Digest, RegistryHost, RepositoryName, Tag};
 use crate::plan::{ActionKind, Plan};
-use bytes::Tally;
+use bytes::{Freed, Tally};
 use configured::{Configured, Local};
 use doings::{AllDoings, Doings};
 use holds::Holds;
@@ -142,33 +143,61 @@ pub fn verify(plan: &Plan, facts: &Facts<'_>) -> Vec<Violation> {
 /// Everything but the plan's id, which is only given to a plan that was looked at.
 pub fn verify_laws(plan: &Plan, facts: &Facts<'_>) -> Vec<Violation> {
     let all = AllDoings::new(plan);
-    let world = World::new(*facts, plan, &all);
+    let mut world = World::new(*facts, plan, &all);
     let configured = Configured::new(facts.config);
-    let holds = Holds::new(&world, &configured);
     let tally = Tally::new(&world);
-    let look = |(place, positions): (&Place<'_>, &Vec<usize>)| {
-        let place = *place;
-        let records = world.records(positions);
-        let contents = Contents::new(&records)?;
-        let doings = all.of(place);
-        let mut inspection = Inspection::new((&world, &holds), place, &contents, (plan, doings));
-        inspection.run();
-        let freed = tally.freed(place, &contents, &inspection.deleted);
-        Some((inspection.violations, freed))
-    };
-    let looks = world.places.par_iter().map(|place| (place.0.0, look(place)));
-    let looks: Vec<_> = looks.collect();
+    let mut looks = look_everywhere(&world, &configured, &tally, (plan, &all));
+    // Where a repository was not read wholly, nothing is proven to be absent from its registry.
+    let incomplete: BTreeSet<RegistryHost> = looks
+        .iter()
+        .filter(|(_, look)| look.incomplete)
+        .map(|(host, _)| (*host).clone())
+        .collect();
+    let disproved = incomplete.iter().filter(|host| world.disprove(host)).count();
+    if disproved > 0 {
+        looks = look_everywhere(&world, &configured, &tally, (plan, &all));
+    }
     let mut violations = limits::check_run(plan, &configured);
     violations.extend(whole_plan(plan, &world, &all));
     let mut freed = Vec::new();
-    for (host, (found, share)) in looks.into_iter().filter_map(|(host, look)| Some((host, look?))) {
-        violations.extend(found);
-        freed.push((host, share));
+    for (host, look) in looks {
+        violations.extend(look.violations);
+        freed.push((host, look.freed));
     }
     violations.extend(bytes::add_up(plan, freed));
     violations.sort_unstable();
     violations.dedup();
     violations
+}
+
+/// What was seen in one repository.
+struct Look {
+    violations: Vec<Violation>,
+    freed: Freed,
+    incomplete: bool,
+}
+
+/// Inspects every repository of the inventory.
+fn look_everywhere<'a>(
+    world: &World<'a>,
+    configured: &Configured<'a>,
+    tally: &Tally<'_>,
+    (plan, all): (&Plan, &AllDoings<'_>),
+) -> Vec<(&'a RegistryHost, Look)> {
+    let holds = Holds::new(world, configured);
+    let look = |(place, positions): (&Place<'a>, &Vec<usize>)| {
+        let records = world.records(positions);
+        let contents = Contents::new(&records)?;
+        let mut inspection = Inspection::new((world, &holds), *place, &contents, (plan, all.of(*place)));
+        inspection.run();
+        let look = Look {
+            freed: tally.freed(*place, &contents, &inspection.deleted),
+            violations: inspection.violations,
+            incomplete: contents.incomplete.is_some(),
+        };
+        Some((place.0, look))
+    };
+    world.places.par_iter().filter_map(look).collect()
 }
 
 /// What concerns the plan as a whole.

@@ -1,21 +1,22 @@
 //! Who uses what, read from the usage reports alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::Inspection;
 use super::configured::Configured;
 use super::times::{length, plausible, since};
 use super::world::{Id, Place, World};
+use crate::hashed::Map;
 use crate::model::{Digest, ImageReference, Reference, RegistryHost, RepositoryName, SourceStatus, Tag, Usage};
 use crate::reason::Hold;
 
 /// Every reference that holds something, by what it names.
 #[derive(Default)]
 pub(super) struct Uses<'a> {
-    digests: HashMap<Digest, Use<'a>>,
-    tags: HashMap<(RegistryHost, RepositoryName), HashMap<Tag, Use<'a>>>,
+    digests: Map<Digest, Use<'a>>,
+    tags: Map<(RegistryHost, RepositoryName), Map<Tag, Use<'a>>>,
     /// Path and tag at hosts that no scanned registry has: they count everywhere.
-    tags_anywhere: HashMap<RepositoryName, HashMap<Tag, Use<'a>>>,
+    tags_anywhere: Map<RepositoryName, Map<Tag, Use<'a>>>,
     /// Sources that named something that cannot be read.
     pub(super) unreadable: BTreeSet<usize>,
 }
@@ -95,7 +96,7 @@ impl<'a> Uses<'a> {
 }
 
 /// The uses of the tags of one repository: by its own name, and by that path at any host.
-pub(super) type TagUses<'u, 'a> = [Option<&'u HashMap<Tag, Use<'a>>>; 2];
+pub(super) type TagUses<'u, 'a> = [Option<&'u Map<Tag, Use<'a>>>; 2];
 
 /// Sources that did not say everything, by their place in the usage.
 pub(super) fn partial_sources(usage: &Usage, uses: &Uses<'_>) -> BTreeSet<usize> {

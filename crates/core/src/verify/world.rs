@@ -4,12 +4,13 @@
 //! a mistake there must not be repeated here.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use super::doings::{AllDoings, Doings};
 use crate::facts::Facts;
+use crate::hashed::{Map, Set, map_for};
 use crate::model::{Digest, Kind, Manifest, RegistryHost, Repository, RepositoryName, Tag, TagEntry};
 use crate::plan::Plan;
 
@@ -25,7 +26,7 @@ pub(super) struct World<'a> {
     /// Every repository of the inventory, with the records that describe it: one, if all is well.
     pub(super) places: BTreeMap<Place<'a>, Vec<usize>>,
     /// Per wholly read registry: digests that some repository was asked for in vain, and that none holds.
-    absent: BTreeMap<&'a RegistryHost, HashSet<Digest>>,
+    absent: BTreeMap<&'a RegistryHost, Set<Digest>>,
 }
 
 /// What is known of one repository.
@@ -34,13 +35,13 @@ pub(super) struct Contents<'r> {
     pub(super) record: &'r Repository,
     pub(super) nodes: Vec<Node<'r>>,
     pub(super) tags: Vec<Label<'r>>,
-    ids: HashMap<&'r Digest, Id>,
-    tag_ids: HashMap<&'r Tag, Id>,
+    ids: Map<&'r Digest, Id>,
+    tag_ids: Map<&'r Tag, Id>,
     /// Why the repository was not read wholly, if it was not.
     pub(super) incomplete: Option<String>,
     /// The record says two things about one tag or manifest.
     pub(super) contradictory: bool,
-    missing: HashSet<&'r Digest>,
+    missing: Set<&'r Digest>,
 }
 
 /// One manifest with all that points to it. What is listed twice stands here once, in ascending order.
@@ -112,10 +113,10 @@ impl<'a> World<'a> {
     }
 
     /// What was asked for in vain, and is nowhere, or only where the same plan deletes it, without being refused. A
-    /// registry of which any repository was not read wholly proves nothing.
-    fn prove_absent(&self, plan: &Plan, all: &AllDoings<'_>) -> BTreeMap<&'a RegistryHost, HashSet<Digest>> {
+    /// registry with a gap proves nothing; one that contradicts itself is found out later ([`World::disprove`]).
+    fn prove_absent(&self, plan: &Plan, all: &AllDoings<'_>) -> BTreeMap<&'a RegistryHost, Set<Digest>> {
         let mut absent = self.asked_in_vain();
-        let looks: Vec<(&RegistryHost, Option<HashSet<Digest>>)> = self
+        let looks: Vec<(&RegistryHost, Option<Set<Digest>>)> = self
             .places
             .par_iter()
             .filter(|((host, _), _)| absent.contains_key(*host))
@@ -144,8 +145,13 @@ impl<'a> World<'a> {
         absent
     }
 
+    /// A repository of the registry was not read wholly: nothing is proven there. Whether anything was.
+    pub(super) fn disprove(&mut self, host: &RegistryHost) -> bool {
+        self.absent.remove(host).is_some()
+    }
+
     /// Per registry of which every repository was read: what any repository of it was asked for in vain, if anything.
-    fn asked_in_vain(&self) -> BTreeMap<&'a RegistryHost, HashSet<Digest>> {
+    fn asked_in_vain(&self) -> BTreeMap<&'a RegistryHost, Set<Digest>> {
         let complete = self.facts.inventory.complete_registries();
         let found: Vec<(&RegistryHost, BTreeSet<Digest>)> = self
             .places
@@ -155,7 +161,7 @@ impl<'a> World<'a> {
             .map(|(host, position)| (host, self.facts.inventory.repository(*position).missing.clone()))
             .filter(|(_, missing)| !missing.is_empty())
             .collect();
-        let mut asked: BTreeMap<&RegistryHost, HashSet<Digest>> = BTreeMap::new();
+        let mut asked: BTreeMap<&RegistryHost, Set<Digest>> = BTreeMap::new();
         for (host, missing) in found {
             asked.entry(host).or_default().extend(missing);
         }
@@ -196,22 +202,21 @@ impl<'a> World<'a> {
     }
 }
 
-/// Which of the digests that were asked for in vain elsewhere lie here and stay; `None` if the repository was not
-/// read wholly.
+/// Which of the digests that were asked for in vain elsewhere lie here and stay; `None` if the repository has a gap.
 fn stays_here(
     records: &[Cow<'_, Repository>],
-    asked: &HashSet<Digest>,
+    asked: &Set<Digest>,
     doings: &Doings,
     plan: &Plan,
-) -> Option<HashSet<Digest>> {
-    let contents = Contents::new(records)?;
-    if contents.incomplete.is_some() {
+) -> Option<Set<Digest>> {
+    if records.iter().any(|record| !record.gaps.is_empty()) {
         return None;
     }
-    let here = contents.nodes.iter().map(|node| &node.manifest.digest);
-    let mut here: HashSet<Digest> = here.filter(|digest| asked.contains(*digest)).cloned().collect();
+    let manifests = records.iter().flat_map(|record| &record.manifests);
+    let here = manifests.map(|manifest| &manifest.digest);
+    let mut here: Set<Digest> = here.filter(|digest| asked.contains(*digest)).cloned().collect();
     if !here.is_empty() {
-        let going: HashSet<&Digest> = doings.unrefused_deletes(plan).collect();
+        let going: Set<&Digest> = doings.unrefused_deletes(plan).collect();
         here.retain(|digest| !going.contains(digest));
     }
     Some(here)
@@ -225,8 +230,8 @@ impl<'r> Contents<'r> {
             record,
             nodes: Vec::with_capacity(record.manifests.len()),
             tags: Vec::with_capacity(record.tags.len()),
-            ids: HashMap::with_capacity(record.manifests.len()),
-            tag_ids: HashMap::with_capacity(record.tags.len()),
+            ids: map_for(record.manifests.len()),
+            tag_ids: map_for(record.tags.len()),
             incomplete: None,
             contradictory: records.iter().any(|other| !same_apart_from_lists(record, other)),
             missing: records.iter().flat_map(|record| &record.missing).collect(),
