@@ -50,8 +50,8 @@ pub enum Reason {
     },
     /// A rule expires it, but something that stays needs it.
     Needed {
-        /// What needs it.
-        by: Digest,
+        /// What needs it. Boxed, as few entries have it and all reserve the room.
+        by: Box<Digest>,
         /// How `by` is related to it.
         relation: Relation,
         /// The rule that would expire it.

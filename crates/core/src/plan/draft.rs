@@ -103,7 +103,7 @@ fn why_it_stays(repository: &LimitedRepository<'_>, root: &RootVerdicts, with: &
         Some(need) => {
             let by = repository.evaluation.graph.digest(need.by).clone();
             Reason::Needed {
-                by,
+                by: Box::new(by),
                 relation: need.relation,
                 ruling,
             }

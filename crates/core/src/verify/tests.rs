@@ -492,7 +492,7 @@ fn what_a_plan_says_must_be_so() {
         }),
         ("needed by something that goes", Law::EveryVerdictHasAReason, |_, p| {
             p.kept[0].reason = Reason::Needed {
-                by: digest(0),
+                by: Box::new(digest(0)),
                 relation: Relation::Subject,
                 ruling: ruling(),
             };
