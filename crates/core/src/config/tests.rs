@@ -497,6 +497,40 @@ fn a_finding_is_machine_readable() {
 }
 
 #[test]
+fn a_misspelt_key_is_read_as_what_it_was_meant_to_be() {
+    assert_eq!(
+        found("grace: 1d\nusage-memry: 5\n"),
+        ["unknown-key 2:1", "bad-duration 2:14"]
+    );
+    // Unless that key is there as well.
+    assert_eq!(found("grace: 1d\ngrase: 5\n"), ["unknown-key 2:1"]);
+}
+
+#[test]
+fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
+    let schema = schema();
+    for (object, keyword, rule) in [
+        ("conditions", "minProperties", serde_json::json!(1)),
+        ("newest-per", "minProperties", serde_json::json!(1)),
+        ("group-by", "maxProperties", serde_json::json!(1)),
+        ("rule", "dependentRequired", serde_json::json!({ "unless": ["expire"] })),
+    ] {
+        assert_eq!(schema["$defs"][object][keyword], rule, "{object}");
+    }
+    assert_eq!(schema["$defs"]["rule"]["oneOf"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_last_value_that_a_file_may_hold_is_read() {
+    let refused = |values: usize| {
+        let text = format!("x: [{}]", "0,".repeat(values));
+        found(&text).iter().any(|finding| finding.starts_with("too-complex"))
+    };
+    // The file, its key, the list, and so many values in it.
+    assert!(!refused(49_997) && refused(49_998));
+}
+
+#[test]
 fn costly_files_are_refused() {
     let laughs = (1..30).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
         let uses = vec![format!("*a{}", n - 1); 9].join(",");
