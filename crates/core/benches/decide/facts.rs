@@ -72,6 +72,11 @@ impl MadeUp {
         }
     }
 
+    /// The entries of each repository.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
+    }
+
     /// All of it at once.
     pub(crate) fn inventory(&self) -> Inventory {
         let positions = (0..self.count()).into_par_iter();
@@ -114,19 +119,6 @@ impl MadeUp {
                 references,
             }],
         }
-    }
-
-    /// The moments and digests of all entries: what is sorted to compare with.
-    pub(crate) fn to_sort(&self) -> Vec<(i64, [u8; 32])> {
-        let mut dice = Dice(4);
-        let mut pair = || {
-            let mut digest = [0; 32];
-            for eight in digest.chunks_mut(8) {
-                eight.copy_from_slice(&dice.roll().to_be_bytes());
-            }
-            (i64::try_from(dice.roll() >> 1).unwrap_or_default(), digest)
-        };
-        (0..self.places.len() * self.entries).map(|_| pair()).collect()
     }
 }
 

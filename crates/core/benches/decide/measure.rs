@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use jettison_core::config::Config;
 use jettison_core::facts::{Facts, Origin, Repositories as _};
+use jettison_core::model::{Digest, Inventory, Repository};
 use jettison_core::plan::{Plan, draft, plan};
 use jettison_core::verify::verify_laws;
+use jiff::Timestamp;
 
 use crate::clock;
 use crate::facts::MadeUp;
@@ -35,7 +37,8 @@ pub(crate) fn measure(made_up: &MadeUp, config: &Config) -> Row {
         now: made_up.now,
         origin: Origin::SavedFacts,
     };
-    let mut runs: Vec<Row> = (0..repetitions(made_up)).map(|_| run(made_up, &facts)).collect();
+    let pairs = pairs(&inventory, made_up.entries());
+    let mut runs: Vec<Row> = (0..repetitions(made_up)).map(|_| run(&pairs, &facts)).collect();
     let median = |of: fn(&Row) -> Duration, runs: &mut Vec<Row>| {
         runs.sort_by_key(of);
         of(&runs[runs.len() / 2])
@@ -81,8 +84,20 @@ fn repetitions(made_up: &MadeUp) -> usize {
     }
 }
 
-fn run(made_up: &MadeUp, facts: &Facts<'_>) -> Row {
-    let mut pairs = made_up.to_sort();
+/// The moments and digests of all tags and of as many manifests as there are entries without one: what is sorted to
+/// compare with, as the facts hold it.
+fn pairs(inventory: &Inventory, of_one_repository: usize) -> Vec<(Option<Timestamp>, Digest)> {
+    let of_one = |repository: &'_ Repository| {
+        let tags = repository.tags.iter().map(|tag| (tag.updated_at, tag.digest.clone()));
+        let manifests = repository.manifests.iter().rev();
+        let manifests = manifests.map(|manifest| (manifest.pushed_at, manifest.digest.clone()));
+        tags.chain(manifests).take(of_one_repository).collect::<Vec<_>>()
+    };
+    inventory.repositories.iter().flat_map(of_one).collect()
+}
+
+fn run(pairs: &[(Option<Timestamp>, Digest)], facts: &Facts<'_>) -> Row {
+    let mut pairs = pairs.to_vec();
     let entries = pairs.len();
     let (sort, ()) = timed(|| pairs.sort_unstable());
     drop(black_box(pairs));
