@@ -69,6 +69,11 @@ impl Digest {
         }
     }
 
+    /// The last eight bytes as a number: something to tell most digests apart by.
+    pub(crate) fn trailing(&self) -> u64 {
+        self.bytes().last_chunk().copied().map_or(0, u64::from_be_bytes)
+    }
+
     /// `sha256:` and the first twelve hex digits, for people.
     pub fn short(&self) -> String {
         let mut text = self.to_string();

@@ -1,9 +1,6 @@
 //! The bytes of a plan are those of what only deleted manifests refer to, per registry.
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher as _;
-
-use foldhash::fast::FixedState;
 
 use rayon::prelude::*;
 
@@ -13,8 +10,8 @@ use crate::hashed::{Map, Set, map_for};
 use crate::model::{Digest, RegistryHost, Repository};
 use crate::plan::Plan;
 
-/// Per registry the hashes of all that stands in several of its repositories. What it says is too much where two
-/// hashes happen to be equal; then something is only looked at more closely than it need be.
+/// Per registry the last bytes of all digests that stand in several of its repositories. What it says is too much where
+/// two digests end alike; then something is only looked at more closely than it need be.
 pub(super) struct Tally<'a>(BTreeMap<&'a RegistryHost, Set<u64>>);
 
 /// What the deletions in one repository free, as far as that is to be seen there.
@@ -53,7 +50,7 @@ impl<'a> Tally<'a> {
         }
         let mut freed = Freed::default();
         for (digest, (size, stays)) in stored {
-            if several.is_some_and(|several| several.contains(&hash(digest))) {
+            if several.is_some_and(|several| several.contains(&digest.trailing())) {
                 freed.perhaps.push((digest.clone(), size, stays));
             } else if !stays {
                 freed.surely += u128::from(size);
@@ -67,32 +64,28 @@ fn in_several(world: &World<'_>, places: &[&Vec<usize>]) -> Set<u64> {
     const AT_ONCE: usize = 256;
     let mut all = Vec::new();
     for places in places.chunks(AT_ONCE) {
-        let hashes = places.par_iter().map(|positions| {
-            let mut hashes = Vec::new();
+        let ends = places.par_iter().map(|positions| {
+            let mut ends = Vec::new();
             for record in world.records(positions) {
-                hashes_of(&record, &mut hashes);
+                ends_of(&record, &mut ends);
             }
-            hashes.sort_unstable();
-            hashes.dedup();
-            hashes
+            ends.sort_unstable();
+            ends.dedup();
+            ends
         });
-        let hashes: Vec<Vec<u64>> = hashes.collect();
-        hashes.into_iter().for_each(|hashes| all.extend(hashes));
+        let ends: Vec<Vec<u64>> = ends.collect();
+        ends.into_iter().for_each(|ends| all.extend(ends));
     }
     all.par_sort_unstable();
     let several = all.chunk_by(|a, b| a == b).filter(|equal| equal.len() > 1);
     several.map(|equal| equal[0]).collect()
 }
 
-fn hashes_of(record: &Repository, hashes: &mut Vec<u64>) {
+fn ends_of(record: &Repository, ends: &mut Vec<u64>) {
     for manifest in &record.manifests {
-        hashes.push(hash(&manifest.digest));
-        hashes.extend(manifest.blobs.iter().map(|blob| hash(&blob.digest)));
+        ends.push(manifest.digest.trailing());
+        ends.extend(manifest.blobs.iter().map(|blob| blob.digest.trailing()));
     }
-}
-
-fn hash(digest: &Digest) -> u64 {
-    FixedState::with_seed(0).hash_one(digest)
 }
 
 /// The plan's bytes against what is freed.
