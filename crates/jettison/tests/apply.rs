@@ -2,6 +2,7 @@
 //!
 //! - `refusals`: plans that are not applied at all, and the fuse.
 //! - `races`: what changed between the plan and the delete.
+//! - `asked`: deletes of which it is not known whether they were done.
 //! - `failures`: what the registry refuses, ignores or interrupts.
 //! - `belongings`: indexes, children, signatures, and the journal.
 //! - `protected`: what was protected between the plan and the delete.
@@ -10,6 +11,9 @@
 //! - `trouble`: a registry that does not want to be asked any more.
 //! - `guards`: limits of what an apply relies on.
 
+#[cfg(test)]
+#[path = "apply/asked.rs"]
+mod asked;
 #[cfg(test)]
 #[path = "apply/belongings.rs"]
 mod belongings;

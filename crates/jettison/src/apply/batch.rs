@@ -144,7 +144,8 @@ impl<'r, 'a> Work<'r, 'a> {
         for report in reports.iter().filter(|report| !report.removed().is_empty()) {
             self.taken.insert(report.digest.clone(), report.removed().to_vec());
         }
-        let stays = reports.iter().filter(|report| !report.is_done());
+        // What may be gone gets no tag: that would bring it back without what belongs to it. The next run looks.
+        let stays = reports.iter().filter(|report| report.stays());
         let failed = self
             .give_back(stays.map(|report| report.digest.clone()).collect())
             .await;
@@ -258,7 +259,7 @@ impl<'r, 'a> Work<'r, 'a> {
         if let Some(first) = waits_for {
             return left(
                 Happened::Left,
-                format!("{} is still there, and needs it", first.short()),
+                format!("{} is still there, or may be, and needs it", first.short()),
             );
         }
         if action.action == ActionKind::Untag && self.support.delete_tag == Some(false) {

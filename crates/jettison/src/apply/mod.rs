@@ -128,13 +128,13 @@ impl Applier<'_> {
         let mut report = RunReport::new(&run, plan, started_at);
         report.actions = self.carry_out(plan, &run, &settled).await?;
         report.close(Timestamp::now());
-        let status = match (report.failed, report.refused + report.blocked) {
+        let status = match (report.failed + report.unknown, report.refused + report.blocked) {
             (0, 0) => RunStatus::Done,
             (0, _) => RunStatus::Refused,
             _ => RunStatus::PartlyFailed,
         };
         report.status = status;
-        // What could not be put back keeps the run open, so that whatever comes next settles it.
+        // What could not be put back, or may be gone or not, keeps the run open, so that whatever comes next settles it.
         if !report.actions.iter().any(ActionReport::is_open) {
             self.store.end_run(&run, status, report.ended_at).await?;
         }

@@ -1,6 +1,6 @@
 //! One removal: look once more, remove, and see that it is gone.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jettison_core::model::{Digest, RepositoryName, Tag};
@@ -26,6 +26,46 @@ pub(super) struct Removal<'a> {
     pub(super) gone_within: Duration,
     /// The tags were removed before: one that points here again was set by somebody.
     pub(super) tags_gone: bool,
+}
+
+/// What was sent to the registry of one removal, over all attempts.
+#[derive(Debug, Default)]
+struct Sent(Mutex<Traces>);
+
+#[derive(Debug, Default)]
+struct Traces {
+    /// A DELETE of the manifest was accepted, or ended without a clear answer: it may be gone by our own hand.
+    manifest: bool,
+    /// The tags that were there when the first DELETE went out that could take them.
+    tags: Vec<Tag>,
+}
+
+impl Sent {
+    fn lock(&self) -> MutexGuard<'_, Traces> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The manifest with these tags may be gone.
+    fn manifest(&self, tags: &[&Tag]) {
+        let mut traces = self.lock();
+        if !traces.manifest {
+            traces.manifest = true;
+            traces.tags.extend(tags.iter().copied().cloned());
+        }
+    }
+
+    /// A tag may be gone.
+    fn tag(&self, tag: &Tag) {
+        self.lock().tags.push(tag.clone());
+    }
+
+    fn has_manifest(&self) -> bool {
+        self.lock().manifest
+    }
+
+    fn into_tags(self) -> Vec<Tag> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).tags
+    }
 }
 
 /// Why something was not removed.
@@ -86,16 +126,33 @@ where
 impl Removal<'_> {
     /// Carries out the action, if its tags are still where the plan saw them.
     pub(super) async fn carry_out(&self, trouble: &Trouble) -> ActionReport {
-        let removed = Mutex::default();
-        match while_fresh(self.fresh_until, || self.run(&removed)).await {
+        let sent = Sent::default();
+        let not_removed = match while_fresh(self.fresh_until, || self.run(&sent)).await {
             Ok(outcome) => {
                 trouble.went_well();
-                ActionReport::new(self.action, outcome, None)
+                return ActionReport::new(self.action, outcome, None);
             }
-            Err(not_removed) => {
-                let (outcome, why) = not_removed.not_now(trouble);
-                let removed = removed.into_inner().unwrap_or_else(PoisonError::into_inner);
-                ActionReport::new(self.action, outcome, Some(why)).after_removing(removed)
+            Err(not_removed) => not_removed,
+        };
+        let (outcome, why) = not_removed.not_now(trouble);
+        let report = |outcome, why| ActionReport::new(self.action, outcome, Some(why));
+        if !sent.has_manifest() {
+            return report(outcome, why).after_removing(sent.into_tags());
+        }
+        // Whatever failed after that, the delete may have been done.
+        match self.registry.exists(self.name(), &self.action.digest).await {
+            Ok(false) => ActionReport::new(self.action, Happened::Done, None),
+            // Some registries take the tags off first, and may have stopped there.
+            Ok(true) => report(outcome, why).after_removing(sent.into_tags()),
+            Err(error) => {
+                trouble.note(&error);
+                report(
+                    Happened::Unknown,
+                    format!(
+                        "the registry was asked to delete it, and whether it is gone could not be found out: {why}. The \
+                         next apply or run looks; `jettison undo` can put it back"
+                    ),
+                )
             }
         }
     }
@@ -130,8 +187,7 @@ impl Removal<'_> {
         }
     }
 
-    /// Notes tags that it removes from what stays.
-    async fn run(&self, removed: &Mutex<Vec<Tag>>) -> Result<Happened, NotRemoved> {
+    async fn run(&self, sent: &Sent) -> Result<Happened, NotRemoved> {
         let mut present = Vec::new();
         for tag in &self.action.tags {
             if self.still_there(tag).await? {
@@ -139,28 +195,34 @@ impl Removal<'_> {
             }
         }
         match self.action.action {
-            ActionKind::Delete => self.delete().await,
-            ActionKind::Untag => self.untag(&present, removed).await,
+            ActionKind::Delete => self.delete(&present, sent).await,
+            ActionKind::Untag => self.untag(&present, sent).await,
         }
     }
 
-    async fn delete(&self) -> Result<Happened, NotRemoved> {
+    async fn delete(&self, present: &[&Tag], sent: &Sent) -> Result<Happened, NotRemoved> {
         let digest = &self.action.digest;
-        if self.registry.delete_manifest(self.name(), digest).await? == Removed::AlreadyGone {
-            // Some registries let a manifest go with its last tag.
-            let by_us = self.tags_gone;
-            return Ok(if by_us { Happened::Done } else { Happened::AlreadyGone });
+        match self.registry.delete_manifest(self.name(), digest).await {
+            Ok(Removed::Now) => sent.manifest(present),
+            Ok(Removed::AlreadyGone) => {
+                // Some registries let a manifest go with its last tag; and a delete without an answer may have been done.
+                let by_us = self.tags_gone || sent.has_manifest();
+                return Ok(if by_us { Happened::Done } else { Happened::AlreadyGone });
+            }
+            Err(error) => {
+                if error.kind == ErrorKind::Transient {
+                    sent.manifest(present);
+                }
+                return Err(error.into());
+            }
         }
         self.wait_until_gone(Gone::Manifest(digest)).await
     }
 
-    async fn untag(&self, present: &[&Tag], removed: &Mutex<Vec<Tag>>) -> Result<Happened, NotRemoved> {
+    async fn untag(&self, present: &[&Tag], sent: &Sent) -> Result<Happened, NotRemoved> {
         for (count, tag) in present.iter().enumerate() {
             self.check_again(tag, count).await?;
-            removed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((*tag).clone());
+            sent.tag(tag);
             self.registry.delete_tag(self.name(), tag).await?;
             self.wait_until_gone(Gone::Tag(tag)).await?;
         }

@@ -30,6 +30,8 @@ pub struct RunReport {
     pub untagged: u64,
     /// Actions that failed, or were left because something changed since the plan.
     pub failed: u64,
+    /// Deletes that were sent, and of which it could not be found out whether they were done.
+    pub unknown: u64,
     /// Actions that were left because what they hang on stays.
     pub left: u64,
     /// Actions that a blown fuse or a silent usage source refuses.
@@ -82,6 +84,8 @@ pub enum Happened {
     AlreadyGone,
     /// It failed, or was left because something changed since the plan.
     Failed,
+    /// It was asked for, and it is not known whether it is gone.
+    Unknown,
     /// It was left because what it hangs on stays.
     Left,
     /// The fuse of its repository is blown.
@@ -129,18 +133,19 @@ impl ActionReport {
         self.add(why);
     }
 
-    /// Whether the next run has to try again to put something of it back.
+    /// Whether the next run has to look at it again: to put something of it back, or to see whether it is gone.
     pub(super) fn is_open(&self) -> bool {
-        self.open
+        self.open || self.outcome == Happened::Unknown
     }
 
-    /// What the journal keeps of it; nothing yet of what is still open.
+    /// What the journal keeps of it; nothing yet where something is still to be put back.
     pub(super) fn recorded(&self) -> Option<Outcome> {
         let why = || self.why.clone().unwrap_or_default();
         let outcome = match self.outcome {
             Happened::Done => Outcome::Done,
             Happened::AlreadyGone => Outcome::AlreadyGone,
             Happened::Failed => Outcome::Failed { error: why() },
+            Happened::Unknown => Outcome::Asked { why: why() },
             Happened::Left | Happened::Refused | Happened::Blocked => Outcome::Skipped { why: why() },
         };
         (!self.open).then_some(outcome)
@@ -149,6 +154,11 @@ impl ActionReport {
     /// Whether the manifest is not there any more.
     pub(super) fn is_gone(&self) -> bool {
         self.action == ActionKind::Delete && self.is_done()
+    }
+
+    /// Whether it is there as before, as far as is known.
+    pub(super) fn stays(&self) -> bool {
+        !self.is_done() && self.outcome != Happened::Unknown
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -169,6 +179,7 @@ impl RunReport {
             already_gone: 0,
             untagged: 0,
             failed: 0,
+            unknown: 0,
             left: 0,
             refused: 0,
             blocked: 0,
@@ -189,6 +200,7 @@ impl RunReport {
         self.untagged = done(ActionKind::Untag);
         self.already_gone = outcome(Happened::AlreadyGone);
         self.failed = outcome(Happened::Failed);
+        self.unknown = outcome(Happened::Unknown);
         self.left = outcome(Happened::Left);
         self.refused = outcome(Happened::Refused);
         self.blocked = outcome(Happened::Blocked);

@@ -1,6 +1,6 @@
 //! Settles runs that were interrupted: killed, or left without an answer of the registry.
 //!
-//! Whatever the journal has no outcome of is looked at: what is gone is done, and what is still there gets the tags
+//! Whatever the journal has no outcome of, or none but that it was asked for, is looked at: what is gone is done, and what is still there gets the tags
 //! back that it has lost. It can be killed itself, and settled again. Nothing is deleted here.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,7 +146,7 @@ async fn interrupted(store: &Store) -> Result<Vec<RunDetail>, StoreError> {
 }
 
 fn unsettled(run: &RunDetail) -> impl Iterator<Item = &EntryRecord> {
-    run.entries.iter().filter(|entry| entry.outcomes.is_empty())
+    run.entries.iter().filter(|entry| entry.is_unsettled())
 }
 
 type OfRepository<'e> = BTreeMap<(&'e RegistryHost, &'e RepositoryName), Vec<&'e EntryRecord>>;
@@ -265,17 +265,20 @@ async fn record(place: &Place<'_>, fates: &[(&EntryRecord, Fate)]) -> Result<(),
     let at = Timestamp::now();
     let outcomes = fates.iter().map(|(entry, fate)| NewOutcome {
         entry: entry.id,
-        outcome: outcome_of(fate),
+        outcome: outcome_of(entry, fate),
         at,
     });
     place.store.record_outcomes(&outcomes.collect::<Vec<_>>()).await
 }
 
-fn outcome_of(fate: &Fate) -> Outcome {
+fn outcome_of(entry: &EntryRecord, fate: &Fate) -> Outcome {
     let skipped = |why: &str| Outcome::Skipped { why: why.to_owned() };
+    let was_asked = matches!(entry.outcome(), Some(Outcome::Asked { .. }));
     match fate {
         Fate::Gone | Fate::Untagged => Outcome::Done,
         Fate::Back => Outcome::PutBack,
+        Fate::Stays(0) if was_asked => skipped("it was asked for, and not done"),
+        Fate::Stays(_) if was_asked => skipped("it was asked for, and done in part; the tags were put back"),
         Fate::Stays(0) => skipped("the run was interrupted before this"),
         Fate::Stays(_) => skipped("the run was interrupted in the middle of this; the tags were put back"),
         Fate::Lost => Outcome::Failed {

@@ -228,7 +228,11 @@ impl Work<'_> {
 
 /// The exit code of a run. What was left because something else failed or was refused is told with that.
 fn ended(report: &RunReport) -> Exit {
-    match (report.failed, report.refused + report.blocked, report.left) {
+    match (
+        report.failed + report.unknown,
+        report.refused + report.blocked,
+        report.left,
+    ) {
         (1.., _, _) => Exit::Failed,
         (0, 1.., _) => Exit::Refused,
         (0, 0, 1..) => Exit::Failed,
@@ -258,11 +262,9 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     }
     let untold = equal.len().saturating_sub(told);
     for (why, actions) in equal.iter().take(told) {
-        lines.push(format!(
-            "{} {}: {why}",
-            styled(style::NOTE, "left:"),
-            some_images(actions)
-        ));
+        let unknown = actions.iter().all(|action| action.outcome == Happened::Unknown);
+        let lead = if unknown { "not known:" } else { "left:" };
+        lines.push(format!("{} {}: {why}", styled(style::NOTE, lead), some_images(actions)));
     }
     if untold > 0 {
         lines.push(format!("and {untold} more: jettison history {}", report.run));
@@ -293,6 +295,9 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     }
     if report.failed > 0 {
         done.push_str(&format!(", {} left because something failed or changed", report.failed));
+    }
+    if report.unknown > 0 {
+        done.push_str(&format!(", {} asked for and not known whether gone", report.unknown));
     }
     lines.push(format!("{done}; {} to be freed", bytes(report.bytes)));
     lines.push(format!("All of it: jettison history {}", report.run));

@@ -173,7 +173,7 @@ fn action(entry: &EntryRecord) -> serde_json::Value {
 /// The word of the JSON forms for what became of an entry.
 pub(crate) fn outcome_code(entry: &EntryRecord) -> &'static str {
     match entry.outcome() {
-        None => "unknown",
+        None | Some(Outcome::Asked { .. }) => "unknown",
         Some(Outcome::Done) => "done",
         Some(Outcome::AlreadyGone) => "already-gone",
         Some(Outcome::Skipped { .. }) => "left",
@@ -185,7 +185,7 @@ pub(crate) fn outcome_code(entry: &EntryRecord) -> &'static str {
 /// Why an entry was not done.
 pub(crate) fn outcome_why(entry: &EntryRecord) -> Option<&str> {
     match entry.outcome() {
-        Some(Outcome::Skipped { why }) => Some(why),
+        Some(Outcome::Asked { why } | Outcome::Skipped { why }) => Some(why),
         Some(Outcome::Failed { error }) => Some(error),
         _ => None,
     }
@@ -197,6 +197,7 @@ pub(crate) fn outcome(entry: &EntryRecord) -> String {
         None => "interrupted before the outcome was known",
         Some(Outcome::Done) => "done",
         Some(Outcome::AlreadyGone) => "was gone already",
+        Some(Outcome::Asked { .. }) => "asked for; not known whether it is gone",
         Some(Outcome::Skipped { .. }) => "left",
         Some(Outcome::Failed { .. }) => "failed",
         Some(Outcome::PutBack) => "put back",

@@ -126,7 +126,7 @@ fn is_untrue(entry: &EntryRecord, saved: &Saved, how: &How) -> bool {
     // An untag of another run is about tags that are none of this undo.
     let spoken_of = entry.action != Action::Untag || saved.entries.iter().any(|undone| undone.id == entry.id);
     let untrue = match entry.outcome() {
-        None | Some(Outcome::Done | Outcome::AlreadyGone) => true,
+        None | Some(Outcome::Done | Outcome::AlreadyGone | Outcome::Asked { .. }) => true,
         Some(Outcome::Failed { .. }) => *how == How::Back,
         Some(Outcome::Skipped { .. } | Outcome::PutBack) => false,
     };

@@ -120,7 +120,7 @@ async fn read_runs(connection: &mut SqliteConnection, id: Option<&str>) -> Resul
              SELECT run, action,
                     coalesce(max(outcome IN ('done', 'already-gone')
                         OR (action = 'restore' AND outcome = 'put-back')), 0) AS succeeded,
-                    coalesce(max(outcome IN ('failed', 'skipped')), 0) AS failed
+                    coalesce(max(outcome IN ('failed', 'skipped', 'asked')), 0) AS failed
              FROM journal_entry LEFT JOIN journal_outcome ON journal_outcome.entry = journal_entry.id
              WHERE $1 IS NULL OR run = $1
              GROUP BY journal_entry.id)
@@ -300,6 +300,7 @@ fn outcome_from(word: &str, detail: String) -> Result<Outcome, Problem> {
     match word {
         "done" => Ok(Outcome::Done),
         "already-gone" => Ok(Outcome::AlreadyGone),
+        "asked" => Ok(Outcome::Asked { why: detail }),
         "skipped" => Ok(Outcome::Skipped { why: detail }),
         "failed" => Ok(Outcome::Failed { error: detail }),
         "put-back" => Ok(Outcome::PutBack),

@@ -154,6 +154,11 @@ pub enum Outcome {
     Done,
     /// There was nothing left to do.
     AlreadyGone,
+    /// It was asked for, and it is not known whether it was done. No last word: the next run looks.
+    Asked {
+        /// Why it is not known.
+        why: String,
+    },
     /// It was not done on purpose.
     Skipped {
         /// Why.
@@ -224,6 +229,11 @@ impl EntryRecord {
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcomes.last().map(|record| &record.outcome)
     }
+
+    /// Whether nobody has seen yet what became of it.
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self.outcome(), None | Some(Outcome::Asked { .. }))
+    }
 }
 
 /// A run in the list of runs.
@@ -247,7 +257,7 @@ pub struct RunSummary {
     pub untagged: u64,
     /// Manifests that it put back, or whose tags it did.
     pub restored: u64,
-    /// Entries that failed, or were skipped because something had changed.
+    /// Entries that failed, were skipped because something had changed, or were asked for and may have been done.
     pub failed: u64,
 }
 

@@ -199,6 +199,7 @@ fn words_of(outcome: &Outcome) -> (&'static str, Option<&str>) {
     match outcome {
         Outcome::Done => ("done", None),
         Outcome::AlreadyGone => ("already-gone", None),
+        Outcome::Asked { why } => ("asked", Some(why)),
         Outcome::Skipped { why } => ("skipped", Some(why)),
         Outcome::Failed { error } => ("failed", Some(error)),
         Outcome::PutBack => ("put-back", None),
