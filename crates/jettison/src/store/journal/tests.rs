@@ -359,3 +359,16 @@ async fn old_runs_are_forgotten_with_what_only_they_saved() {
     }
     assert_eq!(plans, ["plan-new", "plan-recent"]);
 }
+
+#[tokio::test]
+async fn a_run_that_was_interrupted_is_never_forgotten_before_it_is_settled() {
+    let (_directory, store) = open_new().await;
+    let run = store.begin_run(&start("old", 1)).await.unwrap();
+    let entry = store.record_intent(&run, &[intent(0, "a")]).await.unwrap()[0];
+    store.forget_runs_before(hour(1000)).await.unwrap();
+    assert_eq!(store.interrupted_runs().await.unwrap().len(), 1);
+    assert_eq!(store.saved_manifest(entry).await.unwrap().bytes, b"a");
+    store.end_run(&run, RunStatus::Interrupted, hour(1001)).await.unwrap();
+    store.forget_runs_before(hour(1002)).await.unwrap();
+    assert!(store.runs().await.unwrap().is_empty());
+}

@@ -66,7 +66,8 @@ impl Store {
     }
 
     /// Forgets runs that ended before `before`, with all that could be undone of them, and plans made before it that
-    /// no remaining run has applied. A run without an end counts from its beginning.
+    /// no remaining run has applied. A run without an end stays, however old: what it may have left half done is still to
+    /// be settled, from what it saved.
     ///
     /// # Errors
     /// If the database fails.
@@ -226,7 +227,7 @@ async fn update_run(
 
 async fn forget(connection: &mut SqliteConnection, before: Timestamp) -> Result<(), Problem> {
     let statements = [
-        "DELETE FROM run WHERE coalesce(ended_at, started_at) < $1",
+        "DELETE FROM run WHERE ended_at < $1",
         "DELETE FROM plan WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM run WHERE run.plan = plan.id)",
     ];
     for sql in statements {
