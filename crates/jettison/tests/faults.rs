@@ -3,6 +3,7 @@
 //! - `scanning`: a registry in trouble, or one that misbehaves, during a scan.
 //! - `enemies`: a registry that wants memory, time, credentials or the terminal.
 //! - `applying`: trouble in the middle of an apply.
+//! - `logins`: a token that expires in the middle.
 //! - `state`: a full disk and a damaged file under the store.
 //! - `clocks`: two clocks that are an hour apart.
 
@@ -18,6 +19,16 @@ mod common;
 #[cfg(test)]
 #[path = "faults/enemies.rs"]
 mod enemies;
+#[cfg(test)]
+#[expect(
+    dead_code,
+    reason = "an apply in this process: some of it is for the apply tests alone"
+)]
+#[path = "apply/inside.rs"]
+mod inside;
+#[cfg(test)]
+#[path = "faults/logins.rs"]
+mod logins;
 #[cfg(test)]
 #[path = "faults/scanner.rs"]
 mod scanner;

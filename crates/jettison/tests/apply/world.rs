@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jettison_testkit::images::{Image, Manifest};
 use jettison_testkit::pull::Puller;
 use jettison_testkit::push::Pusher;
-use jettison_testkit::registry::{Options, TestRegistry};
+use jettison_testkit::registry::{Auth, Options, TestRegistry};
 use serde_json::Value;
 
 use crate::common::contents::text;
@@ -50,13 +50,22 @@ impl World {
 
     /// Nothing yet but `keep` in the list of what is in use.
     pub(crate) async fn empty(options: Options) -> Self {
+        let auth = options.auth.clone();
         let registry = TestRegistry::start(options).await.unwrap();
         let url = registry.url();
         let desk = Desk::new(&registry.host(), &configured(WIDE));
         desk.write("in-use.txt", "{host}/apps/web:keep\n");
+        let (pusher, puller) = match &auth {
+            Auth::None => (Pusher::new(&url), Puller::new(&url)),
+            Auth::Basic { user, password } | Auth::Token { user, password, .. } => {
+                desk.log_in(user, password);
+                let pusher = Pusher::with_credentials(&url, user, password);
+                (pusher, Puller::with_credentials(&url, user, password))
+            }
+        };
         Self {
-            pusher: Pusher::new(&url).unwrap(),
-            puller: Puller::new(&url).unwrap(),
+            pusher: pusher.unwrap(),
+            puller: puller.unwrap(),
             registry,
             desk,
         }

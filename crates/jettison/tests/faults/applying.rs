@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use jettison::registry::Limits;
 use jettison_testkit::registry::{Effect, Fault, Options};
 use serde_json::{Value, json};
 
-use crate::common::desk::Ended;
+use crate::inside::Inside;
+use crate::scanner::hasty;
 use crate::world::{WEB, World, configured, image};
 
 /// Ten images that may go, `keep` that may not.
@@ -22,14 +24,13 @@ async fn ten_images() -> World {
 }
 
 /// Nothing is gone that the report and the journal do not name, `keep` is whole, and what was not done has a reason.
-/// Returns how many are left. (A delete that was accepted, and could not be seen to be done, may be told as failed.)
-async fn only_what_is_told_is_gone(world: &World, ended: &Ended) -> u64 {
-    let report = ended.json();
+/// Returns how many are left. (A delete that was sent, and could not be seen to be done, is told as unknown.)
+async fn only_what_is_told_is_gone(world: &World, report: &Value) -> u64 {
     let left = world.registry.manifests(WEB).len() as u64;
     let figure = |name: &str| report[name].as_u64().unwrap();
     let gone = IMAGES + 1 - left;
     assert!(
-        figure("deleted") <= gone && gone <= figure("deleted") + figure("failed"),
+        figure("deleted") <= gone && gone <= figure("deleted") + figure("unknown"),
         "{gone} are gone: {report}"
     );
     world.puller.pull_whole(WEB, "keep").await.unwrap();
@@ -55,7 +56,7 @@ async fn a_registry_that_goes_read_only_in_the_middle_blocks_the_rest() {
     // Two of the DELETEs only find out whether deletes are on.
     world.registry.fail(freeze.method("DELETE").skip(5).times(1));
     let ended = world.desk.apply(&[]).await.exits(3);
-    let left = only_what_is_told_is_gone(&world, &ended).await;
+    let left = only_what_is_told_is_gone(&world, &ended.json()).await;
     assert!((1..IMAGES).contains(&left), "{left} left");
     assert_eq!(
         (&ended.json()["blocked"], &ended.json()["deleted"]),
@@ -96,7 +97,7 @@ async fn a_registry_that_fails_in_the_middle_stops_the_rest() {
         );
         let began = world.registry.requests().len();
         let ended = world.desk.apply(&[]).await.exits(4);
-        let left = only_what_is_told_is_gone(&world, &ended).await;
+        let left = only_what_is_told_is_gone(&world, &ended.json()).await;
         assert!(left > 0, "{shown}");
         assert!(
             ended.stdout.contains(why),
@@ -121,7 +122,7 @@ async fn an_apply_takes_slow_answers_as_they_come() {
         .registry
         .fail(Fault::new(Effect::Delay(Duration::from_millis(200))).method("DELETE"));
     let ended = world.desk.apply(&[]).await.exits(0);
-    assert_eq!(only_what_is_told_is_gone(&world, &ended).await, 0);
+    assert_eq!(only_what_is_told_is_gone(&world, &ended.json()).await, 0);
 }
 
 /// An account that may delete in one repository and not in the other.
@@ -141,4 +142,29 @@ async fn a_repository_in_trouble_does_not_stop_another_one() {
     assert_eq!(ended.json()["deleted"], IMAGES);
     assert_eq!(world.registry.manifests("apps/api"), [image(99).digest]);
     world.puller.pull_whole("apps/api", "old-99").await.unwrap();
+}
+
+/// From some request on, whatever it is, every answer drips or none comes. Time limits that end within a test.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_drips_or_falls_silent_in_the_middle_is_given_up() {
+    let drips = Effect::SlowBody { bytes_per_second: 1 };
+    for (effect, asked) in [(Effect::Hang, 4), (Effect::Hang, 24), (drips, 0)] {
+        let shown = format!("{effect:?} after {asked}");
+        let world = ten_images().await;
+        let limits = Limits {
+            idle_timeout: Duration::from_millis(200),
+            request_timeout: Duration::from_millis(400),
+            ..hasty()
+        };
+        let inside = Inside::with(&world, limits).await;
+        world.registry.fail(Fault::new(effect).skip(asked));
+        let report = tokio::time::timeout(Duration::from_secs(30), inside.apply(&world, Duration::from_secs(5)));
+        let report = report.await.unwrap_or_else(|_| panic!("{shown}: it hangs"));
+        assert!(report.failed + report.unknown > 0, "{shown}: {report:?}");
+        world.registry.clear_faults();
+        let left = only_what_is_told_is_gone(&world, &serde_json::to_value(&report).unwrap()).await;
+        assert!(left > 0 || report.unknown > 0, "{shown}");
+        the_next_apply_finishes(&world).await;
+        inside.expect_settled().await;
+    }
 }

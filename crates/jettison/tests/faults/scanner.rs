@@ -60,7 +60,7 @@ impl Scanner {
 }
 
 /// The same bounds, but for waiting and for what a test would have to send.
-fn hasty() -> Limits {
+pub(crate) fn hasty() -> Limits {
     Limits {
         manifest_bytes: 256 * 1024,
         page_bytes: 256 * 1024,
