@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::style::TemplateError;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::stream;
 use super::text::number;
 use super::time_left::{Estimate, TimeLeft};
 
@@ -120,7 +121,7 @@ impl Progress {
     fn stands_still(&self, time: Duration) {
         let text = format!("{}: no answer for {} s, still waiting", self.what, time.as_secs());
         if self.lines.is_some() {
-            anstream::eprintln!("{text}");
+            stream::error(&format!("{text}\n"));
         }
         self.bar.set_message(text);
     }
@@ -133,12 +134,8 @@ impl Progress {
             left if left.is_empty() => left,
             left => format!(", {left}"),
         };
-        anstream::eprintln!(
-            "{}: {} of {}, {rate:.0}/s{left}",
-            self.what,
-            number(done),
-            number(total)
-        );
+        let (done, total) = (number(done), number(total));
+        stream::error(&format!("{}: {done} of {total}, {rate:.0}/s{left}\n", self.what));
     }
 
     /// Ends the report and clears the bar.
