@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use jettison_core::model::{Digest, Tag};
 use jettison_core::plan::{Action, ActionKind};
 use jettison_core::reason::Reason;
+use jettison_core::recognise::media_types::{DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
@@ -70,11 +71,7 @@ impl<'r, 'a> Work<'r, 'a> {
             };
             match cached.get(digest) {
                 Some(cached) => intents.push(self.intent(condemned, cached)),
-                None => {
-                    let why = "its bytes could not be saved, so that it could not be put back";
-                    let unsaved = (Happened::Failed, why.to_owned());
-                    self.held.entry(digest.clone()).or_insert(unsaved);
-                }
+                None => drop(self.held.entry(digest.clone()).or_insert_with(|| unsaved(condemned))),
             }
         }
         let ids = store.record_intent(self.run.run, &intents).await?;
@@ -314,6 +311,18 @@ impl<'r, 'a> Work<'r, 'a> {
         let staying = self.relations.staying(held.keys().cloned());
         Leave { look, held, staying }
     }
+}
+
+/// What the cache cannot prove to be whole cannot be put back, and so must not go. The digest of a signed manifest of
+/// schema 1 is that of its signed part only: nothing tells whether the rest of the bytes is what it was.
+fn unsaved(condemned: &Condemned<'_>) -> NotNow {
+    if [DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED].contains(&condemned.parsed.media_type.as_str()) {
+        let why = "it is a signed manifest of Docker's schema 1: its digest does not cover all of its bytes, so that it \
+                   could not be put back as it was. It stays";
+        return (Happened::Blocked, why.to_owned());
+    }
+    let why = "its bytes could not be saved, so that it could not be put back";
+    (Happened::Failed, why.to_owned())
 }
 
 impl Leave {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jettison::apply::Happened;
 use jettison::store::Store;
 use jettison_testkit::registry::{Effect, Fault, Options};
@@ -340,5 +342,34 @@ async fn a_look_that_has_become_old_is_repeated_before_the_next_delete() {
     assert!(
         world.registry.manifests(WEB).contains(&victim),
         "an image that `keep` has pointed to for minutes was deleted"
+    );
+}
+
+/// A signed manifest of schema 1 cannot be journalled so that undo is sure of it: it stays, and says why. Others go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_manifest_of_schema_1_stays_since_it_could_not_be_put_back() {
+    let world = World::start(Options::default()).await;
+    let history = r#"{\"created\":\"2015-01-01T00:00:00Z\"}"#;
+    let signed = format!(
+        r#"{{"schemaVersion":1,"name":"apps/web","tag":"old-4","fsLayers":[],"history":[{{"v1Compatibility":"{history}"}}]"#
+    );
+    let protected = format!(r#"{{"formatLength":{},"formatTail":"fQ"}}"#, signed.len());
+    let protected = BASE64_URL_SAFE_NO_PAD.encode(protected);
+    let bytes = format!(r#"{signed},"signatures":[{{"protected":"{protected}"}}]}}"#);
+    let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    let pushed = world.pusher.push_manifest(WEB, "old-4", media_type, bytes.into());
+    pushed.await.unwrap();
+    let plan = world.desk.plan().await;
+    assert_eq!(plan["actions"].as_array().unwrap().len(), 4);
+    let ended = world.desk.apply(&[]).await.exits(3);
+    let digest = world.registry.tags(WEB)["old-4"].clone();
+    let (outcome, why) = outcomes(&ended)[&digest].clone();
+    assert!(
+        outcome == "blocked" && why.contains("schema 1") && why.contains("put back"),
+        "{outcome} {why}"
+    );
+    assert_eq!(
+        (&ended.json()["deleted"], &ended.json()["failed"]),
+        (&json!(3), &json!(0))
     );
 }

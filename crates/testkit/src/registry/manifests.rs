@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::{HeaderName, Method, StatusCode, header};
 use jiff::Timestamp;
 
@@ -18,6 +20,7 @@ use crate::pattern::Pattern;
 
 /// Distribution's own limit.
 const LARGEST_MANIFEST: usize = 4 << 20;
+const SIGNED_SCHEMA_ONE: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 pub(super) fn answer(call: &Call<'_>, name: &str, reference: &Reference) -> Answer {
@@ -90,9 +93,26 @@ fn put(call: &Call<'_>, name: &str, reference: &Reference) -> Answer {
     let digest = match reference {
         Reference::Digest(digest) if digest::fits(digest, &call.body) => digest.clone(),
         Reference::Digest(_) => return Err(Refusal::digest_invalid()),
+        Reference::Tag(_) if content_type == SIGNED_SCHEMA_ONE => {
+            let signed = signed_part(&call.body).ok_or_else(|| Refusal::manifest_invalid("no signature"))?;
+            digest::sha256(&signed)
+        }
         Reference::Tag(_) => digest::sha256(&call.body),
     };
     store(call, name, reference, &digest, content_type, links)
+}
+
+/// The part of a signed schema 1 manifest that its digest is about: the first `formatLength` bytes, and `formatTail`
+/// (libtrust, "JSON Web Signature").
+fn signed_part(bytes: &[u8]) -> Option<Vec<u8>> {
+    let manifest: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let protected = manifest.pointer("/signatures/0/protected")?.as_str()?;
+    let protected: serde_json::Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(protected).ok()?).ok()?;
+    let length = usize::try_from(protected.get("formatLength")?.as_u64()?).ok()?;
+    let tail = BASE64_URL_SAFE_NO_PAD
+        .decode(protected.get("formatTail")?.as_str()?)
+        .ok()?;
+    Some([bytes.get(..length)?, &tail].concat())
 }
 
 fn store(call: &Call<'_>, name: &str, reference: &Reference, digest: &str, content_type: &str, links: Links) -> Answer {
