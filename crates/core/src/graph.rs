@@ -159,6 +159,13 @@ impl<'a> Graph<'a> {
         &self.contradictions
     }
 
+    /// Its own platform, and those of everything below an index; attestations have none (`unknown/unknown`).
+    pub fn platforms(&self, node: Node) -> BTreeSet<&'a str> {
+        let nodes = std::iter::once(node).chain(self.below(node));
+        let known = nodes.filter_map(|node| self.manifest(node)?.platform.as_deref());
+        known.filter(|platform| !platform.starts_with("unknown/")).collect()
+    }
+
     /// Everything below an index, in order, without itself unless a loop leads back to it.
     pub fn below(&self, node: Node) -> BTreeSet<Node> {
         let mut reached = BTreeSet::new();

@@ -146,11 +146,12 @@ pub(super) fn plausible(date: Option<Timestamp>, now: Timestamp) -> Option<Times
     given(date).filter(|date| *date <= now || *date <= limit())
 }
 
-/// A date from before Docker's first release says nothing: it is a placeholder (1970, 1980, year 1).
+/// Docker's first release. A date from before it says nothing: it is a placeholder (1970, 1980, year 1).
+pub(crate) const FIRST_RELEASE: Timestamp = Timestamp::constant(1_363_737_600, 0);
+
+/// A date that is no placeholder.
 ///
 /// Where a date only protects, this is all that is asked of it: one from the future still does.
-pub(super) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
-    /// 2013-03-20T00:00:00Z, Docker's first release.
-    const FIRST_RELEASE: i64 = 1_363_737_600;
-    date.filter(|date| date.as_second() >= FIRST_RELEASE)
+pub(crate) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
+    date.filter(|date| *date >= FIRST_RELEASE)
 }

@@ -23,6 +23,7 @@ use crate::policy::Period;
 use crate::reason::{Hold, Reason, Ruling};
 
 use dates::Dates;
+pub(crate) use dates::{FIRST_RELEASE, given};
 use entries::{Entry, Roots};
 use ground::Ground;
 pub use holds::{Holds, RESTORED_FOR};

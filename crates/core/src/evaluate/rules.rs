@@ -57,7 +57,7 @@ impl RepositoryRules<'_> {
                 continue;
             };
             let platforms = if ask_platforms {
-                self.platforms(root.node)
+                self.graph.platforms(root.node)
             } else {
                 BTreeSet::new()
             };
@@ -80,14 +80,6 @@ impl RepositoryRules<'_> {
             }
         }
         governed
-    }
-
-    /// Its own platform, and those of everything below an index.
-    fn platforms(&self, node: Node) -> BTreeSet<&str> {
-        let known = self
-            .with_below(node)
-            .filter_map(|manifest| manifest.platform.as_deref());
-        known.filter(|platform| !platform.starts_with("unknown/")).collect()
     }
 
     /// A manifest and everything below it.

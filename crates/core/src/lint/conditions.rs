@@ -1,10 +1,11 @@
 //! Conditions that the facts can never decide, and periods that say nothing.
 
-use super::look::{Room, Seen, given};
+use super::look::{Room, Seen};
 use super::rules::Named;
 use super::tally::Tally;
 use super::{Code, ENOUGH, Finding};
 use crate::config::Severity;
+use crate::evaluate::given;
 use crate::facts::Facts;
 use crate::model::Repository;
 use crate::policy::version::Version;

@@ -1,6 +1,6 @@
 //! What the lint reads out of an evaluation: the one place that knows its shape.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -67,7 +67,7 @@ impl<'e> Room<'e> {
     /// Whether a rule fits an entry. Looking for platforms costs, and few rules ask for them.
     pub(super) fn fitting<'s>(&'s self, entry: Seen<'s>, with_platforms: bool) -> impl Fn(&Rule) -> bool + use<'s, 'e> {
         let platforms: Vec<&str> = match with_platforms {
-            true => self.platforms(entry.node).into_iter().collect(),
+            true => self.graph.platforms(entry.node).into_iter().collect(),
             false => Vec::new(),
         };
         let tags: Vec<&Tag> = match entry.tag {
@@ -83,16 +83,6 @@ impl<'e> Room<'e> {
             })
         }
     }
-
-    /// Its own platform, and those of everything below an index.
-    fn platforms(&self, node: Node) -> BTreeSet<&'e str> {
-        let below = self.graph.below(node);
-        let manifests = std::iter::once(node)
-            .chain(below)
-            .filter_map(|node| self.graph.manifest(node));
-        let known = manifests.filter_map(|manifest| manifest.platform.as_deref());
-        known.filter(|platform| !platform.starts_with("unknown/")).collect()
-    }
 }
 
 impl<'e> Seen<'e> {
@@ -103,11 +93,4 @@ impl<'e> Seen<'e> {
     pub(super) fn labels(&self) -> [&'e BTreeMap<String, String>; 2] {
         [&self.manifest.labels, &self.manifest.annotations]
     }
-}
-
-/// A date that says something: none from before Docker's first release (design, section 4).
-pub(super) fn given(date: Option<Timestamp>) -> Option<Timestamp> {
-    /// 2013-03-20T00:00:00Z.
-    const FIRST_RELEASE: i64 = 1_363_737_600;
-    date.filter(|date| date.as_second() >= FIRST_RELEASE)
 }

@@ -9,6 +9,7 @@ use super::{Cases, Expectation, ExpectedVerdict};
 use crate::config::keys;
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{self, Node, Value};
+use crate::evaluate::FIRST_RELEASE;
 use crate::model::{
     Blob, Capabilities, Digest, ImageReference, Inventory, Kind, Manifest, Reference, RegistryHost, Repository,
     RepositoryName, Schema, SourceReport, SourceStatus, Tag, TagEntry, Usage,
@@ -330,8 +331,8 @@ fn assemble(
         registry: registry.clone(),
         name,
         capabilities,
-        // "Ever", if the file knows of pulls and does not say since when.
-        pull_data_since: pull_data_since.or(knows_pulls.then_some(Timestamp::UNIX_EPOCH)),
+        // "Ever", which is no placeholder such as 1970, if the file knows of pulls and does not say since when.
+        pull_data_since: pull_data_since.or(knows_pulls.then_some(FIRST_RELEASE)),
         scanned_since: None,
         missing,
         dangling: BTreeSet::new(),

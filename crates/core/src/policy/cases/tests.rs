@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::config::Config;
+use crate::facts::{Facts, Origin};
 use crate::model::Kind;
+use crate::plan::plan;
 
 const FILE: &str = r#"
 policy: jettison.yaml
@@ -86,6 +89,32 @@ fn a_file_becomes_facts_and_expectations() {
             (10, "-", Expire, None),
         ]
     );
+}
+
+/// Who writes when something was last pulled, and not since when pulls are known, means that they always were.
+#[test]
+fn where_an_image_was_pulled_pulls_are_known_from_the_beginning() {
+    let policy = "limits: { keep-at-least: 0 }\npolicies:\n- name: p\n  rules: [{ name: r, match: {}, expire: { not-pulled-for: 90d } }]";
+    let (config, _) = Config::parse("p.yaml", policy).unwrap_or_else(|found| panic!("{}", found.render(false)));
+    for (since, pulled, goes) in [
+        ("", "last-pulled: 91d ago,", true),
+        ("", "last-pulled: 90d ago,", false),
+        ("", "", false),
+        ("pull-data-since: 91d ago\n", "", true),
+        ("pull-data-since: 89d ago\n", "last-pulled: 91d ago,", false),
+    ] {
+        let image = format!("- {{ tags: [a], pushed: 400d ago, {pulled} expect: expire }}");
+        let text = format!("now: 2026-11-21T00:00:00Z\nrepository: r.io/a\n{since}images:\n{image}");
+        let cases = Cases::parse("cases.yaml", &text).unwrap_or_else(|found| panic!("{}", found.render(false)));
+        let plan = plan(&Facts {
+            inventory: &cases.inventory,
+            usage: Some(&cases.usage),
+            config: &config,
+            now: cases.now,
+            origin: Origin::SavedFacts,
+        });
+        assert_eq!(!plan.actions.is_empty(), goes, "{text}");
+    }
 }
 
 #[test]
