@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::{Access, Globals, Sources};
 use crate::exit::Exit;
 use crate::output::text::count;
-use crate::output::{Console, hanging, style, styled};
+use crate::output::{Console, hanging, style, styled, told_once};
 use crate::scan::Target;
 
 /// Report every mistake in a configuration at once, and hold it against a registry.
@@ -104,7 +104,7 @@ impl Check {
         let findings = lint(&facts, &evaluated);
         let gaps = gaps(&facts, &evaluated);
         files.report(&findings, &context, &gaps)?;
-        gaps.iter().for_each(|gap| console.warn(gap));
+        told_once(&gaps).iter().for_each(|gap| console.warn(gap));
         Ok(
             match (self.detailed_exit_code && !findings.is_empty(), gaps.is_empty()) {
                 (true, _) => Exit::Changes,

@@ -11,7 +11,7 @@ use super::context::{Context, write_json};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::{bytes, count, number};
-use crate::output::{Column, table};
+use crate::output::{Column, table, told_once};
 use crate::scan::{ScanLimits, ScanOptions, scan};
 
 /// Read registries and write down what is there; changes nothing.
@@ -58,7 +58,7 @@ impl Scan {
             .map(ToString::to_string)
             .chain(gaps.flatten())
             .collect();
-        gaps.iter().for_each(|gap| context.console.warn(gap));
+        told_once(&gaps).iter().for_each(|gap| context.console.warn(gap));
         Ok(if gaps.is_empty() { Exit::Done } else { Exit::Incomplete })
     }
 }

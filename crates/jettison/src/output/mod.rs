@@ -1,6 +1,7 @@
 //! What people see: words, figures, tables, progress. Decides nothing and computes nothing of its own.
 
 mod console;
+mod gaps;
 mod plan;
 mod progress;
 pub(crate) mod stream;
@@ -12,6 +13,7 @@ mod wrap;
 
 pub(crate) use console::aside;
 pub use console::{Console, Format, style, styled};
+pub use gaps::told_once;
 pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};
 pub use summary::{Group, RepositoryCount, Summary, image_name, staying_because};

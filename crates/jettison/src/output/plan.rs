@@ -8,6 +8,7 @@ use jettison_core::plan::{ActionKind, Plan};
 use jettison_core::reason::Reason;
 
 use super::console::{Console, style, styled};
+use super::gaps::told_once;
 use super::summary::{Group, Summary, image_name};
 use super::table::{Column, table};
 use super::text::{bytes, count, number};
@@ -219,7 +220,7 @@ impl Page {
                 self.remark(style::HEADING, "not known:", line);
             }
         }
-        for gap in &plan.gaps {
+        for gap in &told_once(&plan.gaps) {
             self.remark(style::NOTE, "gap:", gap);
         }
         for note in plan.warnings.iter().chain(&remarks.notes) {

@@ -15,6 +15,9 @@ use super::http::Failure;
 /// The longest that a host is left alone, whatever it asked for: a program that runs for days asks again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// How a call is told that was not made since another one got no answer; the reason of that one follows in brackets.
+pub(crate) const NO_ANSWER: &str = "not asked, as it did not answer a moment ago";
+
 /// What is known of one host.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -86,7 +89,7 @@ impl Health {
     pub(crate) fn silent(&self, begun: Answers, failure: &Failure) {
         let mut state = self.lock();
         if state.answers == begun.0 {
-            let why = format!("not asked, as it did not answer a moment ago ({})", failure.detail);
+            let why = format!("{NO_ANSWER} ({})", failure.detail);
             let until = Instant::now() + self.left_alone;
             state.shut = Some((until, Failure::new(ErrorKind::Transient, why)));
         }

@@ -33,6 +33,7 @@ use jiff::Timestamp;
 
 pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
 pub use error::{ErrorKind, RegistryError};
+pub(crate) use health::NO_ANSWER;
 pub use oci::OciRegistry;
 
 /// Opens the registry behind a connection. Nothing is sent yet.
