@@ -117,7 +117,7 @@ impl Applier<'_> {
         let lock = self
             .store
             .lock_for_run(&format!("run {id} ({})", self.options.command))?;
-        let settled = settle(self.store, self.registries, &lock).await?;
+        let settled = settle(self.store, self.registries, &lock, self.options.face).await?;
         let start = RunStart {
             id,
             plan_id: Some(plan.id.clone()),

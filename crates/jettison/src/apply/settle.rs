@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::give_back::{NotBack, Place, put_tags_back};
 use super::trouble::Trouble;
 use crate::output::text::count;
+use crate::output::{Face, Progress};
 use crate::registry::Registry;
 use crate::store::{Action, EntryRecord, NewOutcome, Outcome, RunDetail, RunId, RunLock, RunStatus, Store, StoreError};
 
@@ -98,43 +99,111 @@ pub async fn interrupted_hosts(store: &Store, _lock: &RunLock) -> Result<BTreeSe
 pub async fn settle(
     store: &Store,
     registries: &BTreeMap<RegistryHost, Arc<dyn Registry>>,
-    _lock: &RunLock,
+    lock: &RunLock,
+    face: Face,
 ) -> Result<Settled, StoreError> {
-    let mut settled = Settled::default();
-    let mut silent: BTreeMap<RegistryHost, Trouble> = BTreeMap::new();
-    for run in interrupted(store).await? {
-        let mut ended = SettledRun {
-            run: run.summary.id.clone(),
-            done: 0,
-            put_back: 0,
-            untouched: 0,
-            open: BTreeMap::new(),
-        };
-        for ((host, name), entries) in by_repository(&run) {
-            let why = match registries.get(host) {
-                None => Some("the registry is not known here".to_owned()),
-                Some(registry) => {
-                    let trouble = silent.entry(host.clone()).or_default();
-                    let place = Place {
-                        registry: registry.as_ref(),
-                        store,
-                        name,
-                    };
-                    settle_repository(&place, &entries, trouble, &mut ended).await?
-                }
+    let runs = interrupted(store).await?;
+    if runs.is_empty() {
+        return Ok(Settled::default());
+    }
+    let total = runs.iter().map(|run| unsettled(run).count() as u64).sum();
+    let progress = Progress::start(face, "settling interrupted runs", total);
+    let work = Settling {
+        store,
+        registries,
+        _lock: lock,
+        progress: &progress,
+    };
+    let settled = progress.while_watched(work.settle(runs)).await;
+    progress.finish();
+    settled
+}
+
+/// What settling works with.
+struct Settling<'a> {
+    store: &'a Store,
+    registries: &'a BTreeMap<RegistryHost, Arc<dyn Registry>>,
+    _lock: &'a RunLock,
+    progress: &'a Progress,
+}
+
+impl Settling<'_> {
+    async fn settle(&self, runs: Vec<RunDetail>) -> Result<Settled, StoreError> {
+        let Self { store, registries, .. } = *self;
+        let mut settled = Settled::default();
+        let mut silent: BTreeMap<RegistryHost, Trouble> = BTreeMap::new();
+        for run in runs {
+            let mut ended = SettledRun {
+                run: run.summary.id.clone(),
+                done: 0,
+                put_back: 0,
+                untouched: 0,
+                open: BTreeMap::new(),
             };
-            if let Some(why) = why {
-                ended.open.insert((host.clone(), name.clone()), why);
+            for ((host, name), entries) in by_repository(&run) {
+                let why = match registries.get(host) {
+                    None => Some("the registry is not known here".to_owned()),
+                    Some(registry) => {
+                        let trouble = silent.entry(host.clone()).or_default();
+                        let place = Place {
+                            registry: registry.as_ref(),
+                            store,
+                            name,
+                        };
+                        self.settle_repository(&place, &entries, trouble, &mut ended).await?
+                    }
+                };
+                if let Some(why) = why {
+                    ended.open.insert((host.clone(), name.clone()), why);
+                }
+            }
+            if ended.open.is_empty() {
+                store
+                    .end_run(&ended.run, RunStatus::Interrupted, Timestamp::now())
+                    .await?;
+            }
+            settled.runs.push(ended);
+        }
+        Ok(settled)
+    }
+
+    /// Settles the entries of one repository. Says why some of them could not be, if so.
+    async fn settle_repository(
+        &self,
+        place: &Place<'_>,
+        entries: &[&EntryRecord],
+        trouble: &Trouble,
+        run: &mut SettledRun,
+    ) -> Result<Option<String>, StoreError> {
+        let mut open = None;
+        for chunk in entries.chunks(CHUNK) {
+            let answers: Vec<(&EntryRecord, Result<Fate, String>)> = stream::iter(chunk.iter().copied())
+                .map(|entry| async move {
+                    let fate = fate_of(place, entry, trouble).await;
+                    self.progress.advance();
+                    (entry, fate)
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            let mut fates = Vec::new();
+            for (entry, answer) in answers {
+                match answer {
+                    Ok(fate) => fates.push((entry, fate)),
+                    Err(why) => open = open.or(Some(why)),
+                }
+            }
+            record(place, &fates).await?;
+            for (_, fate) in &fates {
+                match fate {
+                    Fate::Gone | Fate::Untagged | Fate::Back => run.done += 1,
+                    Fate::Stays(0) | Fate::Lost => run.untouched += 1,
+                    Fate::Stays(_) => run.put_back += 1,
+                }
             }
         }
-        if ended.open.is_empty() {
-            store
-                .end_run(&ended.run, RunStatus::Interrupted, Timestamp::now())
-                .await?;
-        }
-        settled.runs.push(ended);
+        Ok(open)
     }
-    Ok(settled)
 }
 
 async fn interrupted(store: &Store) -> Result<Vec<RunDetail>, StoreError> {
@@ -160,39 +229,6 @@ fn by_repository(run: &RunDetail) -> OfRepository<'_> {
             .push(entry);
     }
     repositories
-}
-
-/// Settles the entries of one repository. Says why some of them could not be, if so.
-async fn settle_repository(
-    place: &Place<'_>,
-    entries: &[&EntryRecord],
-    trouble: &Trouble,
-    run: &mut SettledRun,
-) -> Result<Option<String>, StoreError> {
-    let mut open = None;
-    for chunk in entries.chunks(CHUNK) {
-        let answers: Vec<(&EntryRecord, Result<Fate, String>)> = stream::iter(chunk.iter().copied())
-            .map(|entry| async move { (entry, fate_of(place, entry, trouble).await) })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let mut fates = Vec::new();
-        for (entry, answer) in answers {
-            match answer {
-                Ok(fate) => fates.push((entry, fate)),
-                Err(why) => open = open.or(Some(why)),
-            }
-        }
-        record(place, &fates).await?;
-        for (_, fate) in &fates {
-            match fate {
-                Fate::Gone | Fate::Untagged | Fate::Back => run.done += 1,
-                Fate::Stays(0) | Fate::Lost => run.untouched += 1,
-                Fate::Stays(_) => run.put_back += 1,
-            }
-        }
-    }
-    Ok(open)
 }
 
 /// What became of an entry of a run that could not say so.

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
-use crate::output::{Console, Remarks, Summary, draw, image_name, percent, style, styled};
+use crate::output::{Console, Remarks, Summary, draw, hanging, image_name, percent, style, styled};
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::usage::Collector;
@@ -156,7 +156,7 @@ pub(crate) async fn settle_interrupted(
             Err(failure) => context.console.note(format!("{host} could not be opened: {failure}")),
         }
     }
-    for run in settle(store, &registries, &lock).await?.runs {
+    for run in settle(store, &registries, &lock, context.console.face()).await?.runs {
         match run.open.is_empty() {
             true => context.console.note(run),
             false => context.console.warn(run),
@@ -242,6 +242,8 @@ fn ended(report: &RunReport) -> Exit {
 
 /// What a run did, for people.
 fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
+    let width = console.line_width();
+    let remark = |style, label: &str, text: &str| hanging(&format!("{} ", styled(style, label)), text, width);
     let mut lines = Vec::new();
     let by_fuse = |action: &&ActionReport| {
         let same = |refused: &&Refused| refused.registry == action.registry && refused.repository == action.repository;
@@ -264,7 +266,7 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     for (why, actions) in equal.iter().take(told) {
         let unknown = actions.iter().all(|action| action.outcome == Happened::Unknown);
         let lead = if unknown { "not known:" } else { "left:" };
-        lines.push(format!("{} {}: {why}", styled(style::NOTE, lead), some_images(actions)));
+        lines.push(remark(style::NOTE, lead, &format!("{}: {why}", some_images(actions))));
     }
     if untold > 0 {
         lines.push(format!("and {untold} more: jettison history {}", report.run));
@@ -277,19 +279,12 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
         };
         if report.actions.iter().any(left) {
             let share = percent(refused.share);
-            lines.push(format!(
-                "{} {}/{} was left: {share} of it would go; accept it with --accept-share {share}",
-                styled(style::NOTE, "fuse:"),
-                refused.registry,
-                refused.repository
-            ));
+            let place = format!("{}/{}", refused.registry, refused.repository);
+            let text = format!("{place} was left: {share} of it would go; accept it with --accept-share {share}");
+            lines.push(remark(style::NOTE, "fuse:", &text));
         }
     }
-    let mut done = format!(
-        "{} {} deleted",
-        styled(style::HEADING, format!("Run {}:", report.run)),
-        count(report.deleted, "manifest")
-    );
+    let mut done = format!("{} deleted", count(report.deleted, "manifest"));
     if report.untagged > 0 {
         done.push_str(&format!(", {} untagged", count(report.untagged, "image")));
     }
@@ -299,7 +294,8 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     if report.unknown > 0 {
         done.push_str(&format!(", {} asked for and not known whether gone", report.unknown));
     }
-    lines.push(format!("{done}; {} to be freed", bytes(report.bytes)));
+    let done = format!("{done}; {} to be freed", bytes(report.bytes));
+    lines.push(remark(style::HEADING, &format!("Run {}:", report.run), &done));
     lines.push(format!("All of it: jettison history {}", report.run));
     lines.join("\n")
 }

@@ -2,6 +2,8 @@
 
 mod image;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jettison_core::model::ImageReference;
 use serde_json::json;
@@ -11,7 +13,7 @@ use super::explain;
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::{moment, number};
-use crate::output::{Column, Console, hanging, image_name, style, styled, table};
+use crate::output::{Column, Console, hanging, style, styled, table};
 use crate::store::{EntryRecord, ImageName, Outcome, RunDetail, RunSummary, Store};
 
 /// List runs, or show one action by action.
@@ -119,27 +121,40 @@ async fn show(store: &Store, console: &Console, id: &str, image: Option<&ImageRe
         number(run.summary.failed)
     );
     console.say(hanging(&format!("{heading} "), &counts, width));
+    for (repository, entries) in by_repository(&run.entries) {
+        console.say(format!("\n{}", styled(style::HEADING, repository)));
+        console.say(actions(&entries, width));
+    }
+    Ok(())
+}
+
+/// The entries by repository, each in the order of the plan: a name that stands above breaks no line below.
+fn by_repository(entries: &[EntryRecord]) -> BTreeMap<String, Vec<&EntryRecord>> {
+    let mut repositories: BTreeMap<String, Vec<&EntryRecord>> = BTreeMap::new();
+    for entry in entries {
+        let name = format!("{}/{}", entry.registry, entry.repository);
+        repositories.entry(name).or_default().push(entry);
+    }
+    repositories
+}
+
+fn actions(entries: &[&EntryRecord], width: usize) -> String {
     let columns = [
         Column::Whole("ACTION"),
-        Column::Text("IMAGE"),
+        Column::Whole("IMAGE"),
         Column::Text("TAGS"),
         Column::Text("OUTCOME"),
     ];
-    let rows = run.entries.iter().map(|entry| {
+    let rows = entries.iter().map(|entry| {
         let tags: Vec<&str> = entry.tags.iter().map(|tag| tag.as_str()).collect();
         vec![
             entry.action.to_string(),
-            format!(
-                "{}/{}",
-                entry.registry,
-                image_name(&entry.repository, None, &entry.digest)
-            ),
+            entry.digest.short(),
             tags.join(" "),
             outcome(entry),
         ]
     });
-    console.say(table(&columns, rows.collect(), width));
-    Ok(())
+    table(&columns, rows.collect(), width)
 }
 
 fn is_about(entry: &EntryRecord, image: &ImageReference) -> bool {

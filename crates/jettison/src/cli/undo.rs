@@ -8,7 +8,7 @@ use super::context::{Context, confirm};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
-use crate::output::{Console, image_name, style, styled};
+use crate::output::{Console, hanging, image_name, style, styled};
 use crate::restore::{BACK_WITHIN, Came, ImageReport, Selection, SelectionError, UndoReport, Undoer, select};
 use crate::store::StoreError;
 
@@ -105,6 +105,8 @@ impl From<SelectionError> for Failure {
 
 /// What an undo did, for people: first what is not back.
 fn told(report: &UndoReport, console: &Console) -> String {
+    let width = console.line_width();
+    let remark = |style, label: &str, text: &str| hanging(&format!("{} ", styled(style, label)), text, width);
     let mut lines: Vec<String> = Vec::new();
     for image in &report.images {
         if let Some(why) = &image.why {
@@ -113,14 +115,14 @@ fn told(report: &UndoReport, console: &Console) -> String {
             } else {
                 "not all back:"
             };
-            lines.push(format!("{} {}: {why}", styled(style::GOES, word), name(image)));
+            lines.push(remark(style::GOES, word, &format!("{}: {why}", name(image))));
         }
     }
     for image in &report.images {
         lines.extend(image.moved_tags.iter().map(|moved| {
-            let note = styled(style::NOTE, "note:");
             let tag = format!("{}/{}:{}", image.registry, moved.repository, moved.tag);
-            format!("{note} tag {tag} points to {} now, and stays there", moved.digest)
+            let text = format!("tag {tag} points to {} now, and stays there", moved.digest);
+            remark(style::NOTE, "note:", &text)
         }));
     }
     let back = report.images.iter().filter(|image| image.outcome == Came::Restored);
@@ -130,7 +132,7 @@ fn told(report: &UndoReport, console: &Console) -> String {
             .iter()
             .filter(|manifest| manifest.outcome == Came::Restored);
         let manifests = count(manifests.count() as u64, "manifest");
-        format!("{} {} ({manifests})", styled(style::STAYS, "back:"), name(image))
+        remark(style::STAYS, "back:", &format!("{} ({manifests})", name(image)))
     }));
     let untold = lines.len().saturating_sub(TOLD_IMAGES);
     if !console.verbose && untold > 0 {

@@ -121,7 +121,9 @@ impl Inside {
     /// Settles what was interrupted.
     pub(crate) async fn settle(&self) -> Settled {
         let lock = self.store.lock_for_run("test").unwrap();
-        settle(&self.store, &self.registries, &lock).await.unwrap()
+        settle(&self.store, &self.registries, &lock, Face::Silent)
+            .await
+            .unwrap()
     }
 
     /// Fails the test unless every run has an end, and every entry of the last two an outcome.

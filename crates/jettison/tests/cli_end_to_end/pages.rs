@@ -3,6 +3,8 @@
 //! A change here is a change for people: look at the page before you accept it (`cargo insta review`, or
 //! `INSTA_UPDATE=always`).
 
+use jettison_testkit::registry::Fault;
+
 use crate::place::{Place, Said};
 
 /// Escape sequences that can be read: `‹1;31›`.
@@ -181,6 +183,9 @@ fn an_apply() {
     let view = |environment: &[(&str, &str)]| {
         let (registry, place) = runtime.block_on(crate::forms::registry());
         place.call(&["plan", "--out", "plan.json"]).exits(0);
+        let old = &registry.tags("apps/web")["old-1"];
+        let refused = Fault::status(403).method("DELETE");
+        registry.fail(refused.path(&format!("/v2/apps/web/manifests/{old}")));
         let words = ["apply", "plan.json", "--yes", "--quiet"];
         let said = place.call_with(&words, environment);
         // The port has five digits, as those of the registry's name below.
@@ -193,6 +198,8 @@ fn an_apply() {
         }
     };
     let text = views(view, "/nowhere");
+    let narrow = text.split("=== ").find(|view| view.starts_with("80 columns:")).unwrap();
+    assert!(!narrow.lines().any(could_break), "{narrow}");
     insta::with_settings!({
         description => "jettison apply plan.json --yes",
         omit_expression => true,
