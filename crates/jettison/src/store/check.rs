@@ -256,7 +256,7 @@ async fn images_of(connection: &mut SqliteConnection, digest: &Digest, why: &str
          WHERE entry.digest = $1 AND entry.action = 'delete'
              AND coalesce(
                  (SELECT outcome FROM journal_outcome WHERE entry = entry.id ORDER BY journal_outcome.id DESC LIMIT 1),
-                 'done') IN ('done', 'already-gone')",
+                 'done') IN ('done', 'already-gone', 'asked')",
     )
     .bind(digest.to_string())
     .fetch_all(connection)

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use jettison::store::Store;
+use jettison::store::{Outcome, Store};
 use jettison_core::model::Digest;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::place::{Place, manifest, run_id};
@@ -70,6 +71,22 @@ async fn what_was_put_back_or_never_went_is_not_lost() {
         assert_eq!(found["lost"].as_array().unwrap().len(), 0, "{name}: {found}");
         assert_eq!(found["damage"].as_array().unwrap().len(), 1, "{name}: {found}");
     }
+}
+
+#[tokio::test]
+async fn what_may_be_gone_and_could_not_be_put_back_is_lost() {
+    let place = Place::with_facts();
+    place.remember().await;
+    let store = place.store().await;
+    let run = store.run("20261121-13").await.unwrap().unwrap();
+    let digest = Digest::of(&manifest("w1"));
+    let entry = run.entries.iter().find(|entry| entry.digest == digest).unwrap();
+    let why = "no answer".to_owned();
+    let asked = store.record_outcome(entry.id, Outcome::Asked { why }, Timestamp::now());
+    asked.await.unwrap();
+    store.close().await;
+    damage(&place, "w1").await;
+    assert_eq!(check(&place, 1)["lost"][0]["digest"], digest.to_string());
 }
 
 /// Fills the page that holds `part` with rubbish.
