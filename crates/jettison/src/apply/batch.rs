@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::give_back::{Place, put_tags_back};
 use super::look::{Look, Looking, NotNow};
+use super::reading::CHUNK;
 use super::removal::Removal;
 use super::report::{ActionReport, Happened};
 use super::repository::RepositoryRun;
@@ -62,6 +63,15 @@ impl<'r, 'a> Work<'r, 'a> {
     /// # Errors
     /// Only if the store fails: then nothing may go.
     pub(super) async fn journal(&mut self, digests: &[Digest]) -> Result<(), StoreError> {
+        // What hangs together may be any number of manifests: nothing goes before all of them are written, and their
+        // bytes are not held all at once.
+        for chunk in digests.chunks(CHUNK) {
+            self.journal_chunk(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn journal_chunk(&mut self, digests: &[Digest]) -> Result<(), StoreError> {
         let store = self.run.applier.store;
         let cached = store.manifests(digests).await?;
         let mut intents = Vec::new();

@@ -11,7 +11,7 @@ use crate::registry::{FetchedManifest, ManifestReference, Registry};
 use crate::store::{CachedManifest, Store, StoreError};
 
 /// Manifests whose bytes are held at once.
-const CHUNK: usize = 100;
+pub(super) const CHUNK: usize = 100;
 
 /// Calls at once; the registry's own limit decides how many really run.
 const FETCHES: usize = 16;

@@ -302,3 +302,26 @@ registries: [ { host: '{host}', expects: none, trust-created: true } ]
         "planning again deletes nothing more"
     );
 }
+
+/// More than is written to the journal at once, and all of it hangs together.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_many_children_is_in_the_journal_before_any_of_it_goes() {
+    let world = World::start(Options::default()).await;
+    let children: Vec<Manifest> = (100..250).map(|seed| platform(seed, "linux/amd64")).collect();
+    let index = Index::new().children(children).build();
+    world.push(&["old-index"], &index).await;
+    let plan = world.desk.plan().await;
+    let delete = format!("/v2/{WEB}/manifests/{}", index.digest);
+    world.registry.fail(Fault::status(403).method("DELETE").path(&delete));
+    world.desk.apply(&[]).await.exits(4);
+    let run = world.desk.latest_run().await;
+    let journalled = run["actions"].as_array().unwrap().len();
+    assert_eq!(journalled, deletions(&plan).len());
+    world.puller.pull_whole(WEB, "old-index").await.unwrap();
+    world.registry.clear_faults();
+    let report = world.desk.apply(&[]).await.exits(0).json();
+    assert_eq!(report["deleted"], 151);
+    let run = report["run"].as_str().unwrap();
+    world.desk.run(&["undo", run, "--yes"]).await.exits(0);
+    world.puller.pull_whole(WEB, "old-index").await.unwrap();
+}
