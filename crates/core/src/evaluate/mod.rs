@@ -273,3 +273,6 @@ fn elapsed(from: Timestamp, to: Timestamp) -> i128 {
 fn length(period: Period) -> i128 {
     i128::from(period.seconds()) * 1_000_000_000
 }
+
+#[cfg(test)]
+mod tests;
