@@ -1,5 +1,11 @@
 //! Every guard of law 1, 6 and the limits on plans made by hand: what must be found, and what must not.
 
+mod fuses;
+mod reasons;
+mod several;
+mod times;
+mod words;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
