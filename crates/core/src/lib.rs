@@ -13,3 +13,5 @@ pub mod recognise;
 mod ruling;
 pub mod verify;
 pub mod words;
+#[cfg(test)]
+mod worlds;

@@ -186,3 +186,6 @@ fn usage_sources(facts: &Facts<'_>) -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Ranks in groups, and what `unless` spares.
 
-use super::{World, ago};
+use crate::worlds::{World, ago};
 
 /// The tags that go under one rule with these keys, of images given as tag and age.
 fn gone(keys: &str, images: &[(&str, &str)]) -> Vec<String> {

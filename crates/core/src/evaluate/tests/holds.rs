@@ -1,8 +1,8 @@
 //! Holds: when there is one, how far it reaches, and what it says.
 
-use super::{World, ago, seconds_ago};
 use crate::model::Gap;
 use crate::reason::Reason;
+use crate::worlds::{World, ago, seconds_ago};
 
 /// Image 0 is an index of 1, 2 is attached to 0, 3 stands for itself. All are two months old; 0 and 3 have tags.
 fn world() -> World {

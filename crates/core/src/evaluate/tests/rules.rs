@@ -1,8 +1,8 @@
 //! Which rule governs an entry, and whether its conditions hold.
 
-use super::{World, ago};
 use crate::evaluate::Decision;
 use crate::reason::Reason;
+use crate::worlds::{World, ago};
 
 #[test]
 fn conditions_are_strict_and_unknown_is_no() {

@@ -1,8 +1,8 @@
 //! Orphans: when a subject is proven to be gone.
 
-use super::World;
 use crate::evaluate::Survey;
 use crate::model::{Gap, RegistryHost};
+use crate::worlds::World;
 
 const RULE: &str = "name: r, match: { kinds: [orphan] }, expire: { older-than: 1d }";
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{World, ago, seconds_ago};
 use crate::evaluate::evaluate;
+use crate::worlds::{World, ago, seconds_ago};
 
 const FIRST: &str = "2013-03-20T00:00:00Z";
 

@@ -1,9 +1,9 @@
 //! Who uses what, which source did not say everything, and what a reader is told of it.
 
-use super::{World, ago, seconds_ago};
 use crate::evaluate::{Evaluator, gaps, used};
 use crate::model::{Gap, SourceStatus};
 use crate::reason::Reason;
+use crate::worlds::{World, ago, seconds_ago};
 
 const RULE: &str = "name: r, match: {}, expire: { older-than: 1d }";
 

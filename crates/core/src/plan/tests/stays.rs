@@ -1,0 +1,112 @@
+//! What stays because something else does.
+
+use super::{planned, world};
+use crate::worlds::World;
+
+/// Tagged images: 0 stays by its rule, the others would go.
+fn one_stays(count: usize) -> World {
+    let others: Vec<String> = (1..count)
+        .map(|number| format!("tags: [t{number}], pushed: 9d ago"))
+        .collect();
+    world(&format!("tags: [keep], pushed: 9d ago\n{}", others.join("\n")))
+}
+
+#[test]
+fn what_something_that_stays_needs_stays() {
+    type Row = (&'static str, fn(&mut World), &'static [&'static str]);
+    let table: &[Row] = &[
+        ("nothing", |_| {}, &[]),
+        ("its child", |w| w.list(0, &[1]), &["#1:t1 needed by #0 (Child)"]),
+        ("its subject", |w| w.attach(0, 1), &["#1:t1 needed by #0 (Subject)"]),
+        (
+            "what is attached to it",
+            |w| w.attach(1, 0),
+            &["#1:t1 needed by #0 (Attached)"],
+        ),
+        ("a child does not need a tagged index", |w| w.list(1, &[0]), &[]),
+        (
+            "and what that needs",
+            |w| {
+                w.list(0, &[1]);
+                w.list(1, &[2]);
+            },
+            &["#1:t1 needed by #0 (Child)", "#2:t2 needed by #1 (Child)"],
+        ),
+        (
+            "a loop",
+            |w| {
+                w.list(0, &[1]);
+                w.list(1, &[0, 1]);
+            },
+            &["#1:t1 needed by #0 (Child)"],
+        ),
+    ];
+    for (name, change, expected) in table {
+        let mut world = one_stays(3);
+        change(&mut world);
+        let kept = world.kept();
+        assert_eq!(kept[0], "#0:keep keep-always", "{name}");
+        assert_eq!(kept[1..], **expected, "{name}");
+        assert_eq!(planned(&world).actions.len(), 3 - kept.len(), "{name}");
+    }
+}
+
+/// Index 1 goes; its child 2 has no tag and stays, as it is the subject of what stays.
+#[test]
+fn an_index_stays_where_an_untagged_child_of_it_must() {
+    let images = "tags: [keep], pushed: 9d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago\ntags: [t3], pushed: 9d ago";
+    let mut stranded = world(images);
+    stranded.list(1, &[2]);
+    stranded.attach(0, 2);
+    assert_eq!(stranded.kept(), ["#0:keep keep-always", "#1:t1 needed by #2 (Index)"]);
+    assert_eq!(stranded.order(), [3]);
+
+    stranded.list(3, &[2]);
+    let expected = [
+        "#0:keep keep-always",
+        "#1:t1 needed by #2 (Index)",
+        "#3:t3 needed by #2 (Index)",
+    ];
+    assert_eq!(stranded.kept(), expected, "every index of it");
+
+    let mut tagged = world(&images.replace("untagged: true", "tags: [t2]"));
+    tagged.list(1, &[2]);
+    tagged.attach(0, 2);
+    assert_eq!(
+        tagged.kept(),
+        ["#0:keep keep-always", "#2:t2 needed by #0 (Subject)"],
+        "a tag of its own suffices"
+    );
+    assert_eq!(tagged.order().len(), 2);
+}
+
+/// Where an index that stays by its rule lists the child, the others can go.
+#[test]
+fn one_index_that_stays_by_its_rule_is_enough() {
+    let mut world = world("tags: [keep], pushed: 9d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago");
+    world.list(0, &[2]);
+    world.list(1, &[2]);
+    assert_eq!(world.kept(), ["#0:keep keep-always"]);
+    assert_eq!(world.order(), [1]);
+}
+
+/// A restored child holds its indexes, and a used one everything.
+#[test]
+fn what_is_held_stays_and_so_does_what_it_needs() {
+    let mut world = world("tags: [t0], pushed: 9d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago");
+    world.list(0, &[2]);
+    world.image(2).restored_at = crate::worlds::ago(1);
+    assert_eq!(world.kept(), ["#0:t0 restored"]);
+    assert_eq!(world.order(), [1]);
+}
+
+/// What hangs on no root at all: two that list each other.
+#[test]
+fn what_hangs_on_nothing_stays() {
+    let mut world = world("untagged: true, pushed: 9d ago\nuntagged: true, pushed: 9d ago\ntags: [t2], pushed: 9d ago");
+    world.list(0, &[1]);
+    world.list(1, &[0]);
+    assert_eq!(world.order(), [2]);
+    world.list(2, &[1]);
+    assert_eq!(world.order(), [2, 1, 0]);
+}
