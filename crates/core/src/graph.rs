@@ -309,3 +309,6 @@ fn distinct<'a, K: Hash + Eq, T: PartialEq + Serialize + Described>(
     }
     (distinct, places)
 }
+
+#[cfg(test)]
+mod tests;

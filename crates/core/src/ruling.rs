@@ -492,3 +492,6 @@ impl fmt::Debug for Ruling {
         debug.field("conditions", &self.conditions()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

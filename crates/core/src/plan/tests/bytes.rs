@@ -78,3 +78,19 @@ fn a_manifest_in_two_repositories_is_free_when_both_go() {
         [("app", 0, 0), ("lib", 0, 7), ("lib", 1, 0)].map(|(name, number, bytes)| (name.to_owned(), number, bytes));
     assert_eq!(told.collect::<Vec<_>>(), expected);
 }
+
+/// Digests that begin alike are told apart all the same.
+#[test]
+fn blobs_whose_digests_begin_alike_are_counted_apart() {
+    let mut world = untagged(&[30, 20, 10]);
+    let blob = |last: u8, size| Blob {
+        digest: format!("sha256:{:064x}", last).parse().unwrap(),
+        size,
+    };
+    for number in 0..3 {
+        world.image(number).blobs = vec![blob(1, 100), blob(2, 10), blob(3, 1)];
+    }
+    assert_eq!(bytes(&world), [(0, 0), (1, 0), (2, 111)]);
+    world.move_to("lib", &[2]);
+    assert_eq!(bytes(&world), [(0, 0), (1, 0), (2, 111)]);
+}

@@ -100,7 +100,11 @@ fn circles_come_to_an_end() {
     indexes.list(0, &[1]);
     indexes.list(1, &[0]);
     indexes.attach(2, 1);
-    assert_eq!(indexes.order(), [2, 0, 1], "the order of what is attached gives way first");
+    assert_eq!(
+        indexes.order(),
+        [2, 0, 1],
+        "the order of what is attached gives way first"
+    );
     let mut itself = world(images);
     itself.list(0, &[0]);
     itself.attach(1, 1);
