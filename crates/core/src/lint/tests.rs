@@ -1,5 +1,7 @@
 //! Every finding in a world where it is due, and in one close by where it is not.
 
+mod words;
+
 use std::collections::BTreeSet;
 
 use super::{Code, Finding, lint};

@@ -17,7 +17,7 @@ fn terms(pulls: Pulls) -> Arc<Terms> {
     let first = Conditions {
         beyond_newest: Some(3),
         older_than: "30d".parse().ok(),
-        ..nothing.clone()
+        ..nothing
     };
     let second = Conditions {
         larger_than: "1MB".parse().ok(),

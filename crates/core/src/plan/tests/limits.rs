@@ -1,6 +1,7 @@
 //! The newest that never go, the brake, and the fuse.
 
 use super::{planned, untagged, world};
+use crate::model::Kind;
 use crate::worlds::World;
 
 #[test]
@@ -43,22 +44,9 @@ fn the_brake_lets_the_oldest_go() {
         (3, &[], &[1, 2, 0]),
     ] {
         let (world, found) = braked(&[20, 40, 30], most);
-        assert_eq!(
-            (found.as_slice(), world.order().as_slice()),
-            (kept.map_to_owned().as_slice(), order),
-            "{most}"
-        );
+        assert_eq!(found, kept, "{most}");
+        assert_eq!(world.order(), order, "{most}");
         assert_eq!(planned(&world).limits.waiting, kept.len() as u64, "{most}");
-    }
-}
-
-trait Owned {
-    fn map_to_owned(&self) -> Vec<String>;
-}
-
-impl Owned for &[&str] {
-    fn map_to_owned(&self) -> Vec<String> {
-        self.iter().map(|text| (*text).to_owned()).collect()
     }
 }
 
@@ -175,4 +163,29 @@ fn losing_a_tag_counts_for_the_fuse_where_it_can_be_taken() {
     assert_eq!(plan.actions.len(), 6);
     world.repository().capabilities.delete_tag = Some(false);
     assert_eq!(planned(&world).limits.refused, [], "it cannot be");
+}
+
+#[test]
+fn of_several_kinds_the_greatest_share_is_named() {
+    let kinds = |images: usize, caches: usize| {
+        let line = |number: usize, kind: &str, all: usize| {
+            let tag = if number < 6 { "t" } else { "keep" };
+            (number < all).then(|| format!("tags: [{tag}-{kind}-{number}], kind: {kind}, pushed: 9d ago"))
+        };
+        let lines = (0..20).flat_map(|number| [line(number, "image", images), line(number, "build-cache", caches)]);
+        let lines: Vec<String> = lines.flatten().collect();
+        let kept = "name: kept, match: { tags: [\"keep*\"] }, keep: always";
+        let goes = "name: r, match: { kinds: [image, build-cache] }, expire: { older-than: 1d }";
+        let mut world = World::new(&[kept, goes], &lines.join("\n"));
+        world.config += "limits: { keep-at-least: 0 }\n";
+        let refused = planned(&world).limits.refused;
+        refused
+            .iter()
+            .map(|refused| (refused.kind, refused.share))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(11, 7), [(Kind::BuildCache, 0.8572)]);
+    assert_eq!(kinds(7, 11), [(Kind::Image, 0.8572)]);
+    assert_eq!(kinds(12, 7), [(Kind::BuildCache, 0.8572)], "only one is too large");
+    assert_eq!(kinds(7, 12), [(Kind::Image, 0.8572)], "only one is too large");
 }
