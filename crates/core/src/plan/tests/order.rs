@@ -89,6 +89,18 @@ fn of_a_circle_of_subject_and_index_the_index_goes_first() {
     assert_eq!(world.order(), [1, 0]);
 }
 
+/// Image 0 has lost one of its indexes; the other one waits in a circle of subjects, and goes before it all the same.
+#[test]
+fn what_an_index_still_lists_does_not_break_a_circle() {
+    let images = "tags: [a], pushed: 90d ago\ntags: [b], pushed: 50d ago\ntags: [c], pushed: 40d ago\ntags: [d], pushed: 30d ago";
+    let mut world = world(images);
+    world.list(1, &[0]);
+    world.list(2, &[0]);
+    world.attach(2, 3);
+    world.attach(3, 2);
+    assert_eq!(world.order(), [1, 2, 0, 3]);
+}
+
 #[test]
 fn circles_come_to_an_end() {
     let images = "tags: [a], pushed: 30d ago\ntags: [b], pushed: 20d ago\ntags: [c], pushed: 10d ago";

@@ -116,3 +116,20 @@ fn where_orphans_blow_a_fuse_nothing_relies_on_what_it_refuses() {
     assert_eq!(going.collect::<Vec<_>>(), [6]);
     assert_eq!(world.entries(&plan.kept), ["#7 incomplete"]);
 }
+
+/// Image 7 in `app` goes, and 8 in `zoo` is attached to it. Then six orphans blow the fuse of `app`, which refuses 7 too.
+#[test]
+fn what_a_proof_relied_on_is_taken_back_where_a_fuse_refuses_it() {
+    let lines: Vec<&str> = (0..9).map(|_| "untagged: true, pushed: 9d ago").collect();
+    let mut world = World::new(&[GOES], &lines.join("\n"));
+    world.config += "limits: { keep-at-least: 0 }\n";
+    (0..6).for_each(|number| world.attach(number, 6));
+    world.attach(8, 7);
+    let digests = world.digests.clone();
+    world.move_to("lib", &[6]);
+    world.move_to("zoo", &[8]);
+    world.repository().missing.insert(digests[6].clone());
+    world.inventory.repositories[2].missing.insert(digests[7].clone());
+    assert_eq!(told(&world), ["delete #7 [] expired", "delete #6 [] expired"]);
+    assert_eq!(world.kept().len(), 7, "what was attached is not proven to be orphaned");
+}

@@ -90,6 +90,30 @@ fn one_index_that_stays_by_its_rule_is_enough() {
     assert_eq!(world.order(), [1]);
 }
 
+/// So is one that stays by its rule further up.
+#[test]
+fn an_index_above_the_index_is_enough() {
+    let images = "tags: [keep], pushed: 9d ago\nuntagged: true, pushed: 9d ago\nuntagged: true, pushed: 9d ago\ntags: [t3], pushed: 9d ago\ntags: [keep4], pushed: 9d ago";
+    let mut world = world(images);
+    world.list(0, &[1]);
+    world.list(1, &[2]);
+    world.list(3, &[2]);
+    world.attach(4, 2);
+    assert_eq!(world.order(), [3]);
+}
+
+/// A child that stays only on account of one index holds no other.
+#[test]
+fn a_child_that_an_index_made_stay_keeps_no_other_index() {
+    let images = "tags: [keep], pushed: 9d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago\ntags: [t3], pushed: 9d ago";
+    let mut world = world(images);
+    world.attach(0, 1);
+    world.list(1, &[2]);
+    world.list(3, &[2]);
+    assert_eq!(world.kept(), ["#0:keep keep-always", "#1:t1 needed by #0 (Subject)"]);
+    assert_eq!(world.order(), [3]);
+}
+
 /// A restored child holds its indexes, and a used one everything.
 #[test]
 fn what_is_held_stays_and_so_does_what_it_needs() {
