@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_core::plan::{Action, ActionKind};
 use tokio::time::{Instant, sleep};
@@ -10,10 +11,14 @@ use tokio::time::{Instant, sleep};
 use super::look::NotNow;
 use super::report::{ActionReport, Happened};
 use super::trouble::{Trouble, is_passing};
+use crate::output::text::count;
 use crate::registry::{ErrorKind, Registry, RegistryError, Removed};
 
 /// Waits before something that failed for a moment is tried again, from the start.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+
+/// Tags that are looked up at once; the registry's own limit decides how many really run.
+const LOOKUPS: usize = 16;
 
 /// One removal: of a manifest with its tags, of tags, or of one tag before its manifest.
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +166,7 @@ impl Removal<'_> {
     pub(super) async fn take_tag(&self, tag: &Tag, trouble: &Trouble) -> Result<(), NotNow> {
         let taken = while_fresh(self.fresh_until, || async move {
             if self.still_there(tag).await? {
+                self.check_freshness(0)?;
                 self.registry.delete_tag(self.name(), tag).await?;
             }
             Ok(())
@@ -188,12 +194,11 @@ impl Removal<'_> {
     }
 
     async fn run(&self, sent: &Sent) -> Result<Happened, NotRemoved> {
-        let mut present = Vec::new();
-        for tag in &self.action.tags {
-            if self.still_there(tag).await? {
-                present.push(tag);
-            }
-        }
+        let standing = stream::iter(&self.action.tags)
+            .map(|tag| async move { self.still_there(tag).await.map(|stands| stands.then_some(tag)) })
+            .buffered(LOOKUPS);
+        let standing: Vec<Option<&Tag>> = standing.try_collect().await?;
+        let present: Vec<&Tag> = standing.into_iter().flatten().collect();
         match self.action.action {
             ActionKind::Delete => self.delete(&present, sent).await,
             ActionKind::Untag => self.untag(&present, sent).await,
@@ -202,6 +207,7 @@ impl Removal<'_> {
 
     async fn delete(&self, present: &[&Tag], sent: &Sent) -> Result<Happened, NotRemoved> {
         let digest = &self.action.digest;
+        self.check_freshness(0)?;
         match self.registry.delete_manifest(self.name(), digest).await {
             Ok(Removed::Now) => sent.manifest(present),
             Ok(Removed::AlreadyGone) => {
@@ -240,11 +246,18 @@ impl Removal<'_> {
 
     /// Removing the tags before may have taken its time: another look at this one, right before it goes.
     async fn check_again(&self, tag: &Tag, removed: usize) -> Result<(), NotRemoved> {
-        if Instant::now() >= self.fresh_until {
-            let why = format!("stopped after {removed} tags: the last look at what is in use is too old by now");
-            return Err(NotRemoved::failed(why));
+        self.still_there(tag).await?;
+        self.check_freshness(removed)
+    }
+
+    /// Looking at the tags may have taken so long that somebody may use by now what nobody used at the last look.
+    fn check_freshness(&self, removed: usize) -> Result<(), NotRemoved> {
+        if Instant::now() < self.fresh_until {
+            return Ok(());
         }
-        self.still_there(tag).await.map(drop)
+        let removed = count(removed as u64, "tag");
+        let why = format!("stopped after {removed}: the last look at what is in use is too old by now");
+        Err(NotRemoved::failed(why))
     }
 
     /// Some registries carry out later what they accept now.

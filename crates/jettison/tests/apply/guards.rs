@@ -149,3 +149,27 @@ async fn a_referrer_that_is_listed_and_not_there_holds_nothing() {
         assert_eq!(world.has(&image(1)), there);
     }
 }
+
+/// Design, section 6: what a removal relies on was seen no longer than 60 s ago, also where its own tags took long to
+/// look at.
+#[tokio::test]
+async fn a_registry_that_is_slow_with_the_tags_of_one_image_does_not_outlast_the_look() {
+    let world = World::empty(Options::default()).await;
+    let tags: Vec<String> = (0..40).map(|number| format!("old-{number}")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    world.push(&["keep"], &image(0)).await;
+    world.push(&tags, &image(1)).await;
+    let inside = Inside::of(&world).await;
+    let slow = Fault::new(Effect::Delay(Duration::from_secs(25))).method("HEAD");
+    // The look itself, which asks for each tag once, is quick.
+    world
+        .registry
+        .fail(slow.path(&format!("/v2/{WEB}/manifests/old-*")).skip(40));
+    let report = inside.apply_fast(&world).await;
+    let (outcome, why) = outcome_of(&report, 1);
+    assert!(
+        outcome == Happened::Failed && why.contains("too old"),
+        "{outcome:?} {why}"
+    );
+    assert!(world.has(&image(1)) && world.deletes().is_empty());
+}
