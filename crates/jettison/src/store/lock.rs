@@ -19,6 +19,9 @@ use super::{Store, StoreError};
 const HOLDER_LIMIT: u64 = 4096;
 /// [`Store::is_run_active`] holds the lock for an instant; a run that begins just then tries again.
 const ATTEMPTS: u32 = 5;
+/// A lock that was given back is held a little longer by a child process that is just being started, which inherits the
+/// file until it runs its own program. Nobody is named in the file then.
+const NAMELESS_ATTEMPTS: u32 = 100;
 
 /// Who holds the lock, as far as it could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,12 +105,13 @@ impl Store {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
-    for attempt in 0..ATTEMPTS {
+    for attempt in 0..NAMELESS_ATTEMPTS {
         if attempt > 0 {
             std::thread::sleep(Duration::from_millis(10));
         }
         match file.try_lock() {
             Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if attempt >= ATTEMPTS && has_name(file) => return Ok(false),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => {
                 return Err(StoreError::Files {
@@ -118,6 +122,11 @@ fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
         }
     }
     Ok(false)
+}
+
+/// Whether somebody says in the file that he holds the lock.
+fn has_name(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
 fn read_holder(file: &mut File) -> Holder {
@@ -150,5 +159,20 @@ mod tests {
         assert!(store.lock_for_run("run r3").is_err(), "nor twice in one process");
         drop(lock);
         drop(other.lock_for_run("run r2").unwrap());
+    }
+
+    /// As it is while a child process is being started: it has the file, and is no run.
+    #[tokio::test]
+    async fn a_lock_that_was_given_back_and_is_still_held_without_a_name_is_waited_for() {
+        let (_directory, store) = open_new().await;
+        let lock = store.lock_for_run("run r1").unwrap();
+        let inherited = lock.file.try_clone().unwrap();
+        drop(lock);
+        let child = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(inherited);
+        });
+        drop(store.lock_for_run("run r2").unwrap());
+        child.join().unwrap();
     }
 }
