@@ -340,3 +340,14 @@ fn in_a_loop_any_order_is_right() {
     world.repository().manifests[1].children = vec![digest(0)];
     assert_eq!(world.violations(&world.plan()), []);
 }
+
+#[test]
+fn what_belongs_to_something_goes_by_no_rule_of_its_own() {
+    let world = world();
+    for number in [1, 2] {
+        let mut plan = world.plan();
+        plan.actions[number].reason = Reason::Expired(ruling());
+        let laws = world.violations(&named(plan));
+        assert_eq!(laws, [Law::EveryVerdictHasAReason], "{number}");
+    }
+}
