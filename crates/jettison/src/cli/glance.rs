@@ -2,10 +2,13 @@
 //! and somebody waits.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use jettison_core::model::ImageReference;
+use jettison_core::model::{Digest, ImageReference};
 use jettison_core::plan::Plan;
-use serde_json::value::{RawValue, to_raw_value};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 /// The lists of a plan that have an item for each image.
 const LISTS: [&str; 3] = ["actions", "kept", "blocked"];
@@ -13,29 +16,90 @@ const LISTS: [&str; 3] = ["actions", "kept", "blocked"];
 /// How an image stands in the JSON of a plan that speaks of it: its digest or its tag, in quotes. Neither holds anything
 /// that JSON would escape. `None` for a reference with neither.
 pub(crate) fn mark(image: &ImageReference) -> Option<String> {
-    let name = match (&image.digest, image.effective_tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag?.to_string(),
-    };
-    Some(format!("\"{name}\""))
+    match (&image.digest, image.effective_tag()) {
+        (Some(digest), _) => Some(mark_of(digest)),
+        (None, tag) => Some(format!("\"{}\"", tag?)),
+    }
 }
 
-/// The plan in `json`, of its lists only the items with `mark` in them.
+/// How a manifest stands in the JSON of a plan that speaks of it.
+pub(crate) fn mark_of(digest: &Digest) -> String {
+    format!("\"{digest}\"")
+}
+
+/// The plan in `json`, of its lists only the items with `mark` in them. It is gone through once.
 ///
 /// # Errors
 /// If it is no plan.
 pub(crate) fn glance(json: &str, mark: &str) -> Result<Plan, serde_json::Error> {
-    let mut plan: BTreeMap<&str, &RawValue> = serde_json::from_str(json)?;
-    let mut excerpts = Vec::new();
-    for list in LISTS {
-        let items: Vec<&RawValue> = plan
-            .get(list)
-            .map_or(Ok(Vec::new()), |items| serde_json::from_str(items.get()))?;
-        let marked: Vec<&RawValue> = items.into_iter().filter(|item| item.get().contains(mark)).collect();
-        excerpts.push((list, to_raw_value(&marked)?));
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let parts = reader.deserialize_map(Parts { mark })?;
+    reader.end()?;
+    serde_json::from_str(&serde_json::to_string(&parts)?)
+}
+
+/// What stands under a key of a plan.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'j> {
+    Items(Vec<&'j RawValue>),
+    Whole(&'j RawValue),
+}
+
+/// Reads the parts of a plan.
+struct Parts<'m> {
+    mark: &'m str,
+}
+
+impl<'j> Visitor<'j> for Parts<'_> {
+    type Value = BTreeMap<&'j str, Part<'j>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a plan")
     }
-    plan.extend(excerpts.iter().map(|(list, items)| (*list, items.as_ref())));
-    serde_json::from_str(&serde_json::to_string(&plan)?)
+
+    fn visit_map<A: MapAccess<'j>>(self, mut plan: A) -> Result<Self::Value, A::Error> {
+        let mut parts = BTreeMap::new();
+        while let Some(key) = plan.next_key()? {
+            let part = match LISTS.contains(&key) {
+                true => Part::Items(plan.next_value_seed(Marked { mark: self.mark })?),
+                false => Part::Whole(plan.next_value()?),
+            };
+            parts.insert(key, part);
+        }
+        Ok(parts)
+    }
+}
+
+/// Reads the items of a list that have the mark.
+struct Marked<'m> {
+    mark: &'m str,
+}
+
+impl<'j> DeserializeSeed<'j> for Marked<'_> {
+    type Value = Vec<&'j RawValue>;
+
+    fn deserialize<D: Deserializer<'j>>(self, list: D) -> Result<Self::Value, D::Error> {
+        list.deserialize_seq(self)
+    }
+}
+
+impl<'j> Visitor<'j> for Marked<'_> {
+    type Value = Vec<&'j RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'j>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut marked = Vec::new();
+        while let Some(item) = list.next_element::<&RawValue>()? {
+            if item.get().contains(self.mark) {
+                marked.push(item);
+            }
+        }
+        Ok(marked)
+    }
 }
 
 #[cfg(test)]

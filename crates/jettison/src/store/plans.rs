@@ -55,18 +55,14 @@ impl Store {
         self.named(ids.map_err(Problem::from))
     }
 
-    /// The plan with exactly this id, if its JSON has `mark` somewhere in it. The database looks: where the answer is no,
-    /// a plan of many megabytes need not be read.
+    /// The plan with exactly this id, if its JSON has `mark` somewhere in it.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn plan_with(&self, id: &str, mark: &str) -> Result<Option<SavedPlan>, StoreError> {
-        let row = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1 AND instr(json, $2) > 0")
-            .bind(id)
-            .bind(mark)
-            .fetch_optional(&self.readers)
-            .await;
-        self.named(row.map_err(Problem::from).and_then(|row| saved(id, row)))
+        // Looked for here: the database would read a plan of many megabytes twice, to search it and to hand it over.
+        let plan = self.named(self.read_plan(id).await)?;
+        Ok(plan.filter(|plan| plan.json.contains(mark)))
     }
 
     /// Forgets all but the newest `kept` plans. The journal keeps the reasons of what was done.
@@ -91,11 +87,15 @@ impl Store {
         let Some(id) = the_one("plan", prefix, ids)? else {
             return Ok(None);
         };
+        self.read_plan(&id).await
+    }
+
+    async fn read_plan(&self, id: &str) -> Result<Option<SavedPlan>, Problem> {
         let row = sqlx::query_as("SELECT created_at, json FROM plan WHERE id = $1")
-            .bind(&id)
+            .bind(id)
             .fetch_optional(&self.readers)
             .await?;
-        saved(&id, row)
+        saved(id, row)
     }
 }
 

@@ -1,15 +1,16 @@
 //! What runs did to an image, in plain words; and how to take it back.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Known;
 
 use jettison_core::model::{ImageReference, Undo};
-use jettison_core::plan::Plan;
 use jettison_core::reason::Reason;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::told::why;
 use super::{Failure, name_of};
+use crate::cli::glance::{glance, mark_of};
 use crate::cli::history::{outcome, outcome_code, outcome_why};
 use crate::output::text::moment;
 use crate::output::{hanging, style, styled};
@@ -32,18 +33,27 @@ pub(super) async fn past(store: &Store, image: &ImageReference) -> Result<Vec<Pa
     let entries = store
         .entries_of_image(&image.registry, &image.repository, &name)
         .await?;
-    let mut plans = BTreeMap::new();
-    if !entries.is_empty() {
-        for run in store.runs().await? {
-            plans.insert(run.id, run.plan);
-        }
-    }
+    let plans = match entries.is_empty() {
+        true => BTreeMap::new(),
+        false => store.plans_of_runs().await?,
+    };
     let mut past = Vec::with_capacity(entries.len());
+    // A plan may be large, and runs that were interrupted and resumed share it.
+    let mut depths = BTreeMap::new();
     for entry in entries {
-        let plan = plans.get(&entry.run).cloned().flatten();
+        let undo = match plans.get(&entry.run).cloned().flatten() {
+            None => None,
+            Some(plan) => match depths.entry((plan, entry.digest.clone())) {
+                Known::Occupied(known) => *known.get(),
+                Known::Vacant(unknown) => {
+                    let depth = undo(store, &unknown.key().0, &entry).await?;
+                    *unknown.insert(depth)
+                }
+            },
+        };
         past.push(Past {
             reason: serde_json::from_str(&entry.reason_json).ok(),
-            undo: undo(store, plan, &entry).await?,
+            undo,
             entry,
         });
     }
@@ -51,12 +61,12 @@ pub(super) async fn past(store: &Store, image: &ImageReference) -> Result<Vec<Pa
 }
 
 /// How far the plan said that this could be taken back.
-async fn undo(store: &Store, plan: Option<String>, entry: &EntryRecord) -> Result<Option<Undo>, Failure> {
-    let Some(plan) = plan else { return Ok(None) };
-    let Some(saved) = store.plan(&plan).await? else {
+async fn undo(store: &Store, plan: &str, entry: &EntryRecord) -> Result<Option<Undo>, Failure> {
+    let mark = mark_of(&entry.digest);
+    let Some(saved) = store.plan_with(plan, &mark).await? else {
         return Ok(None);
     };
-    let plan: Plan = serde_json::from_str(&saved.json)?;
+    let plan = glance(&saved.json, &mark)?;
     let action = plan.actions.iter().find(|action| {
         action.registry == entry.registry && action.repository == entry.repository && action.digest == entry.digest
     });

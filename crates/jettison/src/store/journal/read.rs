@@ -22,6 +22,19 @@ impl Store {
         self.with_true_status(runs)
     }
 
+    /// The plan that each run carried out; none for what needs no plan, such as an undo. Counts nothing, so that a long
+    /// journal costs no time.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn plans_of_runs(&self) -> Result<BTreeMap<RunId, Option<String>>, StoreError> {
+        let rows: Result<Vec<(String, Option<String>)>, _> = sqlx::query_as("SELECT id, plan FROM run")
+            .fetch_all(&self.readers)
+            .await;
+        let rows = self.named(rows.map_err(Problem::from))?;
+        Ok(rows.into_iter().map(|(id, plan)| (RunId(id), plan)).collect())
+    }
+
     /// Runs that have not ended, oldest first. To whoever holds the lock and has not begun one, all were interrupted.
     ///
     /// # Errors
@@ -197,9 +210,11 @@ async fn find_entries(
         ImageName::Tag(tag) => (Some(tag.as_str()), None),
         ImageName::Digest(digest) => (None, Some(digest.to_string())),
     };
+    // A large repository has tens of thousands of entries: only tags that have this one somewhere in them are taken
+    // apart.
     let rows = sqlx::query_as(
         "SELECT * FROM journal_entry WHERE registry = $1 AND repository = $2
-             AND (digest = $3 OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = $4))
+             AND (digest = $3 OR (instr(tags, $4) > 0 AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = $4)))
          ORDER BY id DESC",
     )
     .bind(registry.as_str())

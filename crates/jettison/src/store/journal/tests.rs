@@ -145,6 +145,7 @@ async fn a_run_counts_what_it_did() {
         let summary = store.run(run.as_str()).await.unwrap().unwrap().summary;
         let counts = (summary.deleted, summary.untagged, summary.restored, summary.failed);
         assert_eq!(counts, *expected, "{action} {outcomes:?}");
+        assert_eq!(store.plans_of_runs().await.unwrap()[&run], summary.plan);
         let listed = store.runs().await.unwrap().into_iter().find(|listed| listed.id == run);
         assert_eq!(listed, Some(summary));
     }
