@@ -52,6 +52,11 @@ pub(crate) fn one(world: &mut World) -> io::Result<()> {
     say(&row.to_string())
 }
 
+/// The policy, for at most so many removals.
+pub(crate) fn policy(most: usize) -> String {
+    POLICY.replace("NUMBER", &most.to_string())
+}
+
 fn copies(world: &World, prefixes: &[&str], count: usize) -> io::Result<Vec<Vec<Repository>>> {
     let write = |prefix: &&str| {
         let names: Vec<String> = (0..count).map(|number| format!("{prefix}/r{number:03}")).collect();
@@ -62,18 +67,16 @@ fn copies(world: &World, prefixes: &[&str], count: usize) -> io::Result<Vec<Vec<
 
 fn measure(world: &mut World, row: &mut Row, [glob, ours, theirs]: [&str; 3], most: usize) -> io::Result<()> {
     let target = format!("{}/{glob}", world.host());
-    world.file("policy.yaml", &POLICY.replace("NUMBER", &most.to_string()))?;
+    world.file("policy.yaml", &policy(most))?;
     let by = ["--policy", "policy.yaml"];
     let making = ["plan", &target, "--trust-created", "--out", "plan.json"];
     world.run(STATE, &[by.as_slice(), making.as_slice()].concat())?;
     world.registry.log_requests(true);
     let carrying_out = ["apply", "plan.json", "--yes", "--no-usage"];
-    row.jettison
-        .push(world.run(STATE, &[by.as_slice(), carrying_out.as_slice()].concat())?);
+    row.jettison(world.run(STATE, &[by.as_slice(), carrying_out.as_slice()].concat())?)?;
     let asked = world.registry.requests().into_iter();
     let asks: Vec<Ask> = asked.filter_map(|request| replayed(&request, ours, theirs)).collect();
-    row.plain.push(world.send(&asks, IN_FLIGHT, |_, status| status < 500)?);
-    Ok(())
+    row.plain(world.send(&asks, IN_FLIGHT, |_, status| status < 500)?)
 }
 
 /// A request of the log, to the copy of the repository.

@@ -15,6 +15,7 @@ mod storage;
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, reason = "of the real parts only the registry is wanted here")]
 mod support;
+mod tags_first;
 mod world;
 
 use std::io;
@@ -59,6 +60,8 @@ enum Part {
     Apply,
     /// A few removals from the one large repository
     ApplyOne,
+    /// Removal of nearly all of one large repository where single tags can be removed
+    TagsFirst,
     /// What has to be quick: the version, an explanation
     Small,
 }
@@ -93,6 +96,9 @@ fn main() -> io::Result<()> {
     }
     if wanted(Part::ApplyOne) {
         apply::one(&mut world)?;
+    }
+    if wanted(Part::TagsFirst) {
+        tags_first::one(&world)?;
     }
     if wanted(Part::Small) {
         small::commands(&world)?;

@@ -14,12 +14,24 @@ pub(crate) fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }
 
+/// Writes what one measurement gave beside the table, for who waits for it.
+fn note(what: &str, who: &str, cost: &Cost) -> io::Result<()> {
+    let Cost {
+        wall, client, registry, ..
+    } = cost;
+    let wall = wall.as_secs_f64();
+    writeln!(
+        io::stderr().lock(),
+        "{what}: {who} {wall:.2} s, of processor time {client:.2} s its own and {registry:.2} s the registry's"
+    )
+}
+
 /// Costs of the same work, done both ways, round by round.
 #[derive(Debug)]
 pub(crate) struct Row {
     what: String,
-    pub(crate) jettison: Vec<(Cost, u64)>,
-    pub(crate) plain: Vec<(Cost, u64)>,
+    jettison: Vec<(Cost, u64)>,
+    plain: Vec<(Cost, u64)>,
 }
 
 impl Row {
@@ -29,6 +41,20 @@ impl Row {
             jettison: Vec::new(),
             plain: Vec::new(),
         }
+    }
+
+    /// Adds a measurement of jettison.
+    pub(crate) fn jettison(&mut self, measured: (Cost, u64)) -> io::Result<()> {
+        note(&self.what, "jettison", &measured.0)?;
+        self.jettison.push(measured);
+        Ok(())
+    }
+
+    /// Adds a measurement of the plain client.
+    pub(crate) fn plain(&mut self, measured: (Cost, u64)) -> io::Result<()> {
+        note(&self.what, "plain client", &measured.0)?;
+        self.plain.push(measured);
+        Ok(())
     }
 
     /// The median of what jettison needed by what the plain client needed in the same round.

@@ -6,9 +6,10 @@ use crate::plain::Ask;
 use crate::report::{Row, say};
 use crate::world::{Repository, World};
 
-const STATE: &str = "scan";
+/// The state that scans leave behind.
+pub(crate) const STATE: &str = "scan";
 
-/// Measures both, and leaves the state of the last scan behind under the name `scan`.
+/// Measures both, and leaves the state of the last scan behind.
 pub(crate) fn cold_and_warm(world: &World, what: &str, glob: &str, repositories: &[Repository]) -> io::Result<()> {
     let target = format!("{}/{glob}", world.host());
     let (first, later) = (fetching(repositories, glob), looking(repositories, glob));
@@ -30,8 +31,8 @@ fn measure(world: &World, row: &mut Row, target: &str, asks: &[Ask], round: usiz
     let plain_first = round % 2 == 1;
     for plain in [plain_first, !plain_first] {
         match plain {
-            true => row.plain.push(world.send(asks, world.connections(), answered)?),
-            false => row.jettison.push(world.run(STATE, &["scan", target])?),
+            true => row.plain(world.send(asks, world.connections(), answered)?)?,
+            false => row.jettison(world.run(STATE, &["scan", target])?)?,
         }
     }
     Ok(())

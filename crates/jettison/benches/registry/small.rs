@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use crate::measure::{self, median};
 use crate::report::say;
+use crate::scan::STATE;
 use crate::world::World;
-
-const STATE: &str = "small";
 
 /// Runs of each; one alone is shorter than the clock's steps.
 const RUNS: usize = 20;
@@ -17,7 +16,7 @@ const PLANS: usize = 3;
 
 /// Measures both.
 pub(crate) fn commands(world: &World) -> io::Result<()> {
-    let (_, cost) = measure::measured(None, || times(world, &["--version"]))?;
+    let (_, cost) = measure::measured(None, || times(world, STATE, &["--version"]))?;
     say(&format!(
         "\n`jettison --version`: {:.1} ms of processor time",
         cost.client * 1e3 / RUNS as f64
@@ -28,22 +27,31 @@ pub(crate) fn commands(world: &World) -> io::Result<()> {
         world.run(STATE, &["plan", &target])?;
     }
     let images = repository.first().map_or(&[][..], |(_, images)| images);
-    for (which, image) in [("oldest", images.last()), ("newest", images.first())] {
+    let ends = [
+        ("the oldest image", images.last()),
+        ("the newest image", images.first()),
+    ];
+    for (which, image) in ends {
         let Some(image) = image else { continue };
-        let (walls, cost) = measure::measured(None, || times(world, &["explain", &format!("{target}:{}", image.tag)]))?;
-        say(&format!(
-            "`jettison explain` of the {which} image, {PLANS} plans in the store: {:.0} ms, {:.0} ms of processor time",
-            median(walls) * 1e3,
-            cost.client * 1e3 / RUNS as f64
-        ))?;
+        explain(world, STATE, which, &format!("{target}:{}", image.tag))?;
     }
     Ok(())
 }
 
+/// Measures what is said of an image.
+pub(crate) fn explain(world: &World, state: &str, which: &str, image: &str) -> io::Result<()> {
+    let (walls, cost) = measure::measured(None, || times(world, state, &["explain", image]))?;
+    say(&format!(
+        "`jettison explain` of {which}: {:.0} ms, {:.0} ms of processor time",
+        median(walls) * 1e3,
+        cost.client * 1e3 / RUNS as f64
+    ))
+}
+
 /// How long each run took, in seconds.
-fn times(world: &World, arguments: &[&str]) -> io::Result<Vec<f64>> {
+fn times(world: &World, state: &str, arguments: &[&str]) -> io::Result<Vec<f64>> {
     let run = |_| {
-        let mut command = world.jettison(STATE, arguments);
+        let mut command = world.jettison(state, arguments);
         let started = Instant::now();
         let ended = command.output()?;
         if !ended.status.success() {
