@@ -254,6 +254,10 @@ fn what_is_held_must_not_go() {
             w.refer("r.example/app", None, None);
         }),
         ("used not long ago", |w| w.refer("r.example/app:a", None, ago(14 * 24))),
+        ("used when a source was last asked, long ago", |w| {
+            w.usage.taken_at = now() - SignedDuration::from_hours(30 * 24);
+            w.refer("r.example/app:a", None, ago(30 * 24));
+        }),
         ("put back", |w| {
             w.repository().manifests[1].restored_at = ago(30 * 24 - 1)
         }),
