@@ -404,4 +404,20 @@ mod tests {
     fn branch_of(tag: &str, is_tag: bool) -> &str {
         BranchPatterns::default().branch(tag, &|_| is_tag)
     }
+
+    #[test]
+    fn a_time_of_day_is_within_its_bounds() {
+        for (text, expected) in [
+            ("0000", true),
+            ("2359", true),
+            ("2400", false),
+            ("2360", false),
+            ("235960", true),
+            ("235961", false),
+            ("12345", false),
+            ("12a4", false),
+        ] {
+            assert_eq!(is_time(text), expected, "{text}");
+        }
+    }
 }
