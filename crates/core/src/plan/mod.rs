@@ -5,6 +5,7 @@
 //! each only its share of the plan is kept: facts may be larger than the memory.
 
 mod bytes;
+mod circles;
 mod draft;
 mod limits;
 mod model;

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
+use super::circles;
 use super::limits::LimitedRepository;
 use crate::evaluate::RootVerdicts;
 use crate::graph::{Graph, Node};
@@ -71,6 +72,8 @@ struct Queue<'e> {
     /// The places of roots that are left, and of those that no index lists.
     left_roots: BTreeSet<usize>,
     unlisted_roots: BTreeSet<usize>,
+    /// The places of roots, those last that come first where all wait for each other. Empty until that happens.
+    in_circles: Option<Vec<usize>>,
     /// What belongs to something that went, and is left; and what of that no index lists.
     hanging: BTreeSet<Node>,
     unlisted: BTreeSet<Node>,
@@ -104,6 +107,7 @@ impl<'e> Queue<'e> {
             now: (0, 0),
             left_roots: BTreeSet::new(),
             unlisted_roots: BTreeSet::new(),
+            in_circles: None,
             hanging: BTreeSet::new(),
             unlisted: BTreeSet::new(),
             steps: Vec::new(),
@@ -138,16 +142,37 @@ impl<'e> Queue<'e> {
     /// Subjects and indexes that wait for each other in a circle: an index still goes before what it lists, because
     /// registries insist on that; the order of attached things gives way. Whether there was one among the roots.
     fn break_circle(&mut self) -> bool {
-        let Some(first) = self.left_roots.first() else {
+        if self.left_roots.is_empty() {
             return false;
-        };
-        let unlisted = *self.unlisted_roots.first().unwrap_or(first);
+        }
         // A new round begins: whatever comes free now has its turn in the order of the list.
         self.now = (self.now.0 + 1, usize::MAX);
-        if !self.emit_follower(true) {
-            self.emit(unlisted);
+        if !self.emit_follower(true)
+            && let Some(place) = self
+                .unlisted_roots
+                .first()
+                .copied()
+                .or_else(|| self.first_in_a_circle())
+        {
+            self.emit(place);
         }
         true
+    }
+
+    /// The first of the roots that are left before which nothing else has to go but what itself waits for it.
+    fn first_in_a_circle(&mut self) -> Option<usize> {
+        let places = self.in_circles.get_or_insert_with(|| {
+            let ranks = circles::ranks(self.graph, |node| self.states[node].left);
+            let mut places: Vec<usize> = self.left_roots.iter().copied().collect();
+            places.sort_by_key(|place| Reverse((ranks[self.waiting[*place].node], *place)));
+            places
+        });
+        while let Some(place) = places.pop() {
+            if self.left_roots.contains(&place) {
+                return Some(place);
+            }
+        }
+        None
     }
 
     fn emit(&mut self, place: usize) {

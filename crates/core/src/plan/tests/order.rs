@@ -141,3 +141,19 @@ fn circles_below_an_index_go_with_it() {
     ];
     assert_eq!(world.actions(&plan), expected);
 }
+
+/// Index 2 lists both others and is attached to the younger one, with which it goes in a circle: the older one, which is in
+/// no circle, waits until the index has gone.
+#[test]
+fn a_circle_is_broken_where_it_is() {
+    let mut world = world("tags: [a], pushed: 90d ago\ntags: [b], pushed: 50d ago\nuntagged: true, pushed: 50d ago");
+    world.list(2, &[0, 1]);
+    world.attach(2, 1);
+    let plan = planned(&world);
+    let expected = [
+        "delete #1 [b] expired",
+        "delete #2 [] follows #1 (Attached)",
+        "delete #0 [a] expired",
+    ];
+    assert_eq!(world.actions(&plan), expected);
+}
