@@ -1,5 +1,7 @@
 //! What plans and explanations say of what came back.
 
+use std::collections::BTreeMap;
+
 use jettison_testkit::registry::Options;
 use serde_json::Value;
 
@@ -120,4 +122,32 @@ async fn an_undo_is_in_the_history_with_what_it_did() {
         .filter(|it| it["outcome"] == "put-back")
         .count();
     assert_eq!(put_back, back);
+}
+
+/// What came back is no newer than it was, so that it takes no other image's place among the newest; also where scans have
+/// seen in between that it was gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_as_old_as_it_was() {
+    let world = World::start(Options::default()).await;
+    let times = |plan: &Value| {
+        let actions = plan["actions"].as_array().unwrap().iter();
+        let actions = actions.map(|action| (text(&action["digest"]), action["time"].clone()));
+        let kept = plan["kept"].as_array().unwrap().iter();
+        let kept = kept.map(|kept| (text(&kept["digest"]), kept["time"].clone()));
+        actions.chain(kept).collect::<BTreeMap<String, Value>>()
+    };
+    let before = times(&world.desk.plan().await);
+    let run = world.apply().await;
+    let without = times(&world.desk.plan().await);
+    assert_eq!((before.len(), without.len()), (4, 1));
+    // Somebody else has taken the name since: it stays theirs, and new.
+    world.push(&["old-3"], &image(60)).await;
+    world.desk.plan().await;
+    world.undo(&[&run]).await.exits(0);
+    let after = times(&world.desk.plan().await);
+    let (taken, newcomer) = (&image(3).digest, &image(60).digest);
+    for (digest, time) in before.iter().filter(|(digest, _)| *digest != taken) {
+        assert_eq!(after.get(digest), Some(time), "{digest}");
+    }
+    assert!(text(&after[newcomer]) > text(&before[taken]));
 }

@@ -151,8 +151,16 @@ async fn insert_intent(connection: &mut SqliteConnection, run: &RunId, intent: &
     } = intent;
     let inserted = sqlx::query(
         "INSERT INTO journal_entry
-             (run, sequence, registry, repository, digest, action, root, tags, media_type, referrers, reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             (run, sequence, registry, repository, digest, action, root, tags, media_type, referrers, reason, remembered)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+             (SELECT json_object(
+                     'first_seen_at', first_seen_at,
+                     'last_pulled_at', last_pulled_at,
+                     'tags', (SELECT json_group_array(json_array(tag, set_at, first_seen_at))
+                              FROM known_tag
+                              WHERE known_tag.repository = known_manifest.repository AND known_tag.digest = $5))
+              FROM known_manifest JOIN repository ON repository.id = known_manifest.repository
+              WHERE repository.registry = $3 AND repository.name = $4 AND known_manifest.digest = $5))",
     )
     .bind(run.as_str())
     .bind(stored_count(*sequence))

@@ -5,6 +5,7 @@
 
 mod history;
 mod memory;
+mod recall;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -81,6 +82,9 @@ impl Store {
 
     /// Marks manifests as put back by an undo at `at`, or at the latest time of any scan if the clock went back since.
     ///
+    /// What the ledger knew of them and of their tags before they went is known again: they are no newer than they were,
+    /// and take no other image's place among the newest. A tag that has gone to another image since stays there.
+    ///
     /// # Errors
     /// [`StoreError::ImplausibleTime`] as for [`Store::observe`], or if the database fails.
     pub async fn mark_restored(
@@ -91,11 +95,22 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         check_clock(at)?;
-        self.amend(registry, repository, digests, |_, memory, latest| {
-            let at = latest.map_or(as_stored(at), |latest| latest.max(as_stored(at)));
-            memory.get_or_insert(ManifestMemory::first_seen(at)).restored_at = Some(at);
-        })
-        .await
+        let mut transaction = self.begin().await?;
+        let written = async {
+            recall::known_before(&mut transaction, (registry, repository), digests, at).await?;
+            amend(
+                &mut transaction,
+                (registry, repository),
+                digests,
+                |_, memory, latest| {
+                    let at = latest.map_or(as_stored(at), |latest| latest.max(as_stored(at)));
+                    memory.get_or_insert(ManifestMemory::first_seen(at)).restored_at = Some(at);
+                },
+            )
+            .await
+        }
+        .await;
+        self.finish(transaction, written).await
     }
 
     /// Takes the mark of [`Store::mark_restored`] away.
@@ -134,7 +149,6 @@ impl Store {
         .await
     }
 
-    /// Changes what is remembered of single manifests; `change` is also told the latest time of any scan.
     async fn amend<'a>(
         &self,
         registry: &RegistryHost,
@@ -143,21 +157,28 @@ impl Store {
         change: impl Fn(&Digest, &mut Option<ManifestMemory>, Option<Timestamp>),
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let written = async {
-            let id = ensure_repository(&mut transaction, registry, repository).await?;
-            let (_, latest) = read_times(&mut transaction, id).await?;
-            let known = read_manifests(&mut transaction, id).await?;
-            let mut changed = known.clone();
-            for digest in digests {
-                let mut memory = known.get(digest).cloned();
-                change(digest, &mut memory, latest);
-                changed.extend(memory.map(|memory| (digest.clone(), memory)));
-            }
-            write_manifests(&mut transaction, id, &known, &changed).await
-        }
-        .await;
+        let written = amend(&mut transaction, (registry, repository), digests, change).await;
         self.finish(transaction, written).await
     }
+}
+
+/// Changes what is remembered of single manifests; `change` is also told the latest time of any scan.
+async fn amend<'a>(
+    connection: &mut SqliteConnection,
+    (registry, repository): (&RegistryHost, &RepositoryName),
+    digests: impl IntoIterator<Item = &'a Digest>,
+    change: impl Fn(&Digest, &mut Option<ManifestMemory>, Option<Timestamp>),
+) -> Result<(), Problem> {
+    let id = ensure_repository(connection, registry, repository).await?;
+    let (_, latest) = read_times(connection, id).await?;
+    let known = read_manifests(connection, id).await?;
+    let mut changed = known.clone();
+    for digest in digests {
+        let mut memory = known.get(digest).cloned();
+        change(digest, &mut memory, latest);
+        changed.extend(memory.map(|memory| (digest.clone(), memory)));
+    }
+    write_manifests(connection, id, &known, &changed).await
 }
 
 async fn forget_removed(
