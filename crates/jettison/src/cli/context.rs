@@ -263,6 +263,15 @@ pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Fail
             format!("{} could not be written: {error}", file.display()),
         )
     };
+    // What is no ordinary file (a pipe, a device, standard output) is written to, and not replaced.
+    if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        let mut open = std::fs::File::options().write(true).open(file).map_err(cannot)?;
+        let mut text = serde_json::to_vec_pretty(value)?;
+        text.push(b'\n');
+        return open.write_all(&text).map_err(cannot);
+    }
+    // A link is followed: it stays one.
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
