@@ -60,36 +60,42 @@ async fn list(store: &Store, console: &Console) -> Result<(), Failure> {
         console.say("no runs yet");
         return Ok(());
     }
-    let columns = [
-        // It tells when the run began.
-        Column::Whole("RUN"),
-        Column::Text("COMMAND"),
-        Column::Whole("STATUS"),
-        Column::Figure("DELETED"),
-        Column::Figure("UNTAGGED"),
-        Column::Figure("PUT BACK"),
-        Column::Figure("FAILED"),
-    ];
+    let figures = figures(&runs);
+    // The id tells when the run began.
+    let words = [Column::Whole("RUN"), Column::Text("COMMAND"), Column::Whole("STATUS")];
+    let headings = figures.iter().map(|(heading, _)| Column::Figure(heading));
+    let columns: Vec<Column> = words.into_iter().chain(headings).collect();
     let rows = runs.iter().map(|run| {
-        vec![
-            run.id.to_string(),
-            run.command.clone(),
-            run.status.to_string(),
-            number(run.deleted),
-            number(run.untagged),
-            number(run.restored),
-            number(run.failed),
-        ]
+        let words = [run.id.to_string(), run.command.clone(), run.status.to_string()];
+        let figures = figures.iter().map(|(_, figure)| number(figure(run)));
+        words.into_iter().chain(figures).collect()
     });
     console.say(table(&columns, rows.collect(), console.line_width()));
     Ok(())
+}
+
+/// A heading, and what stands below it.
+type Figure = (&'static str, fn(&RunSummary) -> u64);
+
+/// The figures of a list of runs: what most runs do, and of the rest what one of them did. All would not fit a line.
+fn figures(runs: &[RunSummary]) -> Vec<Figure> {
+    let all: [(bool, Figure); 6] = [
+        (true, ("DELETED", |run| run.deleted)),
+        (false, ("UNTAGGED", |run| run.untagged)),
+        (false, ("PUT BACK", |run| run.restored)),
+        (false, ("GONE", |run| run.already_gone)),
+        (false, ("LEFT", |run| run.left)),
+        (true, ("FAILED", |run| run.failed)),
+    ];
+    let told = |(always, (_, figure)): &(bool, Figure)| *always || runs.iter().any(|run| figure(run) > 0);
+    all.into_iter().filter(told).map(|(_, figure)| figure).collect()
 }
 
 fn summary(run: &RunSummary) -> serde_json::Value {
     json!({
         "id": run.id, "plan": run.plan, "command": run.command, "started_at": run.started_at, "ended_at": run.ended_at,
         "status": run.status, "deleted": run.deleted, "untagged": run.untagged, "failed": run.failed,
-        "restored": run.restored,
+        "restored": run.restored, "already_gone": run.already_gone, "left": run.left,
     })
 }
 
@@ -111,13 +117,15 @@ async fn show(store: &Store, console: &Console, id: &str, image: Option<&ImageRe
     let width = console.line_width();
     let heading = styled(style::HEADING, format!("Run {}", run.summary.id));
     let counts = format!(
-        "{} {}, {}: {} deleted, {} untagged, {} put back, {} failed",
+        "{} {}, {}: {} deleted, {} untagged, {} put back, {} gone already, {} left, {} failed",
         run.summary.command,
         moment(run.summary.started_at),
         run.summary.status,
         number(run.summary.deleted),
         number(run.summary.untagged),
         number(run.summary.restored),
+        number(run.summary.already_gone),
+        number(run.summary.left),
         number(run.summary.failed)
     );
     console.say(hanging(&format!("{heading} "), &counts, width));

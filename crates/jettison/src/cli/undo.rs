@@ -96,6 +96,7 @@ impl From<SelectionError> for Failure {
             SelectionError::Neither { .. }
             | SelectionError::NotRemoved { .. }
             | SelectionError::IsUndo { .. }
+            | SelectionError::TookNothing { .. }
             | SelectionError::Store(StoreError::Ambiguous { .. }) => Exit::Usage,
             SelectionError::Store(_) => Exit::Unexpected,
         };

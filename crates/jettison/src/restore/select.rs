@@ -10,7 +10,7 @@ use super::COMMAND;
 use super::graph::Graph;
 use super::saved::{Place, Saved};
 use crate::output::image_name;
-use crate::store::{Action, EntryId, EntryRecord, ImageName, Outcome, RunId, Store, StoreError};
+use crate::store::{EntryId, EntryRecord, ImageName, RunDetail, RunId, Store, StoreError};
 
 /// Manifests that are read from the journal at once.
 const READS: usize = 4;
@@ -46,9 +46,31 @@ pub enum SelectionError {
         /// The run.
         run: RunId,
     },
+    /// A run that came too late.
+    #[error("run {run} took nothing: what it came to was gone already{}", named(.takers))]
+    TookNothing {
+        /// The run.
+        run: RunId,
+        /// The runs that had taken it, oldest first.
+        takers: BTreeSet<RunId>,
+    },
     /// The store fails, or a shortened run id fits more than one.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Who took it instead, for people.
+fn named(takers: &BTreeSet<RunId>) -> String {
+    const NAMED: usize = 3;
+    let commands: Vec<String> = takers.iter().rev().take(NAMED).map(ToString::to_string).collect();
+    match takers.len() {
+        0 => ", and no run in the journal had taken it".to_owned(),
+        1..=NAMED => format!("; to put it back: jettison undo {}", commands.join(" ")),
+        all => format!(
+            "; {all} runs had taken it, the latest of them {}; `jettison undo RUN` puts back what one took",
+            commands.join(", ")
+        ),
+    }
 }
 
 /// Finds what is to come back for one or more arguments: ids of runs, their beginnings, or images.
@@ -75,7 +97,7 @@ async fn of_argument(store: &Store, config: &Config, argument: &str) -> Result<V
         if run.summary.command == COMMAND {
             return Err(SelectionError::IsUndo { run: run.summary.id });
         }
-        return Ok(read(store, run.entries).await?);
+        return of_run(store, run).await;
     }
     let image: ImageReference = argument.parse().map_err(|_| neither())?;
     let image = ImageReference {
@@ -85,7 +107,41 @@ async fn of_argument(store: &Store, config: &Config, argument: &str) -> Result<V
     of_image(store, &image).await
 }
 
-/// The newest run that took the image, and of it what belongs to the image.
+/// What the run took. What had gone before it came is for the run to bring back that had taken it.
+async fn of_run(store: &Store, run: RunDetail) -> Result<Vec<Saved>, SelectionError> {
+    let (taken, others): (Vec<_>, Vec<_>) = run.entries.into_iter().partition(EntryRecord::was_taken);
+    let had_gone: Vec<EntryRecord> = others.into_iter().filter(EntryRecord::had_gone).collect();
+    if taken.is_empty() && !had_gone.is_empty() {
+        return Err(SelectionError::TookNothing {
+            run: run.summary.id,
+            takers: takers(store, &had_gone).await?,
+        });
+    }
+    Ok(read(store, taken).await?)
+}
+
+/// The runs that had taken what another one found gone.
+async fn takers(store: &Store, had_gone: &[EntryRecord]) -> Result<BTreeSet<RunId>, StoreError> {
+    let mut repositories: BTreeMap<(&RegistryHost, &RepositoryName), BTreeMap<&Digest, EntryId>> = BTreeMap::new();
+    for entry in had_gone {
+        let repository = repositories.entry((&entry.registry, &entry.repository)).or_default();
+        repository.insert(&entry.digest, entry.id);
+    }
+    let mut takers = BTreeSet::new();
+    for ((registry, repository), mut digests) in repositories {
+        let named: Vec<&Digest> = digests.keys().copied().collect();
+        let newest_first = store.entries_of_manifests(registry, repository, &named).await?;
+        for earlier in newest_first.iter().filter(|entry| entry.was_taken()) {
+            if digests.get(&earlier.digest).is_some_and(|found| earlier.id < *found) {
+                digests.remove(&earlier.digest);
+                takers.insert(earlier.run.clone());
+            }
+        }
+    }
+    Ok(takers)
+}
+
+/// The newest run that took the image, or else found it gone; and of it what belongs to the image, whoever took that.
 async fn of_image(store: &Store, image: &ImageReference) -> Result<Vec<Saved>, SelectionError> {
     let not_removed = || SelectionError::NotRemoved {
         image: image.to_string(),
@@ -98,9 +154,13 @@ async fn of_image(store: &Store, image: &ImageReference) -> Result<Vec<Saved>, S
     let entries = store
         .entries_of_image(&image.registry, &image.repository, &name)
         .await?;
-    let newest = entries.into_iter().find(was_taken).ok_or_else(not_removed)?;
+    let mut newest_first = entries.iter();
+    let taken = newest_first.clone().find(|entry| entry.was_taken());
+    let newest = taken.or_else(|| newest_first.find(|entry| entry.had_gone()));
+    let newest = newest.ok_or_else(not_removed)?;
     let run = store.run(newest.run.as_str()).await?.ok_or_else(not_removed)?;
-    let taken = read(store, run.entries).await?;
+    let not_left = |entry: &EntryRecord| entry.was_taken() || entry.had_gone();
+    let taken = read(store, run.entries.into_iter().filter(not_left)).await?;
     let here = |saved: &Saved| {
         let seed = &saved.place;
         let fits = match &name {
@@ -118,10 +178,9 @@ async fn of_image(store: &Store, image: &ImageReference) -> Result<Vec<Saved>, S
     Ok(belongs.map(|(saved, _)| saved).collect())
 }
 
-/// What of these entries was taken: each manifest once, though an interrupted run may have recorded it twice.
-async fn read(store: &Store, entries: Vec<EntryRecord>) -> Result<Vec<Saved>, StoreError> {
-    let taken = entries.into_iter().filter(was_taken);
-    let read: Vec<Saved> = stream::iter(taken)
+/// What these entries saved: each manifest once, though an interrupted run may have recorded it twice.
+async fn read(store: &Store, entries: impl IntoIterator<Item = EntryRecord>) -> Result<Vec<Saved>, StoreError> {
+    let read: Vec<Saved> = stream::iter(entries)
         .map(|entry| Saved::read(store, entry))
         .buffered(READS)
         .try_collect()
@@ -139,13 +198,6 @@ fn merged(saved: Vec<Saved>) -> Vec<Saved> {
         }
     }
     places.into_values().collect()
-}
-
-/// Whether a run removed something, or nobody knows that it did not. What it left on purpose is not touched.
-fn was_taken(entry: &EntryRecord) -> bool {
-    let left = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Skipped { .. }));
-    let all_left = entry.outcomes.iter().all(|record| left(Some(&record.outcome)));
-    entry.action != Action::Restore && (entry.outcomes.is_empty() || !all_left)
 }
 
 impl Selection {

@@ -4,7 +4,7 @@ use jettison_core::config::Config;
 
 use super::*;
 use crate::store::tests::{digest, hour, open_new, registry, repository, tag};
-use crate::store::{Intent, RunStart, RunStatus};
+use crate::store::{Action, Intent, Outcome, RunStart, RunStatus};
 
 /// A plain image whose bytes are a manifest that names it.
 fn bytes(name: &str) -> Vec<u8> {
@@ -59,7 +59,7 @@ fn told(selection: &Selection, names: &[&str]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn what_was_left_on_purpose_is_not_touched() {
+async fn what_was_left_on_purpose_or_gone_before_is_not_touched() {
     let (_directory, store) = open_new().await;
     let skipped = || Outcome::Skipped {
         why: "in use".to_owned(),
@@ -77,6 +77,12 @@ async fn what_was_left_on_purpose_is_not_touched() {
             ("failed", &["d"], Action::Delete, &[failed()]),
             ("unknown", &["e"], Action::Delete, &[]),
             ("back", &["f"], Action::Delete, &[Outcome::Done, Outcome::PutBack]),
+            (
+                "gone-and-back",
+                &["i"],
+                Action::Delete,
+                &[Outcome::AlreadyGone, Outcome::PutBack],
+            ),
             ("left", &["g"], Action::Delete, &[skipped()]),
             ("left-and-done", &["h"], Action::Delete, &[skipped(), Outcome::Done]),
         ],
@@ -90,17 +96,52 @@ async fn what_was_left_on_purpose_is_not_touched() {
         "failed",
         "unknown",
         "back",
+        "gone-and-back",
         "left",
         "left-and-done",
     ];
     let selected: Vec<String> = told(&selection, &names).into_iter().map(|(name, _)| name).collect();
     assert_eq!(
         selected,
-        ["done", "gone", "untagged", "failed", "unknown", "back", "left-and-done"]
+        ["done", "untagged", "failed", "unknown", "back", "left-and-done"]
     );
     let image = |name: &str| format!("{}/{}:{name}", registry(), repository());
     let left = select(&store, &Config::default(), &[image("g")]).await;
     assert!(matches!(left, Err(SelectionError::NotRemoved { .. })));
+    // Nobody but this run has its bytes: whoever asks for the image gets it.
+    let gone = select(&store, &Config::default(), &[image("b")]).await.unwrap();
+    assert_eq!(told(&gone, &names), [("gone".to_owned(), "b".to_owned())]);
+}
+
+/// The same plan applied three times, and by the second run something of its own.
+#[tokio::test]
+async fn a_run_that_came_too_late_took_nothing_and_names_the_one_that_did() {
+    let (_directory, store) = open_new().await;
+    let gone: &[Outcome] = &[Outcome::AlreadyGone];
+    let first = run(&store, 1, &[("first", &["v1"], Action::Delete, &[Outcome::Done])]).await;
+    let second = run(
+        &store,
+        2,
+        &[
+            ("first", &["v1"], Action::Delete, gone),
+            ("second", &["v2"], Action::Delete, &[Outcome::Done]),
+        ],
+    )
+    .await;
+    let third = run(&store, 3, &[("first", &["v1"], Action::Delete, gone)]).await;
+    let alien = run(&store, 4, &[("alien", &["v3"], Action::Delete, gone)]).await;
+    let names = ["first", "second"];
+    let selected = async |what: &str| select(&store, &Config::default(), &[what.to_owned()]).await;
+    let own = selected(second.as_str()).await.unwrap();
+    assert_eq!(told(&own, &names), [("second".to_owned(), "v2".to_owned())]);
+    for (late, expected) in [(&third, vec![first.clone()]), (&alien, Vec::new())] {
+        let Err(SelectionError::TookNothing { run, takers }) = selected(late.as_str()).await else {
+            panic!("{late} took nothing")
+        };
+        assert_eq!((&run, takers.into_iter().collect::<Vec<_>>()), (late, expected));
+    }
+    let image = selected(&format!("{}/{}:v1", registry(), repository())).await.unwrap();
+    assert_eq!(image.saved[0].run, first, "not the latest that speaks of it");
 }
 
 /// The newest run that took it, not the newest that speaks of it; and all tags that this run took.

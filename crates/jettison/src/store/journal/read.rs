@@ -122,18 +122,24 @@ struct RunRow {
     deleted: i64,
     untagged: i64,
     restored: i64,
+    already_gone: i64,
+    left: i64,
     failed: i64,
 }
 
 /// An entry succeeded if any outcome says so: one that was deleted and put back was deleted. Of what an undo was to
-/// put back, that outcome itself is the success.
+/// put back, that outcome itself is the success. What had gone before is nobody's success here, and no failure; and
+/// what was asked for and turned out to be there as before is none either.
 async fn read_runs(connection: &mut SqliteConnection, id: Option<&str>) -> Result<Vec<RunSummary>, Problem> {
     let rows: Vec<RunRow> = sqlx::query_as(
         "WITH entry AS (
              SELECT run, action,
-                    coalesce(max(outcome IN ('done', 'already-gone')
+                    coalesce(max(outcome = 'done'
                         OR (action = 'restore' AND outcome = 'put-back')), 0) AS succeeded,
-                    coalesce(max(outcome IN ('failed', 'skipped', 'asked')), 0) AS failed
+                    coalesce(max(outcome = 'already-gone'), 0) AS gone,
+                    coalesce(max(outcome = 'failed'), 0) AS failed,
+                    coalesce(max(outcome = 'skipped'), 0) AS skipped,
+                    coalesce(max(outcome = 'asked'), 0) AS asked
              FROM journal_entry LEFT JOIN journal_outcome ON journal_outcome.entry = journal_entry.id
              WHERE $1 IS NULL OR run = $1
              GROUP BY journal_entry.id)
@@ -141,7 +147,9 @@ async fn read_runs(connection: &mut SqliteConnection, id: Option<&str>) -> Resul
                 count(*) FILTER (WHERE action = 'delete' AND succeeded) AS deleted,
                 count(*) FILTER (WHERE action = 'untag' AND succeeded) AS untagged,
                 count(*) FILTER (WHERE action = 'restore' AND succeeded) AS restored,
-                count(*) FILTER (WHERE failed AND NOT succeeded) AS failed
+                count(*) FILTER (WHERE gone AND NOT succeeded) AS already_gone,
+                count(*) FILTER (WHERE skipped AND NOT (succeeded OR gone OR failed)) AS left,
+                count(*) FILTER (WHERE (failed OR (asked AND NOT skipped)) AND NOT (succeeded OR gone)) AS failed
          FROM run LEFT JOIN entry ON entry.run = run.id
          WHERE $1 IS NULL OR id = $1
          GROUP BY id ORDER BY started_at DESC, id DESC",
@@ -163,6 +171,8 @@ fn summary_from(row: RunRow) -> Result<RunSummary, Problem> {
         deleted,
         untagged,
         restored,
+        already_gone,
+        left,
         failed,
     } = row;
     Ok(RunSummary {
@@ -175,6 +185,8 @@ fn summary_from(row: RunRow) -> Result<RunSummary, Problem> {
         deleted: count(deleted)?,
         untagged: count(untagged)?,
         restored: count(restored)?,
+        already_gone: count(already_gone)?,
+        left: count(left)?,
         failed: count(failed)?,
     })
 }

@@ -230,6 +230,24 @@ impl EntryRecord {
         self.outcomes.last().map(|record| &record.outcome)
     }
 
+    /// Whether the run removed something, or nobody knows that it did not. What it left, and what had gone before it
+    /// came, is not its doing.
+    pub fn was_taken(&self) -> bool {
+        let taken = |record: &OutcomeRecord| {
+            matches!(
+                record.outcome,
+                Outcome::Done | Outcome::Asked { .. } | Outcome::Failed { .. }
+            )
+        };
+        self.action != Action::Restore && (self.outcomes.is_empty() || self.outcomes.iter().any(taken))
+    }
+
+    /// Whether the run found that it had gone before.
+    pub fn had_gone(&self) -> bool {
+        let gone = |record: &OutcomeRecord| record.outcome == Outcome::AlreadyGone;
+        !self.was_taken() && self.outcomes.iter().any(gone)
+    }
+
     /// Whether nobody has seen yet what became of it.
     pub fn is_unsettled(&self) -> bool {
         matches!(self.outcome(), None | Some(Outcome::Asked { .. }))
@@ -251,13 +269,17 @@ pub struct RunSummary {
     pub ended_at: Option<Timestamp>,
     /// How it ended; `running` only while some run holds the lock.
     pub status: RunStatus,
-    /// Manifests that were deleted, or already gone; also if they were put back later.
+    /// Manifests that it deleted itself; also if they were put back later.
     pub deleted: u64,
-    /// Manifests that lost tags and stayed.
+    /// Manifests that lost tags by it and stayed.
     pub untagged: u64,
+    /// Entries that found nothing left to do: somebody, or another run, had been there before.
+    pub already_gone: u64,
     /// Manifests that it put back, or whose tags it did.
     pub restored: u64,
-    /// Entries that failed, were skipped because something had changed, or were asked for and may have been done.
+    /// Entries that stay as they were, on purpose or because the run was interrupted before them.
+    pub left: u64,
+    /// Entries that failed, or were asked for and may have been done.
     pub failed: u64,
 }
 

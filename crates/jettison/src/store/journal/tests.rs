@@ -115,21 +115,37 @@ async fn a_run_is_told_as_it_was_recorded() {
 
 #[tokio::test]
 async fn a_run_counts_what_it_did() {
-    type Counts = (u64, u64, u64, u64);
+    /// Deleted, untagged, put back, gone already, left, failed.
+    type Counts = (u64, u64, u64, u64, u64, u64);
+    let asked = || Outcome::Asked {
+        why: "no answer".to_owned(),
+    };
     let table: &[(Action, &[Outcome], Counts)] = &[
-        (Action::Delete, &[], (0, 0, 0, 0)),
-        (Action::Delete, &[Outcome::Done], (1, 0, 0, 0)),
-        (Action::Delete, &[Outcome::AlreadyGone], (1, 0, 0, 0)),
-        (Action::Untag, &[Outcome::Done], (0, 1, 0, 0)),
-        (Action::Delete, &[failed()], (0, 0, 0, 1)),
-        (Action::Untag, &[skipped()], (0, 0, 0, 1)),
-        (Action::Delete, &[failed(), Outcome::Done], (1, 0, 0, 0)),
-        (Action::Delete, &[skipped(), Outcome::PutBack], (0, 0, 0, 1)),
-        (Action::Delete, &[Outcome::Done, Outcome::PutBack], (1, 0, 0, 0)),
-        (Action::Restore, &[], (0, 0, 0, 0)),
-        (Action::Restore, &[Outcome::PutBack], (0, 0, 1, 0)),
-        (Action::Restore, &[failed()], (0, 0, 0, 1)),
-        (Action::Restore, &[failed(), Outcome::PutBack], (0, 0, 1, 0)),
+        (Action::Delete, &[], (0, 0, 0, 0, 0, 0)),
+        (Action::Delete, &[Outcome::Done], (1, 0, 0, 0, 0, 0)),
+        (Action::Delete, &[Outcome::AlreadyGone], (0, 0, 0, 1, 0, 0)),
+        (
+            Action::Delete,
+            &[Outcome::AlreadyGone, Outcome::PutBack],
+            (0, 0, 0, 1, 0, 0),
+        ),
+        (Action::Delete, &[failed(), Outcome::AlreadyGone], (0, 0, 0, 1, 0, 0)),
+        (Action::Untag, &[Outcome::Done], (0, 1, 0, 0, 0, 0)),
+        (Action::Untag, &[Outcome::AlreadyGone], (0, 0, 0, 1, 0, 0)),
+        (Action::Delete, &[failed()], (0, 0, 0, 0, 0, 1)),
+        (Action::Untag, &[skipped()], (0, 0, 0, 0, 1, 0)),
+        (Action::Delete, &[failed(), skipped()], (0, 0, 0, 0, 0, 1)),
+        (Action::Delete, &[failed(), Outcome::Done], (1, 0, 0, 0, 0, 0)),
+        (Action::Delete, &[asked()], (0, 0, 0, 0, 0, 1)),
+        (Action::Delete, &[asked(), skipped()], (0, 0, 0, 0, 1, 0)),
+        (Action::Delete, &[asked(), Outcome::Done], (1, 0, 0, 0, 0, 0)),
+        (Action::Delete, &[skipped(), Outcome::PutBack], (0, 0, 0, 0, 1, 0)),
+        (Action::Delete, &[Outcome::Done, Outcome::PutBack], (1, 0, 0, 0, 0, 0)),
+        (Action::Restore, &[], (0, 0, 0, 0, 0, 0)),
+        (Action::Restore, &[Outcome::PutBack], (0, 0, 1, 0, 0, 0)),
+        (Action::Restore, &[failed()], (0, 0, 0, 0, 0, 1)),
+        (Action::Restore, &[skipped()], (0, 0, 0, 0, 1, 0)),
+        (Action::Restore, &[failed(), Outcome::PutBack], (0, 0, 1, 0, 0, 0)),
     ];
     let (_directory, store) = open_new().await;
     for (number, (action, outcomes, expected)) in table.iter().enumerate() {
@@ -143,7 +159,14 @@ async fn a_run_counts_what_it_did() {
             store.record_outcome(entry, outcome.clone(), hour(2)).await.unwrap();
         }
         let summary = store.run(run.as_str()).await.unwrap().unwrap().summary;
-        let counts = (summary.deleted, summary.untagged, summary.restored, summary.failed);
+        let counts = (
+            summary.deleted,
+            summary.untagged,
+            summary.restored,
+            summary.already_gone,
+            summary.left,
+            summary.failed,
+        );
         assert_eq!(counts, *expected, "{action} {outcomes:?}");
         assert_eq!(store.plans_of_runs().await.unwrap()[&run], summary.plan);
         let listed = store.runs().await.unwrap().into_iter().find(|listed| listed.id == run);
