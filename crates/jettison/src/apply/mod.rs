@@ -128,15 +128,10 @@ impl Applier<'_> {
         let mut report = RunReport::new(&run, plan, started_at);
         report.actions = self.carry_out(plan, &run, &settled).await?;
         report.close(Timestamp::now());
-        let status = match (report.failed + report.unknown, report.refused + report.blocked) {
-            (0, 0) => RunStatus::Done,
-            (0, _) => RunStatus::Refused,
-            _ => RunStatus::PartlyFailed,
-        };
-        report.status = status;
+        report.status = status(&report, plan);
         // What could not be put back, or may be gone or not, keeps the run open, so that whatever comes next settles it.
         if !report.actions.iter().any(ActionReport::is_open) {
-            self.store.end_run(&run, status, report.ended_at).await?;
+            self.store.end_run(&run, report.status, report.ended_at).await?;
         }
         Ok(report)
     }
@@ -206,6 +201,16 @@ impl Applier<'_> {
             // What is printed as 97 % is accepted as 97 %, though it may be a little less.
             (Some(refused), Some(accepted)) => refused.share <= accepted.as_ratio() + 1e-9,
         }
+    }
+}
+
+/// Of what fits the worst, as with exit codes: a night in which nothing could be read is no good one.
+fn status(report: &RunReport, plan: &Plan) -> RunStatus {
+    match (report.failed + report.unknown, report.refused + report.blocked) {
+        (1.., _) => RunStatus::PartlyFailed,
+        (0, 1..) => RunStatus::Refused,
+        (0, 0) if !plan.gaps.is_empty() => RunStatus::Incomplete,
+        (0, 0) => RunStatus::Done,
     }
 }
 

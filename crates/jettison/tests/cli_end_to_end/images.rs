@@ -124,3 +124,16 @@ async fn a_run_and_an_image_show_what_that_run_did_to_it() {
     let other = call(words("r.example.com/apps/web:v1.2.3")).exits(2);
     assert!(other.stderr.contains("did nothing to"), "{}", other.stderr);
 }
+
+/// Nothing listens on port 1 of loopback: no failure of the run, and no good night either.
+#[test]
+fn a_run_that_could_read_nothing_is_incomplete_in_its_report_and_in_the_history() {
+    let place = Place::empty();
+    let words = ["run", "127.0.0.1:1/apps/web", "--yes", "--no-usage", "--output", "json"];
+    let report = place.call(&words).exits(5).json();
+    assert_eq!(report["status"], "incomplete", "{report}");
+    let runs = place.call(&["history", "--output", "json"]).exits(0).json();
+    assert_eq!(runs["runs"][0]["status"], "incomplete", "{runs}");
+    let said = place.call(&["history"]).exits(0).stdout;
+    assert!(said.contains("incomplete"), "{said}");
+}

@@ -94,6 +94,8 @@ pub enum RunStatus {
     Running,
     /// Everything was done.
     Done,
+    /// Everything of its plan was done, and the plan was made from facts with gaps: there may be more to do.
+    Incomplete,
     /// Some actions failed.
     PartlyFailed,
     /// It did nothing, or not all, on purpose.
@@ -103,7 +105,7 @@ pub enum RunStatus {
 }
 
 words! { RunStatus {
-    Running = "running", Done = "done", PartlyFailed = "partly-failed", Refused = "refused", Interrupted = "interrupted",
+    Running = "running", Done = "done", Incomplete = "incomplete", PartlyFailed = "partly-failed", Refused = "refused", Interrupted = "interrupted",
 } }
 
 /// What is to be done to a manifest.
