@@ -1,6 +1,7 @@
 //! `jettison undo`: puts back what a run took.
 
 use clap::Args;
+use jettison_core::model::Tag;
 
 use super::Access;
 use super::apply::{Consent, settle_interrupted};
@@ -9,7 +10,7 @@ use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Console, hanging, image_name, style, styled};
-use crate::restore::{BACK_WITHIN, Came, ImageReport, Selection, SelectionError, UndoReport, Undoer, select};
+use crate::restore::{BACK_WITHIN, Came, ImageReport, MovedTag, Selection, SelectionError, UndoReport, Undoer, select};
 use crate::store::StoreError;
 
 /// Images that are told one by one.
@@ -162,8 +163,15 @@ fn summed_up(report: &UndoReport) -> String {
     line
 }
 
+/// By a tag that it has again; by its digest where all that it had point elsewhere by now.
 fn name(image: &ImageReport) -> String {
-    let tag = image.tags.first().map(ToString::to_string);
+    let elsewhere = |tag: &&Tag| {
+        let here = |moved: &MovedTag| {
+            moved.repository == image.repository && moved.tag == **tag && moved.digest != image.digest
+        };
+        image.moved_tags.iter().any(here)
+    };
+    let tag = image.tags.iter().find(|tag| !elsewhere(tag)).map(ToString::to_string);
     format!(
         "{}/{}",
         image.registry,

@@ -29,6 +29,17 @@ async fn a_tag_that_somebody_has_set_since_stays_where_it_is() {
     let world = World::start(Options::default()).await;
     let run = world.apply().await;
     world.push(&["old-1"], &image(50)).await;
+    let said = world.desk.run(&["undo", &run, "--yes"]).await.exits(0);
+    let name = image(1).digest[..19].to_owned();
+    let said = said
+        .says(&format!("/{WEB}@{name} (1 manifest)"))
+        .says("old-2 (1 manifest)");
+    assert!(
+        !said.stdout.contains("old-1 (1 manifest)"),
+        "that tag is not its own: {}",
+        said.stdout
+    );
+    world.registry.remove_manifest(WEB, &image(1).digest);
     let report = world.undo(&[&run]).await.exits(0).json();
     assert_eq!(world.tag("old-1"), Some(image(50).digest), "theirs");
     assert!(world.has(&image(1)), "back by its digest");
