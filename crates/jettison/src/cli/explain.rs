@@ -20,7 +20,7 @@ use crate::output::text::moment;
 use crate::output::{Console, hanging, style, styled};
 use crate::store::{ImageName, Store};
 
-use gone::{Past, past};
+use gone::{Back, Past, past};
 use told::{Told, told};
 
 /// Say which rule or hold decided on an image, and what would have to change.
@@ -118,16 +118,33 @@ struct Explanation {
 }
 
 impl Explanation {
+    /// The latest word of the journal on whether it is there.
+    fn last_word(&self) -> Option<&Past> {
+        self.past.iter().find(|past| past.is_gone() || past.back().is_some())
+    }
+
     /// Whether a run took it, as far as the records go: a plan that was carried out says what was to go, and what
     /// went stands in the journal. What a later plan keeps has come back.
     fn is_gone(&self) -> bool {
-        let Some(last) = self.past.iter().find(|past| past.was_taken()) else {
+        let Some(last) = self.last_word().filter(|past| past.is_gone()) else {
             return false;
         };
-        let seen_since = self.found.iter().any(|(plan, told)| {
+        !self.found.iter().any(|(plan, told)| {
             told.iter().any(|told| matches!(told, Told::Stays(..))) || last.at().is_some_and(|at| plan.now > at)
-        });
-        last.put_back_at().is_none() && !seen_since
+        })
+    }
+
+    /// How it came back, if no plan has looked at it since.
+    fn back(&self) -> Option<Back<'_>> {
+        let back = self.last_word()?.back()?;
+        let seen_since = self.found.iter().any(|(plan, _)| plan.now > back.at);
+        (!seen_since).then_some(back)
+    }
+
+    /// What can be taken back: what was taken last; of what nobody is known to have taken, what was found gone last.
+    fn to_take_back(&self) -> Option<usize> {
+        let first = |fits: fn(&Past) -> bool| self.past.iter().position(fits);
+        first(Past::was_taken).or_else(|| first(Past::was_found_gone))
     }
 
     fn json(&self) -> serde_json::Value {
@@ -137,6 +154,7 @@ impl Explanation {
         };
         json!({
             "schema": 1, "image": self.image.to_string(), "gone": self.is_gone(),
+            "held_until": self.back().and_then(|back| back.held_until()),
             "plan": plan.map(|plan| &plan.id), "now": plan.map(|plan| plan.now),
             "verdicts": told.iter().map(Told::json).collect::<Vec<_>>(),
             "runs": self.past.iter().map(Past::json).collect::<Vec<_>>(),
@@ -149,6 +167,8 @@ impl Explanation {
         let gone = self.is_gone();
         if gone {
             console.say(format!("{name} is gone"));
+        } else if let Some(back) = self.back() {
+            console.say(hanging(&format!("{name} "), &back.to_string(), width));
         } else if let Some((plan, told)) = &self.found {
             let short: String = plan.id.chars().take(12).collect();
             let source = format!("as of plan {short}, made {}", moment(plan.now));
@@ -157,12 +177,13 @@ impl Explanation {
         } else {
             console.say(format!("{name}: no plan speaks of it, its history does"));
         }
-        // What can be taken back is what was taken last.
-        let mut last = gone;
-        for past in &self.past {
-            let takes_back = last && past.was_taken();
-            console.say(past.text(width, takes_back.then_some(&self.image)));
-            last &= !takes_back;
+        let to_take_back = self.to_take_back().filter(|_| gone);
+        for (position, past) in self.past.iter().enumerate() {
+            console.say(past.text(width));
+            if Some(position) == to_take_back {
+                let tried = self.past.iter().take(position).find(|later| later.is_undo());
+                console.say(past.way_back(&self.image, tried, width));
+            }
         }
     }
 }

@@ -87,13 +87,19 @@ fn a_plan_in_which_nothing_could_be_read() {
 #[tokio::test]
 async fn explanations() {
     let place = Place::with_facts();
+    place.remember_plan().await;
+    page(
+        "explain-goes",
+        &place,
+        &["explain", "r.example.com/apps/web:buildcache"],
+    );
     place.remember().await;
     for (name, image) in [
         ("explain-in-use", "r.example.com/apps/web:main-1a2b3c4"),
         ("explain-kept", "r.example.com/apps/web:v1.2.3"),
         ("explain-young", "r.example.com/apps/web:main-4a2b3c4"),
         ("explain-shares", "r.example.com/apps/web:main-3a2b3c4"),
-        ("explain-goes", "r.example.com/apps/web:buildcache"),
+        ("explain-back", "r.example.com/apps/web:buildcache"),
         (
             "explain-refused",
             "r.example.com/apps/a-service-with-a-rather-long-name/worker:main-3b2b3c4",

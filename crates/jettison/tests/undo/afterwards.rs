@@ -75,6 +75,63 @@ async fn what_came_back_without_its_tag_is_held_as_well() {
     assert_eq!(holds(&kept["reason"])[0], "restored");
 }
 
+/// Until a plan has looked at it, the journal alone knows that it is back, and until when it is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_told_before_a_plan_has_seen_it() {
+    let world = World::start(Options::default()).await;
+    world.apply().await;
+    let image = format!("{{host}}/{WEB}:old-1");
+    let undo = text(&world.undo(&[&image]).await.exits(0).json()["run"]);
+    let explained = world.desk.run(&["explain", &image]).await.exits(0);
+    let explained = explained
+        .says("was put back by run")
+        .says("and is held as `restored` until");
+    let begin: String = explained.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(begin.contains(&format!("old-1 was put back by run {undo}")), "{begin}");
+    for untrue in [" goes ", "was to be put back", "to put it back:"] {
+        assert!(!begin.contains(untrue), "{untrue}: {begin}");
+    }
+    let held_until = async || {
+        let form = world
+            .desk
+            .run(&["explain", &image, "--output", "json"])
+            .await
+            .exits(0)
+            .json();
+        assert_eq!(form["gone"], false);
+        form["held_until"].clone()
+    };
+    assert!(held_until().await.is_string());
+    world.desk.plan().await;
+    assert_eq!(held_until().await, Value::Null, "from now on the plan says it");
+    world
+        .desk
+        .run(&["explain", &image])
+        .await
+        .exits(0)
+        .says("hold `restored`");
+}
+
+/// Garbage was collected: what the plan said of the way back is true no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_undo_could_not_put_back_is_promised_no_more() {
+    let world = World::start(Options::default()).await;
+    world.apply().await;
+    let image_name = format!("{{host}}/{WEB}:old-1");
+    let explain = async || {
+        let said = world.desk.run(&["explain", &image_name]).await.exits(0).says("is gone");
+        said.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(explain().await.contains("how far: whole"));
+    let layer = image(1).blobs[1].digest().to_owned();
+    assert!(world.registry.remove_blob(WEB, &layer));
+    world.undo(&[&image_name]).await.exits(4);
+    let said = explain().await;
+    assert!(!said.contains("how far: whole"), "{said}");
+    assert!(said.contains("how far: the last undo could not"), "{said}");
+    assert!(said.contains(&layer), "{said}");
+}
+
 /// The history of an undo says what came back, and by which run it had gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_is_in_the_history_with_what_it_did() {

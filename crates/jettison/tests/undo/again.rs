@@ -34,6 +34,44 @@ async fn an_undo_that_is_run_again_finds_nothing_left_and_sends_nothing() {
         .says("nothing left to put back");
 }
 
+/// The second run of a plan finds everything gone: that is none of its doing, and nothing for it to give back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_applied_twice_is_the_work_of_the_first_run() {
+    let (world, _) = World::with_shapes(Options::default()).await;
+    let before = world.contents();
+    let first = world.apply().await;
+    let emptied = world.contents();
+    let second = text(&world.desk.apply(&[]).await.exits(0).json()["run"]);
+    let runs = world.desk.run(&["history", "--output", "json"]).await.exits(0).json();
+    let [late, early] = [&runs["runs"][0], &runs["runs"][1]];
+    assert_eq!(late["id"], second.as_str());
+    assert_eq!((&late["deleted"], &late["failed"]), (&0.into(), &0.into()), "{late}");
+    assert!(late["already_gone"].as_u64() > Some(0));
+    assert_eq!(
+        (&early["deleted"], &early["already_gone"]),
+        (&late["already_gone"], &0.into())
+    );
+
+    let image = format!("{{host}}/{WEB}:old-1");
+    let explained = world.desk.run(&["explain", &image]).await.exits(0);
+    let lines: Vec<&str> = explained.stdout.lines().map(str::trim).collect();
+    let told = |run: &str| lines.iter().position(|line| line.contains(run)).unwrap();
+    assert!(lines[told(&second)].contains("was gone already when run"), "{lines:#?}");
+    assert!(lines[told(&first)].contains("was deleted by run"), "{lines:#?}");
+    assert!(
+        explained.stdout.contains(&format!("jettison undo {first}")),
+        "{lines:#?}"
+    );
+
+    let late = world.undo(&[&second]).await.exits(2).says("took nothing");
+    late.says(&format!("jettison undo {first}"));
+    assert_eq!(world.contents(), emptied, "nothing of another run");
+    let image = world.undo(&[&image]).await.exits(0).json();
+    assert_eq!(counts(&image), (1, 0, 0));
+    world.undo(&[&first]).await.exits(0);
+    assert_eq!(world.contents(), before);
+}
+
 /// What is missing once more, by whatever hand, comes back once more.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_missing_is_put_back() {

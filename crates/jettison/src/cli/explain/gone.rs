@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Known;
+use std::fmt;
 
+use jettison_core::evaluate::RESTORED_FOR;
 use jettison_core::model::{ImageReference, Undo};
 use jettison_core::reason::Reason;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::told::why;
@@ -14,7 +16,7 @@ use crate::cli::glance::{glance, mark_of};
 use crate::cli::history::{outcome, outcome_code, outcome_why};
 use crate::output::text::moment;
 use crate::output::{hanging, style, styled};
-use crate::store::{Action, EntryRecord, Outcome, Store};
+use crate::store::{Action, EntryRecord, Outcome, RunId, Store};
 
 /// What one run did to an image.
 pub(super) struct Past {
@@ -73,11 +75,66 @@ async fn undo(store: &Store, plan: &str, entry: &EntryRecord) -> Result<Option<U
     Ok(action.map(|action| action.undo))
 }
 
+/// That an image came back.
+pub(super) struct Back<'p> {
+    /// The undo that put it back; none where another hand had.
+    run: Option<&'p RunId>,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+impl Back<'_> {
+    /// How long no plan may take it, if an undo put it back: what an undo found there already is held by nothing.
+    pub(super) fn held_until(&self) -> Option<Timestamp> {
+        let held = SignedDuration::from_secs(RESTORED_FOR.seconds());
+        self.run?;
+        Some(self.at.saturating_add(held).unwrap_or(Timestamp::MAX))
+    }
+}
+
+impl fmt::Display for Back<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.run {
+            Some(run) => write!(f, "was put back by run {run} at {}", moment(self.at))?,
+            None => write!(f, "was there again at {}", moment(self.at))?,
+        }
+        if let Some(until) = self.held_until() {
+            write!(f, ", and is held as `restored` until {}", moment(until))?;
+        }
+        f.write_str("; no plan has looked at it since")
+    }
+}
+
 impl Past {
     /// Whether the run took it away.
     pub(super) fn was_taken(&self) -> bool {
-        let took = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyGone);
-        self.entry.outcomes.iter().any(|record| took(&record.outcome))
+        self.has(&Outcome::Done)
+    }
+
+    /// Whether it had gone before the run came to it.
+    pub(super) fn was_found_gone(&self) -> bool {
+        !self.was_taken() && self.has(&Outcome::AlreadyGone)
+    }
+
+    /// Whether it was gone after the run, and has not been put back.
+    pub(super) fn is_gone(&self) -> bool {
+        (self.was_taken() || self.was_found_gone()) && self.put_back_at().is_none()
+    }
+
+    /// Whether the run was to put it back.
+    pub(super) fn is_undo(&self) -> bool {
+        self.entry.action == Action::Restore
+    }
+
+    /// How it came back, if it did.
+    pub(super) fn back(&self) -> Option<Back<'_>> {
+        let run = self.is_undo().then_some(&self.entry.run);
+        let at = self.put_back_at()?;
+        Some(Back { run, at })
+    }
+
+    fn has(&self, outcome: &Outcome) -> bool {
+        self.entry.outcomes.iter().any(|record| record.outcome == *outcome)
     }
 
     /// When its outcome was known.
@@ -103,13 +160,11 @@ impl Past {
         })
     }
 
-    /// What was done, when and why; of `image`, if it is given, also how to take it back.
-    pub(super) fn text(&self, width: usize, image: Option<&ImageReference>) -> String {
+    /// What was done, when and why.
+    pub(super) fn text(&self, width: usize) -> String {
         let mut lines = vec![self.deed(width)];
         lines.extend(self.reason.iter().flat_map(|reason| why(reason, width)));
-        if let Some(at) = self.put_back_at()
-            && self.entry.action != Action::Restore
-        {
+        if let Some(at) = self.put_back_at().filter(|_| !self.is_undo()) {
             let back = moment(at);
             lines.push(hanging(
                 &format!("    {} ", styled(style::STAYS, "put back:")),
@@ -117,30 +172,44 @@ impl Past {
                 width,
             ));
         }
-        if let Some(image) = image {
-            let how = match self.undo {
-                Some(Undo::None) => "that registry offers no way".to_owned(),
-                _ => format!(
-                    "jettison undo {image}, or the whole run: jettison undo {}",
-                    self.entry.run
-                ),
-            };
-            lines.push(hanging("    to put it back: ", &how, width));
-            lines.push(hanging("    how far: ", how_far(self.undo), width));
-        }
         lines.join("\n")
+    }
+
+    /// How to put `image` back, and how far that goes: an undo that has tried it since knows better than the plan.
+    pub(super) fn way_back(&self, image: &ImageReference, tried: Option<&Self>, width: usize) -> String {
+        let run = &self.entry.run;
+        let how = match self.undo {
+            Some(Undo::None) => "that registry offers no way".to_owned(),
+            _ if self.was_found_gone() => format!("jettison undo {image}"),
+            _ => format!("jettison undo {image}, or the whole run: jettison undo {run}"),
+        };
+        let how_far = match tried {
+            Some(tried) => format!("the last undo could not: {}", outcome(&tried.entry)),
+            None => how_far(self.undo).to_owned(),
+        };
+        let lines = [("    to put it back: ", how), ("    how far: ", how_far)];
+        lines.map(|(lead, text)| hanging(lead, &text, width)).join("\n")
     }
 
     fn deed(&self, width: usize) -> String {
         let entry = &self.entry;
+        let when = self.at().map(|at| format!(" at {}", moment(at))).unwrap_or_default();
+        if self.was_found_gone() {
+            let lead = format!(
+                "  {} {} ",
+                entry.digest.short(),
+                styled(style::GOES, "was gone already")
+            );
+            return hanging(&lead, &format!("when run {} came to it{when}", entry.run), width);
+        }
         let what = match (entry.action, self.was_taken()) {
+            (Action::Restore, _) if self.back().is_some() => "was put back",
             (Action::Restore, _) => "was to be put back",
             (Action::Delete, true) => "was deleted",
             (Action::Untag, true) => "lost its tag",
             (Action::Delete, false) => "was to be deleted",
             (Action::Untag, false) => "was to lose its tag",
         };
-        let when = self.at().map(|at| format!(" at {}", moment(at))).unwrap_or_default();
         let what_came = match entry.outcome() {
             Some(Outcome::Done | Outcome::PutBack) => String::new(),
             _ => format!(": {}", outcome(entry)),
