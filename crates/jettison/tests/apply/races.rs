@@ -270,8 +270,9 @@ async fn what_somebody_else_has_deleted_is_no_failure() {
     );
     let run = world.desk.latest_run().await;
     assert_eq!(
-        (&run["status"], &run["deleted"], &run["failed"]),
-        (&json!("done"), &json!(3), &json!(0))
+        (&run["status"], &run["deleted"], &run["already_gone"], &run["failed"]),
+        (&json!("done"), &json!(2), &json!(1), &json!(0)),
+        "what it removed itself"
     );
 }
 
