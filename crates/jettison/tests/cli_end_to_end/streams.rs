@@ -125,3 +125,19 @@ async fn what_others_say_never_steers_the_terminal() {
 
 /// A file name may hold anything but a slash.
 const HOSTILE_FILE: &str = "\u{1b}[2J\u{1b}]0;gotcha\u{7}\nok: all is well.txt";
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_is_written_to_stays_a_link() {
+    let place = Place::with_facts();
+    let (link, file) = (place.path("link.json"), place.path("plan.json"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::fs::write(&file, "old").unwrap();
+    let output = place
+        .program(&[&Place::PLAN[..], &["--out", "link.json"]].concat())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with('{'));
+}
