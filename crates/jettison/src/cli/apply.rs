@@ -77,7 +77,7 @@ impl Apply {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         self.consent.can_be_asked()?;
         context.add_usage_files(&self.usage)?;
-        let store = context.store().await?;
+        let store = context.store_to_settle().await?;
         let plan = find(&store, &self.plan).await?;
         for source in &self.accept_shrunk_usage {
             store.accept_shrunk_usage(source).await?;

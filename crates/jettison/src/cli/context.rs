@@ -75,8 +75,18 @@ impl Context {
         })
     }
 
-    /// Opens the store, and says so when nothing is remembered yet.
+    /// Opens the store, and says what interrupted runs may have left half-way: who only looks puts nothing back.
     pub(crate) async fn store(&self) -> Result<Store, Failure> {
+        let store = self.store_to_settle().await?;
+        for run in store.half_done().await? {
+            self.console.note(run);
+        }
+        Ok(store)
+    }
+
+    /// Opens the store for a command that settles interrupted runs and tells what became of them. Says so when nothing
+    /// is remembered yet.
+    pub(crate) async fn store_to_settle(&self) -> Result<Store, Failure> {
         let directory = match &self.globals.state {
             Some(directory) => directory.clone(),
             None => default_directory()?,

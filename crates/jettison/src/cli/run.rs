@@ -9,7 +9,6 @@ use super::facts::{detailed, gather, remember};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
-use crate::store::{RunStatus, Store};
 
 /// Scan, plan and apply in one.
 #[derive(Debug, Args)]
@@ -44,10 +43,11 @@ impl Run {
         if self.trust_created {
             context.config.trust_created_of(&registries.hosts());
         }
-        let store = context.store().await?;
-        if self.dry_run {
-            tell_interrupted(&context, &store).await?;
-        } else {
+        let store = match self.dry_run {
+            true => context.store().await?,
+            false => context.store_to_settle().await?,
+        };
+        if !self.dry_run {
             // Before the scan, which shall see the tags that are put back; and no scan is for nothing, where another run
             // is at work.
             settle_interrupted(&context, &store, &registries.open).await?;
@@ -74,17 +74,4 @@ impl Run {
         store.close().await;
         exit
     }
-}
-
-/// Who only looks puts nothing back, and says so.
-async fn tell_interrupted(context: &Context, store: &Store) -> Result<(), Failure> {
-    for run in store.interrupted_runs().await? {
-        if run.status == RunStatus::Interrupted {
-            context.console.note(format!(
-                "run {} was interrupted; what it took half-way is put back by the next apply, run or undo",
-                run.id
-            ));
-        }
-    }
-    Ok(())
 }

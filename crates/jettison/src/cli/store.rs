@@ -136,8 +136,7 @@ fn checked(found: &Checkup, console: &Console) -> String {
     );
     let mut lines = vec![line(style::HEADING, "Store", &size), hanging("  ", &kept, width)];
     for run in &found.interrupted {
-        let text = format!("run {run} was killed; the next `jettison apply` or `jettison run` sees to what it left");
-        lines.push(line(style::NOTE, "interrupted:", &text));
+        lines.push(line(style::NOTE, "interrupted:", &run.to_string()));
     }
     for damage in &found.damage {
         lines.push(line(style::GOES, "damaged:", damage));

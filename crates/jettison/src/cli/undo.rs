@@ -45,7 +45,7 @@ impl Undo {
             accept_share: None,
         };
         consent.can_be_asked()?;
-        let store = context.store().await?;
+        let store = context.store_to_settle().await?;
         let console = &context.console;
         let selection = select(&store, &context.config, &self.what).await?;
         let registries = context.open(selection.registries().iter(), &self.access)?;

@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use super::error::Problem;
 use super::open::in_path;
 use super::row::{count, from_json, parse};
-use super::{RunStatus, Store, StoreError};
+use super::{HalfDone, Store, StoreError};
 
 /// Dangling references that are listed; SQLite itself ends its list of broken pages there.
 const LISTED: u32 = 100;
@@ -41,8 +41,8 @@ pub struct Checkup {
     pub plans: u64,
     /// Repositories that scans have seen.
     pub repositories: u64,
-    /// Runs that were killed: the next apply sees to them.
-    pub interrupted: Vec<String>,
+    /// Runs that were killed: the next apply, run or undo sees to them.
+    pub interrupted: Vec<HalfDone>,
     /// What is wrong with the database.
     pub damage: Vec<String>,
     /// Deleted manifests that cannot be put back.
@@ -86,7 +86,7 @@ impl Store {
     /// If the database cannot even be asked. Damage is no error.
     pub async fn check(&self) -> Result<Checkup, StoreError> {
         // Asked while no transaction is open: it looks at the lock.
-        let interrupted = self.interrupted_runs().await;
+        let interrupted = self.half_done().await;
         let mut transaction = self.named(self.readers.begin().await.map_err(Problem::from))?;
         let mut found = Checkup {
             file: self.file.clone(),
@@ -110,10 +110,7 @@ impl Store {
             found.damage.push(told(problem, &self.file));
         }
         match interrupted {
-            Ok(runs) => {
-                let runs = runs.into_iter().filter(|run| run.status == RunStatus::Interrupted);
-                found.interrupted = runs.map(|run| run.id.to_string()).collect();
-            }
+            Ok(runs) => found.interrupted = runs,
             Err(error) => found.damage.push(crate::output::text::with_causes(&error)),
         }
         found.damage.dedup();

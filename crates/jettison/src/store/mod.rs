@@ -33,8 +33,8 @@ pub use cache::{CachedConfig, CachedManifest};
 pub use check::{Checkup, Compaction, Lost};
 pub use error::StoreError;
 pub use journal::{
-    Action, EntryId, EntryRecord, Intent, NewOutcome, Outcome, OutcomeRecord, RunDetail, RunId, RunStart, RunStatus,
-    RunSummary,
+    Action, EntryId, EntryRecord, HalfDone, Intent, NewOutcome, Outcome, OutcomeRecord, RunDetail, RunId, RunStart,
+    RunStatus, RunSummary,
 };
 pub use ledger::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory, TagMemory, TagPeriod};
 pub use lock::{Holder, RunLock};

@@ -213,9 +213,9 @@ pub(crate) fn run_id(number: u8, hours: i64) -> RunId {
 }
 
 /// Writes runs of a plan.
-struct Journal<'a> {
-    store: &'a Store,
-    plan: &'a Value,
+pub(crate) struct Journal<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) plan: &'a Value,
 }
 
 impl Journal<'_> {
@@ -249,7 +249,7 @@ impl Journal<'_> {
     }
 
     /// To delete the image called `name`, as the plan says; one that the plan keeps goes by the rule of `m2`.
-    fn intent(&self, sequence: u64, name: &str) -> Intent {
+    pub(crate) fn intent(&self, sequence: u64, name: &str) -> Intent {
         let find = |name: &str| {
             let digest = Digest::of(&manifest(name)).to_string();
             let mut actions = self.plan["actions"].as_array().unwrap().iter();

@@ -7,7 +7,7 @@ use jettison_core::model::Digest;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::place::{Place, manifest, run_id};
+use crate::place::{Journal, Place, manifest, run_id};
 
 /// Flips a byte of what is saved of an image.
 pub(crate) async fn damage(place: &Place, name: &str) {
@@ -128,18 +128,52 @@ fn a_store_that_is_not_there_is_not_made() {
 #[tokio::test]
 async fn an_interrupted_run_is_told_and_no_damage() {
     let place = Place::with_facts();
-    place.remember().await;
+    let plan = place.remember().await;
     let store = place.store().await;
+    let journal = Journal {
+        store: &store,
+        plan: &plan,
+    };
     let start = jettison::store::RunStart {
         id: run_id(3, 2),
         plan_id: None,
         started_at: crate::place::now(),
         command: "apply".to_owned(),
     };
-    store.begin_run(&start).await.unwrap();
+    let run = store.begin_run(&start).await.unwrap();
+    let told = |text: &str| {
+        let text = format!("run {} was interrupted: {text}", start.id);
+        let found = check(&place, 0);
+        assert_eq!(found["interrupted"][0], start.id.as_str());
+        let said = place.call(&["store", "check"]).exits(0);
+        assert!(said.stdout.contains(&text), "{}", said.stdout);
+        // Whoever only looks says it too.
+        let said = place.call(&["history"]).exits(0);
+        assert!(said.stderr.contains(&text), "{}", said.stderr);
+        let said = place.call(&["history", "--quiet"]).exits(0);
+        assert!(!said.stderr.contains(&text), "{}", said.stderr);
+    };
+    told("the next `jettison apply`, `run` or `undo` finishes or drops it");
+    // Two lost their tags, of one it is known that it is gone; a part of an index never had a tag.
+    let intents = ["m2", "idx", "w3", "amd"].into_iter().zip(0..);
+    let intents: Vec<_> = intents.map(|(name, sequence)| journal.intent(sequence, name)).collect();
+    let entries = store.record_intent(&run, &intents).await.unwrap();
+    store
+        .record_outcome(entries[2], Outcome::Done, crate::place::now())
+        .await
+        .unwrap();
+    told(
+        "2 images may be without their tags until the next `jettison apply`, `run` or `undo`; they can still be pulled \
+         by digest",
+    );
+    let lock = store.lock_for_run("run").unwrap();
+    assert_eq!(
+        check(&place, 0)["interrupted"].as_array().unwrap().len(),
+        0,
+        "it is at work"
+    );
+    drop(lock);
     store.close().await;
-    let found = check(&place, 0);
-    assert_eq!(found["interrupted"][0], start.id.as_str());
 }
 
 /// Fills the store, and forgets it again: room to give back.

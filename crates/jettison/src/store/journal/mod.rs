@@ -4,12 +4,14 @@
 //! put back whatever happens next; then what became of it. Entries and outcomes are never changed (the database
 //! refuses), only forgotten when their run is old.
 
+mod half_done;
 mod read;
 mod record;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use half_done::HalfDone;
 pub use record::{
     Action, EntryId, EntryRecord, Intent, NewOutcome, Outcome, OutcomeRecord, RunDetail, RunId, RunStart, RunStatus,
     RunSummary,
