@@ -19,6 +19,10 @@ pub enum Exit {
     Incomplete,
     /// `--detailed-exit-code`: something would be deleted or untagged; a policy gives rise to findings.
     Changes,
+    /// Ended by Ctrl-C while it changed something: 128 and the number of the signal, as shells have it.
+    Interrupted,
+    /// Ended by SIGTERM while it changed something.
+    Terminated,
 }
 
 impl Exit {
@@ -32,6 +36,8 @@ impl Exit {
             Self::Failed => 4,
             Self::Incomplete => 5,
             Self::Changes => 10,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -39,6 +45,7 @@ impl Exit {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let weight = |exit: Self| match exit {
+            Self::Interrupted | Self::Terminated => 7,
             Self::Unexpected => 6,
             Self::Usage => 5,
             Self::Failed => 4,

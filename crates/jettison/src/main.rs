@@ -6,6 +6,9 @@ use clap::Parser as _;
 use jettison::cli::Cli;
 use tokio::runtime::Builder;
 
+/// How long what still runs beside the work may take to end.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -25,5 +28,8 @@ fn main() -> ExitCode {
             return jettison::exit::Exit::Unexpected.into();
         }
     };
-    runtime.block_on(cli.run()).into()
+    let exit = runtime.block_on(cli.run());
+    // Whoever interrupts does not wait for a name server.
+    runtime.shutdown_timeout(GRACE);
+    exit.into()
 }

@@ -14,6 +14,7 @@ use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
+use super::signals::unless_interrupted;
 use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
@@ -219,7 +220,7 @@ impl Work<'_> {
                 return Ok(Exit::Done);
             }
         }
-        let report = applier.apply(plan).await?;
+        let report = unless_interrupted(self.store, applier.apply(plan)).await?;
         self.context.console.json(&report)?;
         self.context.console.say(told(&report, plan, &self.context.console));
         Ok(ended(&report).and(completeness(plan)))

@@ -17,6 +17,7 @@ mod policy;
 mod run;
 mod scan;
 mod schema;
+mod signals;
 mod store;
 mod undo;
 mod usage;

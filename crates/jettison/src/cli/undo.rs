@@ -7,6 +7,7 @@ use super::Access;
 use super::apply::{Consent, settle_interrupted};
 use super::context::{Context, confirm};
 use super::failure::Failure;
+use super::signals::unless_interrupted;
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Console, hanging, image_name, style, styled};
@@ -61,7 +62,7 @@ impl Undo {
             face: console.face(),
             back_within: BACK_WITHIN,
         };
-        let report = undoer.undo(&self.what).await?;
+        let report = unless_interrupted(&store, undoer.undo(&self.what)).await?;
         store.close().await;
         console.json(&report)?;
         console.say(told(&report, console));

@@ -83,3 +83,40 @@ async fn run_killed_at_any_request_is_finished_by_the_next() {
         ground.put_state_back();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apply_ended_by_a_signal_says_which_run_is_left_and_the_next_finishes_it() {
+    let ground = Ground::start(Options::default(), 0).await;
+    let before = Contents::of(&ground.registry);
+    let plan = ground.desk.plan().await;
+    let after = before.without(&plan);
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        // The first delete that takes something: the run is in the journal by then.
+        let ended = ground.signal_at(signal, 12, &APPLY).await;
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{said}");
+        let run = ground.desk.run(&["history", "--output", "json"]).await.json()["runs"][0].clone();
+        let line = format!(
+            "interrupted: run {} is in the journal; the next apply, run or undo finishes or drops it",
+            run["id"].as_str().unwrap()
+        );
+        assert!(said.contains(&line), "{said}");
+        assert_eq!(run["status"], "interrupted", "{run}");
+        assert!(after.is_within(&Contents::of(&ground.registry)));
+    }
+    ground.desk.run(&APPLY).await.exits(0);
+    assert_eq!(Contents::of(&ground.registry), after);
+    ground.nothing_is_open().await;
+    let id = ground.desk.run(&["history", "--output", "json"]).await.json()["runs"][0]["id"].clone();
+    let ended = ground
+        .signal_at("INT", 6, &["undo", id.as_str().unwrap(), "--yes"])
+        .await;
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        ended.status.code() == Some(130) && said.contains("interrupted: "),
+        "{said}"
+    );
+    ground.undo_everything().await;
+    assert_eq!(Contents::of(&ground.registry), before);
+    ground.nothing_is_open().await;
+}

@@ -1,7 +1,7 @@
 //! A registry and a folder of state that can be put back as they were, and a program that is killed on the way.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -109,15 +109,24 @@ impl Ground {
 
     /// Runs the program and kills it when its request number `requests` (from 0) arrives. Says whether it was killed.
     pub(crate) async fn kill_at(&self, requests: u64, arguments: &[&str]) -> bool {
+        self.signal_at("KILL", requests, arguments)
+            .await
+            .status
+            .code()
+            .is_none()
+    }
+
+    /// The same with any signal.
+    pub(crate) async fn signal_at(&self, signal: &'static str, requests: u64, arguments: &[&str]) -> Output {
         let process = Arc::new(AtomicU32::new(0));
         let victim = Arc::clone(&process);
         self.registry
-            .fail(Fault::call(move |_| kill(&victim)).skip(requests).times(1));
+            .fail(Fault::call(move |_| send(signal, &victim)).skip(requests).times(1));
         let child = self.desk.start(arguments);
         process.store(child.id().unwrap(), Ordering::SeqCst);
         let ended = child.wait_with_output().await.unwrap();
         self.registry.clear_faults();
-        ended.status.code().is_none()
+        ended
     }
 
     /// Every run and every entry of the journal came to an end that is known.
@@ -181,8 +190,8 @@ fn images(referrers_api: bool, more: u64) -> (Vec<Pushed>, Vec<Manifest>) {
     (pushed, referrers)
 }
 
-/// Kills a process that is about to be known.
-fn kill(process: &AtomicU32) {
+/// Sends a signal to a process that is about to be known.
+fn send(signal: &str, process: &AtomicU32) {
     let id = loop {
         match process.load(Ordering::SeqCst) {
             0 => std::thread::yield_now(),
@@ -190,10 +199,10 @@ fn kill(process: &AtomicU32) {
         }
     };
     let killed = Command::new("sh")
-        .args(["-c", &format!("kill -KILL {id}")])
+        .args(["-c", &format!("kill -{signal} {id}")])
         .status()
         .unwrap();
-    assert!(killed.success(), "process {id} could not be killed");
+    assert!(killed.success(), "process {id} could not be sent SIG{signal}");
 }
 
 fn copy(from: &Path, to: &Path) {
