@@ -81,7 +81,7 @@ fn existing(context: &Context) -> Result<PathBuf, Failure> {
         Some(directory) => directory.clone(),
         None => default_directory()?,
     };
-    if Store::exists(&directory) {
+    if Store::exists(&directory)? {
         return Ok(directory);
     }
     Err(Failure::usage(format!(

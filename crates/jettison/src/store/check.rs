@@ -144,8 +144,12 @@ impl Store {
     }
 
     /// Whether a store is in `directory` at all: opening one would create it.
-    pub fn exists(directory: &Path) -> bool {
-        directory.join("jettison.db").exists()
+    ///
+    /// # Errors
+    /// If this user may not look, for instance.
+    pub fn exists(directory: &Path) -> Result<bool, StoreError> {
+        let file = directory.join("jettison.db");
+        file.try_exists().map_err(in_path(&file))
     }
 }
 

@@ -125,6 +125,16 @@ fn a_store_that_is_not_there_is_not_made() {
     assert!(!place.path("state").exists());
 }
 
+/// A link to itself stands for a folder that this user may not enter: the tests may be run by one who may enter all.
+#[test]
+fn a_store_that_cannot_be_looked_at_is_not_called_absent() {
+    let place = Place::empty();
+    std::os::unix::fs::symlink(place.path("loop"), place.path("loop")).unwrap();
+    let said = place.call(&["store", "check", "--state", "loop"]).exits(1);
+    assert!(!said.stderr.contains("there is no store"), "{}", said.stderr);
+    assert!(said.stderr.contains("Too many levels"), "{}", said.stderr);
+}
+
 #[tokio::test]
 async fn an_interrupted_run_is_told_and_no_damage() {
     let place = Place::with_facts();
