@@ -41,7 +41,10 @@ pub enum Refusal {
     )]
     NoUsage,
     /// A source that had a say in the plan cannot be asked again.
-    #[error("usage source {0} had a say in the plan and is not configured here; apply with the same configuration")]
+    #[error(
+        "usage source {0} had a say in the plan and is not configured here; apply with the same configuration, or give its \
+         file again with --usage"
+    )]
     SourceGone(String),
 }
 

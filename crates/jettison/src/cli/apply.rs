@@ -8,19 +8,21 @@ use std::sync::Arc;
 use clap::Args;
 use jettison_core::config::Share;
 use jettison_core::model::RegistryHost;
-use jettison_core::plan::{ActionKind, Plan, Refused};
+use jettison_core::plan::{ActionKind, Plan};
 
 use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
 use super::signals::unless_interrupted;
-use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle};
+use crate::apply::{
+    ActionReport, Applier, ApplyOptions, FUSE_BLOWN, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle,
+};
 use crate::exit::Exit;
-use crate::output::text::{bytes, count};
+use crate::output::text::{bytes, count, number};
 use crate::output::{Console, Remarks, Summary, draw, hanging, image_name, percent, style, styled};
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Store, is_short, too_short};
 use crate::usage::Collector;
 
 /// Failures that are told one by one.
@@ -76,10 +78,10 @@ impl Consent {
 
 impl Apply {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
-        self.consent.can_be_asked()?;
         context.add_usage_files(&self.usage)?;
         let store = context.store_to_settle().await?;
         let plan = find(&store, &self.plan).await?;
+        self.consent.can_be_asked()?;
         for source in &self.accept_shrunk_usage {
             store.accept_shrunk_usage(source).await?;
         }
@@ -125,6 +127,9 @@ async fn find(store: &Store, plan: &str) -> Result<Plan, Failure> {
     let file = Path::new(plan);
     if file.exists() {
         return read_json(file, "a plan (schema 1)");
+    }
+    if is_short(plan) {
+        return Err(Failure::usage(too_short("plan", plan)));
     }
     let Some(saved) = store.plan(plan).await? else {
         return Err(Failure::usage(format!(
@@ -246,10 +251,9 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     let width = console.line_width();
     let remark = |style, label: &str, text: &str| hanging(&format!("{} ", styled(style, label)), text, width);
     let mut lines = Vec::new();
-    let by_fuse = |action: &&ActionReport| {
-        let same = |refused: &&Refused| refused.registry == action.registry && refused.repository == action.repository;
-        action.outcome == Happened::Refused && plan.limits.refused.iter().any(|refused| same(&refused))
-    };
+    // Whatever else refuses comes first: accepting the share would not help.
+    let by_fuse =
+        |action: &&ActionReport| action.outcome == Happened::Refused && action.why.as_deref() == Some(FUSE_BLOWN);
     let untold = [Happened::Done, Happened::AlreadyGone];
     let failures = report
         .actions
@@ -270,15 +274,16 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
         lines.push(remark(style::NOTE, lead, &format!("{}: {why}", some_images(actions))));
     }
     if untold > 0 {
-        lines.push(format!("and {untold} more: jettison history {}", report.run));
+        lines.push(format!(
+            "and {} more: jettison history {}",
+            number(untold as u64),
+            report.run
+        ));
     }
     for refused in &plan.limits.refused {
-        let left = |action: &ActionReport| {
-            action.outcome == Happened::Refused
-                && action.registry == refused.registry
-                && action.repository == refused.repository
-        };
-        if report.actions.iter().any(left) {
+        let of_it =
+            |action: &&ActionReport| action.registry == refused.registry && action.repository == refused.repository;
+        if report.actions.iter().filter(of_it).any(|action| by_fuse(&action)) {
             let share = percent(refused.share);
             let place = format!("{}/{}", refused.registry, refused.repository);
             let text = format!("{place} was left: {share} of it would go; accept it with --accept-share {share}");
@@ -290,10 +295,16 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
         done.push_str(&format!(", {} untagged", count(report.untagged, "image")));
     }
     if report.failed > 0 {
-        done.push_str(&format!(", {} left because something failed or changed", report.failed));
+        done.push_str(&format!(
+            ", {} left because something failed or changed",
+            number(report.failed)
+        ));
     }
     if report.unknown > 0 {
-        done.push_str(&format!(", {} asked for and not known whether gone", report.unknown));
+        done.push_str(&format!(
+            ", {} asked for and not known whether gone",
+            number(report.unknown)
+        ));
     }
     let done = format!("{done}; {} to be freed", bytes(report.bytes));
     lines.push(remark(style::HEADING, &format!("Run {}:", report.run), &done));

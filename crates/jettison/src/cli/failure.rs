@@ -98,7 +98,11 @@ impl std::fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::caused(Exit::Unexpected, &error)
+        let exit = match &error {
+            StoreError::Ambiguous { .. } => Exit::Usage,
+            _ => Exit::Unexpected,
+        };
+        Self::caused(exit, &error)
     }
 }
 

@@ -45,10 +45,10 @@ impl Undo {
             no_usage: false,
             accept_share: None,
         };
-        consent.can_be_asked()?;
         let store = context.store_to_settle().await?;
         let console = &context.console;
         let selection = select(&store, &context.config, &self.what).await?;
+        consent.can_be_asked()?;
         let registries = context.open(selection.registries().iter(), &self.access)?;
         settle_interrupted(&context, &store, &registries).await?;
         if !self.agreed(&selection, console)? {
@@ -97,6 +97,7 @@ impl From<SelectionError> for Failure {
         let exit = match &error {
             SelectionError::Neither { .. }
             | SelectionError::NotRemoved { .. }
+            | SelectionError::TooShort { .. }
             | SelectionError::IsUndo { .. }
             | SelectionError::TookNothing { .. }
             | SelectionError::Store(StoreError::Ambiguous { .. }) => Exit::Usage,

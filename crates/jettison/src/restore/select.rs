@@ -10,7 +10,7 @@ use super::COMMAND;
 use super::graph::Graph;
 use super::saved::{Place, Saved};
 use crate::output::image_name;
-use crate::store::{EntryId, EntryRecord, ImageName, RunDetail, RunId, Store, StoreError};
+use crate::store::{EntryId, EntryRecord, ImageName, RunDetail, RunId, Store, StoreError, is_short, too_short};
 
 /// Manifests that are read from the journal at once.
 const READS: usize = 4;
@@ -31,6 +31,12 @@ pub enum SelectionError {
         "`{text}` is neither a run nor an image such as registry.example.com/apps/web:v1; `jettison history` lists the runs"
     )]
     Neither {
+        /// What was given.
+        text: String,
+    },
+    /// The beginning of an id that could be a slip.
+    #[error("{}", too_short("run", text))]
+    TooShort {
         /// What was given.
         text: String,
     },
@@ -92,6 +98,11 @@ async fn of_argument(store: &Store, config: &Config, argument: &str) -> Result<V
     // Every id begins with nothing: an unset variable of a script names no run.
     if argument.is_empty() {
         return Err(neither());
+    }
+    if is_short(argument) {
+        return Err(SelectionError::TooShort {
+            text: argument.to_owned(),
+        });
     }
     if let Some(run) = store.run(argument).await? {
         if run.summary.command == COMMAND {

@@ -40,7 +40,7 @@ pub use ledger::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory,
 pub use lock::{Holder, RunLock};
 pub use names::KnownTag;
 pub use open::default_directory;
-pub use plans::SavedPlan;
+pub use plans::{SavedPlan, is_short, too_short};
 pub use usage::RememberedReference;
 
 use error::Problem;

@@ -108,6 +108,19 @@ fn saved(id: &str, row: Option<(i64, String)>) -> Result<Option<SavedPlan>, Prob
     }))
 }
 
+/// Fewer characters may fit an id by accident: `5` is a slip of the finger, and not the plan that begins with it.
+const SHORTEST: usize = 6;
+
+/// Whether this could be the beginning of an id of a plan or a run, and is too short to act upon.
+pub fn is_short(beginning: &str) -> bool {
+    (1..SHORTEST).contains(&beginning.len()) && beginning.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// What to do about a beginning that [`is_short`].
+pub fn too_short(what: &str, beginning: &str) -> String {
+    format!("`{beginning}` is too short for the id of a {what}: give at least {SHORTEST} characters of it")
+}
+
 /// The id that `prefix` means, among the first two that begin with it, in order: a whole id comes first.
 pub(super) fn the_one(what: &'static str, prefix: &str, ids: Vec<String>) -> Result<Option<String>, StoreError> {
     let mut ids = ids.into_iter();

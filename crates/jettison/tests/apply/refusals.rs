@@ -146,7 +146,7 @@ async fn a_plan_is_not_applied_with_fewer_usage_sources() {
     world.desk.plan().await;
     let other = configured("limits: { max-share: 100% }\n").replace("name: lists", "name: others");
     world.desk.write("jettison.yaml", &other);
-    refused(&world, world.desk.apply(&[]).await, 3, "lists").await;
+    refused(&world, world.desk.apply(&[]).await, 3, "its file again with --usage").await;
     refused(&world, world.desk.apply(&["--no-usage"]).await, 3, "lists").await;
 }
 
@@ -243,4 +243,41 @@ async fn a_fuse_is_accepted_by_the_number_that_is_printed() {
     world.desk.apply(&["--accept-share", share]).await.exits(0);
     assert_eq!(world.registry.tags("apps/web").len(), 2);
     assert_eq!(world.desk.latest_run().await["status"], "done");
+}
+
+/// A share that is accepted does not hide that nobody could be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_usage_list_that_cannot_be_read_is_told_and_not_the_fuse_that_was_accepted() {
+    let world = World::start(Options::default()).await;
+    for number in 4..=8 {
+        world.push(&[&format!("old-{number}")], &image(number)).await;
+    }
+    world.desk.write(
+        "jettison.yaml",
+        &configured("limits: { max-share: 10%, keep-at-least: 0 }\n"),
+    );
+    world.desk.write("in-use.txt", "{host}/apps/web:keep\n");
+    world.desk.plan().await;
+    std::fs::remove_file(world.desk.path("in-use.txt")).unwrap();
+    let accepted = ["apply", "plan.json", "--yes", "--accept-share", "100%"];
+    let ended = world.desk.run(&accepted).await.exits(3).says("usage source lists");
+    assert!(!ended.stdout.contains("fuse:"), "{}", ended.stdout);
+    // Without the share, the fuse is what refuses.
+    let ended = world.desk.run(&accepted[..3]).await.exits(3).says("fuse:");
+    assert!(!ended.stdout.contains("usage source"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_given_with_six_characters_at_least_and_there_has_to_be_such_a_plan() {
+    let world = World::start(Options::default()).await;
+    let plan = world.desk.plan().await;
+    let id = plan["id"].as_str().unwrap();
+    for short in [&id[..1], &id[..5]] {
+        let ended = world.desk.run(&["apply", short, "--yes"]).await.exits(2);
+        ended.says("too short for the id of a plan: give at least 6 characters");
+    }
+    let ended = world.desk.run(&["apply", "deadbeef"]).await.exits(2);
+    ended.says("no plan with that id");
+    world.desk.run(&["apply", &id[..6]]).await.exits(2).says("say --yes");
+    world.desk.run(&["apply", &id[..6], "--yes"]).await.exits(0);
 }

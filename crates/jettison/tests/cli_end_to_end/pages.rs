@@ -165,6 +165,9 @@ fn usage_and_scans() {
 #[test]
 fn errors() {
     let place = Place::with_facts();
+    place
+        .call(&[&Place::PLAN[..], &["--out", "plan.json"]].concat())
+        .exits(5);
     let calls: [(&str, &[&str]); 7] = [
         ("error-no-target", &["plan"]),
         (
@@ -173,7 +176,7 @@ fn errors() {
         ),
         ("error-bad-flag", &["plan", "--no-such-flag"]),
         ("error-no-plan", &["apply", "gone.json", "--yes", "--quiet"]),
-        ("error-no-terminal", &["apply", "gone.json"]),
+        ("error-no-terminal", &["apply", "plan.json"]),
         ("error-no-run", &["history", "2026", "--quiet"]),
         ("error-json", &["plan", "--output", "json"]),
     ];

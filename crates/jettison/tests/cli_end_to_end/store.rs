@@ -136,6 +136,14 @@ fn a_store_that_cannot_be_looked_at_is_not_called_absent() {
 }
 
 #[tokio::test]
+async fn two_runs_that_begin_alike_are_bad_usage() {
+    let place = Place::with_facts();
+    place.remember().await;
+    let said = place.call(&["history", "202611"]).exits(2);
+    assert!(said.stderr.contains("more than one run begins with"), "{}", said.stderr);
+}
+
+#[tokio::test]
 async fn an_interrupted_run_is_told_and_no_damage() {
     let place = Place::with_facts();
     let plan = place.remember().await;

@@ -163,6 +163,7 @@ async fn what_is_neither_a_run_nor_was_removed_is_refused_with_a_hint() {
     for (argument, why) in [
         ("Not A Run", "neither a run nor an image"),
         ("", "neither a run nor an image"),
+        ("20261", "too short for the id of a run: give at least 6 characters"),
         ("20201010-000000-0000", "no run in the journal has removed"),
         ("{host}/apps/web:keep", "no run in the journal has removed"),
         ("{host}/apps/web:nobody", "no run in the journal has removed"),
@@ -176,7 +177,11 @@ async fn what_is_neither_a_run_nor_was_removed_is_refused_with_a_hint() {
     world.desk.run(&["undo"]).await.exits(2);
     let undo = crate::common::contents::text(&world.undo(&[&run]).await.exits(0).json()["run"]);
     world.undo(&[&undo]).await.exits(2).says("is itself an undo");
-    world.undo(&["2"]).await.exits(2).says("more than one run begins with");
+    world
+        .undo(&[&run[..6]])
+        .await
+        .exits(2)
+        .says("more than one run begins with");
 }
 
 /// The registry has another name in the configuration.
