@@ -54,7 +54,8 @@ impl Progress {
             Face::Lines | Face::Silent => ProgressDrawTarget::hidden(),
         };
         let left = Arc::new(Mutex::new(left));
-        let bar = ProgressBar::with_draw_target(Some(total), target);
+        // Of nothing all would be done: a full bar, before it is known how much there is.
+        let bar = ProgressBar::with_draw_target(Some(total).filter(|total| *total > 0), target);
         if let Ok(style) = style(Arc::clone(&left)) {
             bar.set_style(style);
         }
@@ -70,7 +71,8 @@ impl Progress {
 
     /// More work came to light.
     pub fn expect(&self, more: u64) {
-        self.bar.inc_length(more);
+        self.bar
+            .set_length(self.bar.length().unwrap_or_default().saturating_add(more));
         lock(&self.left).expect(0, more);
     }
 
