@@ -220,4 +220,34 @@ policies:
             .exits(2)
             .says("none.yaml");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_missing_usage_list_keeps_nothing_back_of_what_needs_none() {
+        let usage = "usage:\n  - { name: lists, kind: file, paths: [gone.txt] }\n";
+        let (_registry, desk) = world(&format!("{CONFIG}{usage}")).await;
+        let ended = desk.run(&["policy", "check", ALL]).await.exits(5);
+        let ended = ended.says("unmatched-rule").says("usage source lists is partial");
+        assert!(!ended.stderr.contains("nothing is said of rules"), "{}", ended.stderr);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_folder_is_no_policy_and_no_target() {
+        let desk = Desk::new("127.0.0.1:1", CONFIG);
+        for place in ["/etc", ".", "./nothing/here"] {
+            desk.run(&["policy", "check", place])
+                .await
+                .exits(2)
+                .says(&format!("`{place}` is no policy file; name one, or a target"));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn several_mistakes_are_counted_at_the_end() {
+        let desk = Desk::new("127.0.0.1:1", "limits: { max-share: 500 }\nprotekt: []\npolices: []\n");
+        let ended = desk.run(&["policy", "check"]).await.exits(2);
+        assert!(ended.stderr.trim_end().ends_with("3 errors and 1 warning"), "{}", ended.stderr);
+        let desk = Desk::new("127.0.0.1:1", "protekt: []\n");
+        let ended = desk.run(&["policy", "check"]).await.exits(2);
+        assert!(!ended.stderr.contains("1 error"), "{}", ended.stderr);
+    }
 }

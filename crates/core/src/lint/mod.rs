@@ -155,6 +155,11 @@ pub fn lint(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<Fi
     findings
 }
 
+/// Whether all of the inventory was read, so that something may be said of what seems to fit nothing.
+pub fn is_certain(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> bool {
+    facts.inventory.gaps().is_empty() && evaluated.iter().all(|it| it.gaps().next().is_none())
+}
+
 /// Registries that were not read whole may hold more repositories than these.
 fn is_narrow(facts: &Facts<'_>) -> bool {
     let complete = facts.inventory.complete_registries();

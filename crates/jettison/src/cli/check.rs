@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jettison_core::config::{Config, Diagnostic, Outline, Place, Report, Severity, Site};
 use jettison_core::evaluate::{evaluate, gaps};
-use jettison_core::lint::{Finding, lint};
+use jettison_core::lint::{Finding, is_certain, lint};
 use jettison_core::policy::STANDARD_YAML;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ impl Check {
         let evaluated = evaluate(&facts, &gathered.inventory);
         let findings = lint(&facts, &evaluated);
         let gaps = gaps(&facts, &evaluated);
-        files.report(&findings, &context, &gaps)?;
+        files.report(&findings, &context, &gaps, is_certain(&facts, &evaluated))?;
         told_once(&gaps).iter().for_each(|gap| console.warn(gap));
         Ok(
             match (self.detailed_exit_code && !findings.is_empty(), gaps.is_empty()) {
@@ -142,6 +142,12 @@ fn sorted(arguments: Vec<String>) -> Result<(Option<PathBuf>, Vec<Target>), Fail
     let (mut file, mut targets) = (None, Vec::new());
     for argument in arguments {
         let is_named_so = [".yaml", ".yml"].iter().any(|ending| argument.ends_with(ending));
+        if argument.starts_with(['/', '.', '~']) && !is_named_so && !Path::new(&argument).is_file() {
+            return Err(Failure::usage(format!(
+                "`{argument}` is no policy file; name one, or a target: HOST[:PORT]/REPOSITORY-GLOB, for example \
+                 registry.example.com/**"
+            )));
+        }
         if argument.contains('/') && !is_named_so && !Path::new(&argument).is_file() {
             let target = argument.parse::<Target>();
             targets.push(target.map_err(|error| Failure::caused(Exit::Usage, &error))?);
@@ -206,7 +212,11 @@ impl Checked {
             Err(mistakes) => {
                 console
                     .json(&json!({"schema": 1, "file": name, "ok": false, "valid": false, "diagnostics": mistakes}))?;
-                Err(Failure::diagnostics(mistakes.render(true)))
+                let text = mistakes.render(true);
+                Err(Failure::diagnostics(match mistakes.iter().count() {
+                    1 => text,
+                    _ => format!("{text}\n\n{}", counted(mistakes.iter().map(|mistake| mistake.severity))),
+                }))
             }
         }
     }
@@ -228,7 +238,7 @@ struct Outlines<'f> {
 }
 
 impl Files {
-    fn report(&self, findings: &[Finding], context: &Context, gaps: &[String]) -> Result<(), Failure> {
+    fn report(&self, findings: &[Finding], context: &Context, gaps: &[String], certain: bool) -> Result<(), Failure> {
         let console = &context.console;
         let outlines = self.outlines();
         let placed: Vec<(&Finding, Option<Place>)> = findings
@@ -252,7 +262,7 @@ impl Files {
         }
         let ok = summary(file.map_or(BUILT_IN, String::as_str), &context.config);
         console.say(format!("{ok}; {}", tally(findings)));
-        if !gaps.is_empty() {
+        if !certain {
             console
                 .note("not all could be read, so that nothing is said of rules and patterns that seem to fit nothing");
         }
@@ -339,11 +349,25 @@ fn drawn(finding: &Finding, place: Option<&Place>, width: usize) -> String {
 
 /// `no findings`, `2 warnings and 1 note`.
 fn tally(findings: &[Finding]) -> String {
-    let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
-    match (of(Severity::Warning), of(Severity::Note)) {
-        (0, 0) => "no findings".to_owned(),
-        (warnings, 0) => count(warnings, "warning"),
-        (0, notes) => count(notes, "note"),
-        (warnings, notes) => format!("{} and {}", count(warnings, "warning"), count(notes, "note")),
+    counted(findings.iter().map(|finding| finding.severity))
+}
+
+fn counted(severities: impl Iterator<Item = Severity> + Clone) -> String {
+    let of = |wanted, word| match severities.clone().filter(|severity| *severity == wanted).count() as u64 {
+        0 => None,
+        some => Some(count(some, word)),
+    };
+    let parts = [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Note, "note"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(wanted, word)| of(wanted, word))
+        .collect();
+    if parts.is_empty() {
+        return "no findings".to_owned();
     }
+    parts.join(" and ")
 }
