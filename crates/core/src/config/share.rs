@@ -110,19 +110,38 @@ fn error(problem: &'static str, hint: String) -> InvalidShare {
 
 /// A bare number could be a ratio or a percentage, so neither is guessed.
 fn without_sign(text: &str) -> InvalidShare {
-    let hint = match text.parse::<f64>() {
-        Ok(number) if (0.0..=1.0).contains(&number) && text.contains('.') => {
-            format!("write percent: `{}%`", number * 100.0)
-        }
-        Ok(_) if !text.starts_with(['-', '+']) => format!("write `{text}%`"),
-        _ => "write a number of percent: `50%` or `97.5%`".to_owned(),
+    // Nothing is proposed that would be refused in its turn.
+    let proposed = |lead: &str, number: &str| {
+        let share = format!("{number}%");
+        share.parse::<Share>().ok().map(|_| format!("{lead} `{share}`"))
     };
-    error("a share needs a percent sign", hint)
+    let hint = match text.parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) && text.contains('.') => {
+            proposed("write percent:", &(ratio * 100.0).to_string())
+        }
+        _ => proposed("write", text),
+    };
+    let any = || "write a number of percent, `100%` at most: `50%` or `97.5%`".to_owned();
+    error("a share needs a percent sign", hint.unwrap_or_else(any))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_hint_proposes_what_is_refused() {
+        for (text, hint) in [
+            ("50", "write `50%`"),
+            ("0.5", "write percent: `50%`"),
+            ("500", "write a number of percent, `100%` at most: `50%` or `97.5%`"),
+            ("0.07", "write a number of percent, `100%` at most: `50%` or `97.5%`"),
+            ("1e1", "write a number of percent, `100%` at most: `50%` or `97.5%`"),
+            ("-3", "write a number of percent, `100%` at most: `50%` or `97.5%`"),
+        ] {
+            assert_eq!(text.parse::<Share>().unwrap_err().hint, hint, "{text}");
+        }
+    }
 
     #[test]
     fn reads_percent() {
