@@ -207,7 +207,8 @@ impl Applier<'_> {
 
 /// Of what fits the worst, as with exit codes: a night in which nothing could be read is no good one.
 fn status(report: &RunReport, plan: &Plan) -> RunStatus {
-    match (report.failed + report.unknown, report.refused + report.blocked) {
+    let left = report.refused + report.blocked + report.left;
+    match (report.failed + report.unknown, left) {
         (1.., _) => RunStatus::PartlyFailed,
         (0, 1..) => RunStatus::Refused,
         (0, 0) if !plan.gaps.is_empty() => RunStatus::Incomplete,

@@ -32,7 +32,7 @@ pub struct RunReport {
     pub failed: u64,
     /// Deletes that were sent, and of which it could not be found out whether they were done.
     pub unknown: u64,
-    /// Actions that were left because what they hang on stays.
+    /// Actions that were left because what they hang on stays, or because an undo or the configuration protects it.
     pub left: u64,
     /// Actions that a blown fuse or a silent usage source refuses.
     pub refused: u64,
@@ -86,7 +86,7 @@ pub enum Happened {
     Failed,
     /// It was asked for, and it is not known whether it is gone.
     Unknown,
-    /// It was left because what it hangs on stays.
+    /// It was left because what it hangs on stays, or because somebody said since the plan that it shall.
     Left,
     /// The fuse of its repository is blown.
     Refused,

@@ -166,7 +166,7 @@ impl<'a> RepositoryRun<'a> {
             now: Timestamp::now(),
         };
         let held = |(digest, condemned): (&Digest, &Condemned<'_>)| {
-            Some((digest.clone(), (Happened::Failed, protection.of(condemned.action)?)))
+            Some((digest.clone(), (Happened::Left, protection.of(condemned.action)?)))
         };
         Ok(condemned.iter().filter_map(held).collect())
     }

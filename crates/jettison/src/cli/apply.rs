@@ -300,6 +300,10 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
             number(report.failed)
         ));
     }
+    // Beside failures, what is left hangs on them.
+    if report.left > 0 && report.failed == 0 {
+        done.push_str(&format!(", {} left because something keeps it", report.left));
+    }
     if report.unknown > 0 {
         done.push_str(&format!(
             ", {} asked for and not known whether gone",

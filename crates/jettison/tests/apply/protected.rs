@@ -5,6 +5,7 @@ use jettison_core::model::Digest;
 use jettison_testkit::images::{Image, Index};
 use jettison_testkit::registry::Options;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::common::contents::Contents;
 use crate::world::{WEB, World, configured, expect_outcomes, image};
@@ -38,10 +39,17 @@ async fn what_an_undo_put_back_stays() {
         expect_outcomes(
             &ended,
             &[
-                (&image(1), "failed", "undo put it back"),
+                (&image(1), "left", "undo put it back"),
                 (&image(2), "done", ""),
                 (&image(3), "done", ""),
             ],
+        );
+        let run = world.desk.latest_run().await;
+        let figures = ["status", "deleted", "left", "failed"].map(|name| run[name].clone());
+        assert_eq!(
+            figures,
+            [json!("refused"), json!(2), json!(1), json!(0)],
+            "nothing failed"
         );
         world.puller.pull_whole(WEB, "old-1").await.unwrap();
     }
@@ -79,7 +87,7 @@ async fn what_the_configuration_protects_by_now_stays() {
         expect_outcomes(
             &ended,
             &[
-                (&image(1), "failed", "by now"),
+                (&image(1), "left", "by now"),
                 (&image(2), "done", ""),
                 (&image(3), "done", ""),
             ],
