@@ -245,7 +245,11 @@ policies:
     async fn several_mistakes_are_counted_at_the_end() {
         let desk = Desk::new("127.0.0.1:1", "limits: { max-share: 500 }\nprotekt: []\npolices: []\n");
         let ended = desk.run(&["policy", "check"]).await.exits(2);
-        assert!(ended.stderr.trim_end().ends_with("3 errors and 1 warning"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.trim_end().ends_with("3 errors and 1 warning"),
+            "{}",
+            ended.stderr
+        );
         let desk = Desk::new("127.0.0.1:1", "protekt: []\n");
         let ended = desk.run(&["policy", "check"]).await.exits(2);
         assert!(!ended.stderr.contains("1 error"), "{}", ended.stderr);
