@@ -12,6 +12,10 @@ use crate::evaluate::RootVerdicts;
 use crate::graph::{Graph, Node};
 use crate::reason::Relation;
 
+/// So many circles are broken exactly where they are. No registry has so many; one that is made to have them costs no
+/// more time than this, and its plan is refused where it would delete in a wrong order.
+const MOST_LOOKS: usize = 64;
+
 /// One manifest that goes, in its turn.
 pub(super) enum Step<'e> {
     /// A root, by its own verdicts.
@@ -72,8 +76,8 @@ struct Queue<'e> {
     /// The places of roots that are left, and of those that no index lists.
     left_roots: BTreeSet<usize>,
     unlisted_roots: BTreeSet<usize>,
-    /// The places of roots, those last that come first where all wait for each other. Empty until that happens.
-    in_circles: Option<Vec<usize>>,
+    /// How many more circles are looked for: each look goes through all that is left.
+    looks: usize,
     /// What belongs to something that went, and is left; and what of that no index lists.
     hanging: BTreeSet<Node>,
     unlisted: BTreeSet<Node>,
@@ -107,7 +111,7 @@ impl<'e> Queue<'e> {
             now: (0, 0),
             left_roots: BTreeSet::new(),
             unlisted_roots: BTreeSet::new(),
-            in_circles: None,
+            looks: MOST_LOOKS,
             hanging: BTreeSet::new(),
             unlisted: BTreeSet::new(),
             steps: Vec::new(),
@@ -147,32 +151,33 @@ impl<'e> Queue<'e> {
         }
         // A new round begins: whatever comes free now has its turn in the order of the list.
         self.now = (self.now.0 + 1, usize::MAX);
-        if !self.emit_follower(true)
-            && let Some(place) = self
-                .unlisted_roots
-                .first()
-                .copied()
-                .or_else(|| self.first_in_a_circle())
-        {
-            self.emit(place);
+        if self.emit_follower(true) {
+            return true;
+        }
+        match self.unlisted_roots.first().copied() {
+            Some(place) => self.emit(place),
+            None => self.emit_foremost(),
         }
         true
     }
 
-    /// The first of the roots that are left before which nothing else has to go but what itself waits for it.
-    fn first_in_a_circle(&mut self) -> Option<usize> {
-        let places = self.in_circles.get_or_insert_with(|| {
-            let ranks = circles::ranks(self.graph, |node| self.states[node].left);
-            let mut places: Vec<usize> = self.left_roots.iter().copied().collect();
-            places.sort_by_key(|place| Reverse((ranks[self.waiting[*place].node], *place)));
-            places
-        });
-        while let Some(place) = places.pop() {
-            if self.left_roots.contains(&place) {
-                return Some(place);
-            }
+    /// Lets something go before which nothing else has to go but what itself waits for it.
+    fn emit_foremost(&mut self) {
+        let Some(first) = self.left_roots.first().copied() else {
+            return;
+        };
+        if self.looks == 0 {
+            return self.emit(first);
         }
-        None
+        self.looks -= 1;
+        let ranks = circles::ranks(self.graph, |node| self.states[node].left);
+        let rank = |place: &usize| ranks[self.waiting[*place].node];
+        let root = self.left_roots.iter().copied().min_by_key(rank).unwrap_or(first);
+        let hanging = self.hanging.iter().copied().min_by_key(|node| ranks[*node]);
+        match hanging {
+            Some(node) if ranks[node] < rank(&root) => self.follow_what_went(node),
+            _ => self.emit(root),
+        }
     }
 
     fn emit(&mut self, place: usize) {
@@ -269,6 +274,12 @@ impl<'e> Queue<'e> {
             self.hanging.first()
         };
         let Some(node) = first.copied() else { return false };
+        self.follow_what_went(node);
+        true
+    }
+
+    /// Lets something go that belongs to what went.
+    fn follow_what_went(&mut self, node: Node) {
         let graph = self.graph;
         let went = |earlier: &[Node]| earlier.iter().find_map(|earlier| self.states[*earlier].root);
         let child = went(graph.parents(node)).map(|root| (root, Relation::Child));
@@ -277,6 +288,5 @@ impl<'e> Queue<'e> {
         let (root, relation) = belongs.unwrap_or((node, Relation::Attached));
         self.follow(node, root, relation);
         self.emit_followers(node, root);
-        true
     }
 }

@@ -157,3 +157,20 @@ fn a_circle_is_broken_where_it_is() {
     ];
     assert_eq!(world.actions(&plan), expected);
 }
+
+/// Image 0 goes, and takes along what is attached to it: 1, which is also listed by index 2, which is attached to 1. Before
+/// that circle is broken, 4 may not go, though it is a root: index 3, which index 2 lists, lists it.
+#[test]
+fn a_circle_of_what_hangs_is_broken_before_a_root_behind_it() {
+    let mut world = world(
+        "untagged: true, pushed: 90d ago\nuntagged: true, pushed: 40d ago\nuntagged: true, pushed: 40d ago\nuntagged: true, pushed: 40d ago\ntags: [a], pushed: 50d ago",
+    );
+    world.attach(1, 0);
+    world.list(2, &[1, 3]);
+    world.attach(2, 1);
+    world.list(3, &[4]);
+    let order = world.order();
+    let place = |image: usize| order.iter().position(|other| *other == image);
+    assert_eq!(order.len(), 5);
+    assert!(place(2) < place(3) && place(3) < place(4), "{order:?}");
+}
