@@ -45,7 +45,6 @@ pub(super) fn steps<'e>(repository: &'e LimitedRepository<'_>) -> Vec<Step<'e>> 
             break;
         }
     }
-    queue.emit_circles();
     queue.steps
 }
 
@@ -146,12 +145,12 @@ impl<'e> Queue<'e> {
     /// Subjects and indexes that wait for each other in a circle: an index still goes before what it lists, because
     /// registries insist on that; the order of attached things gives way. Whether there was one among the roots.
     fn break_circle(&mut self) -> bool {
-        if self.left_roots.is_empty() {
+        if self.left_roots.is_empty() && self.hanging.is_empty() {
             return false;
         }
         // A new round begins: whatever comes free now has its turn in the order of the list.
         self.now = (self.now.0 + 1, usize::MAX);
-        if self.emit_follower(true) {
+        if self.emit_unlisted_follower() {
             return true;
         }
         match self.unlisted_roots.first().copied() {
@@ -163,20 +162,23 @@ impl<'e> Queue<'e> {
 
     /// Lets something go before which nothing else has to go but what itself waits for it.
     fn emit_foremost(&mut self) {
-        let Some(first) = self.left_roots.first().copied() else {
-            return;
-        };
-        if self.looks == 0 {
-            return self.emit(first);
+        let (mut root, mut hanging) = (self.left_roots.first().copied(), self.hanging.first().copied());
+        if self.looks > 0 {
+            self.looks -= 1;
+            let ranks = circles::ranks(self.graph, |node| self.states[node].left);
+            let rank_of = |place: &usize| ranks[self.waiting[*place].node];
+            root = self.left_roots.iter().copied().min_by_key(rank_of);
+            hanging = self.hanging.iter().copied().min_by_key(|node| ranks[*node]);
+            if let Some((place, node)) = root.zip(hanging)
+                && ranks[node] < rank_of(&place)
+            {
+                root = None;
+            }
         }
-        self.looks -= 1;
-        let ranks = circles::ranks(self.graph, |node| self.states[node].left);
-        let rank = |place: &usize| ranks[self.waiting[*place].node];
-        let root = self.left_roots.iter().copied().min_by_key(rank).unwrap_or(first);
-        let hanging = self.hanging.iter().copied().min_by_key(|node| ranks[*node]);
-        match hanging {
-            Some(node) if ranks[node] < rank(&root) => self.follow_what_went(node),
-            _ => self.emit(root),
+        match (root, hanging) {
+            (Some(place), _) => self.emit(place),
+            (None, Some(node)) => self.follow_what_went(node),
+            (None, None) => {}
         }
     }
 
@@ -260,22 +262,11 @@ impl<'e> Queue<'e> {
         }
     }
 
-    /// What is left needs itself in a circle, and hangs on something that went.
-    fn emit_circles(&mut self) {
-        while self.emit_follower(true) || self.emit_follower(false) {}
-    }
-
-    /// The first that is left and belongs to something that went, of those that no index lists or of all; whether
-    /// there is one.
-    fn emit_follower(&mut self, unlisted: bool) -> bool {
-        let first = if unlisted {
-            self.unlisted.first()
-        } else {
-            self.hanging.first()
-        };
-        let Some(node) = first.copied() else { return false };
-        self.follow_what_went(node);
-        true
+    /// The first that is left and belongs to something that went, of those that no index lists; whether there is one.
+    fn emit_unlisted_follower(&mut self) -> bool {
+        let first = self.unlisted.first().copied();
+        first.into_iter().for_each(|node| self.follow_what_went(node));
+        first.is_some()
     }
 
     /// Lets something go that belongs to what went.

@@ -174,3 +174,18 @@ fn a_circle_of_what_hangs_is_broken_before_a_root_behind_it() {
     assert_eq!(order.len(), 5);
     assert!(place(2) < place(3) && place(3) < place(4), "{order:?}");
 }
+
+/// Index 0 goes, and what it lists has to wait for index 3, which lists it too, and waits in a circle with 2.
+#[test]
+fn of_what_hangs_a_circle_goes_before_what_it_lists() {
+    let mut world = world(
+        "tags: [a], pushed: 90d ago\ntags: [b], pushed: 80d ago\nuntagged: true, pushed: 40d ago\nuntagged: true, pushed: 40d ago\nuntagged: true, pushed: 40d ago\nuntagged: true, pushed: 40d ago",
+    );
+    world.attach(2, 1);
+    world.attach(3, 2);
+    world.list(0, &[4, 5]);
+    world.list(3, &[2, 4, 5]);
+    let order = world.order();
+    let place = |image: usize| order.iter().position(|other| *other == image);
+    assert!(place(3) < place(4) && place(3) < place(5), "{order:?}");
+}
