@@ -264,9 +264,11 @@ impl<'e> Queue<'e> {
 
     /// The first that is left and belongs to something that went, of those that no index lists; whether there is one.
     fn emit_unlisted_follower(&mut self) -> bool {
-        let first = self.unlisted.first().copied();
-        first.into_iter().for_each(|node| self.follow_what_went(node));
-        first.is_some()
+        let Some(node) = self.unlisted.first().copied() else {
+            return false;
+        };
+        self.follow_what_went(node);
+        true
     }
 
     /// Lets something go that belongs to what went.

@@ -37,7 +37,6 @@ pub use check::Refusal;
 pub use report::{ActionReport, Happened, RunReport};
 pub use settle::{Settled, SettledRun, interrupted_hosts, settle};
 
-pub use repository::FUSE_BLOWN;
 use repository::RepositoryRun;
 use trouble::{Patience, Trouble};
 

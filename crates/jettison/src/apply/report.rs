@@ -72,6 +72,9 @@ pub struct ActionReport {
     /// Tags that were removed although it was not done.
     #[serde(skip)]
     removed: Vec<Tag>,
+    /// It was refused for the fuse alone.
+    #[serde(skip)]
+    behind_the_fuse: bool,
 }
 
 /// What became of an action.
@@ -88,7 +91,7 @@ pub enum Happened {
     Unknown,
     /// It was left because what it hangs on stays, or because somebody said since the plan that it shall.
     Left,
-    /// The fuse of its repository is blown.
+    /// The fuse of its repository is blown, or it is not known who uses it.
     Refused,
     /// The registry does not offer it.
     Blocked,
@@ -107,7 +110,22 @@ impl ActionReport {
             bytes: if outcome == Happened::Done { action.bytes } else { 0 },
             open: false,
             removed: Vec::new(),
+            behind_the_fuse: false,
         }
+    }
+
+    /// All of its repository is refused, unless somebody accepts the share.
+    pub(super) fn refused_by_the_fuse(action: &Action) -> Self {
+        let why = "the fuse of this repository is blown; see --accept-share";
+        Self {
+            behind_the_fuse: true,
+            ..Self::new(action, Happened::Refused, Some(why.to_owned()))
+        }
+    }
+
+    /// Whether accepting the share would have let it go on.
+    pub fn is_behind_the_fuse(&self) -> bool {
+        self.behind_the_fuse
     }
 
     /// It stopped half-way, after these tags were removed.

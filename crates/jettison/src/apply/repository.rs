@@ -39,9 +39,6 @@ pub(super) struct RepositoryRun<'a> {
     pub(super) give_back_trouble: Trouble,
 }
 
-/// Why all of a repository is refused whose fuse is blown, unless that share is accepted.
-pub const FUSE_BLOWN: &str = "the fuse of this repository is blown; see --accept-share";
-
 type Numbered<'a> = (u64, &'a Action);
 
 impl<'a> RepositoryRun<'a> {
@@ -59,7 +56,8 @@ impl<'a> RepositoryRun<'a> {
             actions.iter().map(report).collect()
         };
         if !self.applier.accepts(self.plan, self.host, self.name) {
-            return Ok(all(Happened::Refused, FUSE_BLOWN));
+            let refused = |(_, action): &Numbered<'_>| ActionReport::refused_by_the_fuse(action);
+            return Ok(actions.iter().map(refused).collect());
         }
         let Some(registry) = self.applier.registries.get(self.host) else {
             return Ok(all(Happened::Failed, "the registry is not known here"));

@@ -1,7 +1,8 @@
 //! Settles runs that were interrupted: killed, or left without an answer of the registry.
 //!
-//! Whatever the journal has no outcome of, or none but that it was asked for, is looked at: what is gone is done, and what is still there gets the tags
-//! back that it has lost. It can be killed itself, and settled again. Nothing is deleted here.
+//! Whatever the journal has no outcome of, or none but that it was asked for, is looked at: what is gone is done, and
+//! what is still there gets the tags back that it has lost. It can be killed itself, and settled again. Nothing is
+//! deleted here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

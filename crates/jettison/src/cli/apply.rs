@@ -15,9 +15,7 @@ use super::context::{Context, Registries, confirm, read_json};
 use super::facts::completeness;
 use super::failure::Failure;
 use super::signals::unless_interrupted;
-use crate::apply::{
-    ActionReport, Applier, ApplyOptions, FUSE_BLOWN, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle,
-};
+use crate::apply::{ActionReport, Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, interrupted_hosts, settle};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count, number};
 use crate::output::{Console, Remarks, Summary, draw, hanging, image_name, percent, style, styled};
@@ -251,14 +249,12 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     let width = console.line_width();
     let remark = |style, label: &str, text: &str| hanging(&format!("{} ", styled(style, label)), text, width);
     let mut lines = Vec::new();
-    // Whatever else refuses comes first: accepting the share would not help.
-    let by_fuse =
-        |action: &&ActionReport| action.outcome == Happened::Refused && action.why.as_deref() == Some(FUSE_BLOWN);
     let untold = [Happened::Done, Happened::AlreadyGone];
+    // Whatever else refuses comes first, and the fuse last: accepting the share would not help there.
     let failures = report
         .actions
         .iter()
-        .filter(|action| !untold.contains(&action.outcome) && !by_fuse(action));
+        .filter(|action| !untold.contains(&action.outcome) && !action.is_behind_the_fuse());
     let told = if console.verbose { usize::MAX } else { TOLD_FAILURES };
     let mut equal: BTreeMap<String, Vec<&ActionReport>> = BTreeMap::new();
     for action in failures {
@@ -283,7 +279,12 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     for refused in &plan.limits.refused {
         let of_it =
             |action: &&ActionReport| action.registry == refused.registry && action.repository == refused.repository;
-        if report.actions.iter().filter(of_it).any(|action| by_fuse(&action)) {
+        if report
+            .actions
+            .iter()
+            .filter(of_it)
+            .any(ActionReport::is_behind_the_fuse)
+        {
             let share = percent(refused.share);
             let place = format!("{}/{}", refused.registry, refused.repository);
             let text = format!("{place} was left: {share} of it would go; accept it with --accept-share {share}");
@@ -302,7 +303,7 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
     }
     // Beside failures, what is left hangs on them.
     if report.left > 0 && report.failed == 0 {
-        done.push_str(&format!(", {} left because something keeps it", report.left));
+        done.push_str(&format!(", {} left because something keeps it", number(report.left)));
     }
     if report.unknown > 0 {
         done.push_str(&format!(

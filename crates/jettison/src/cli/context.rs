@@ -265,7 +265,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<
     Ok(value)
 }
 
-/// Writes one of the documented JSON forms, whole or not at all.
+/// Writes one of the documented JSON forms: into a file whole or not at all, into a pipe or a device as far as it goes.
 pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::new(
@@ -275,10 +275,11 @@ pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Fail
     };
     // What is no ordinary file (a pipe, a device, standard output) is written to, and not replaced.
     if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
-        let mut open = std::fs::File::options().write(true).open(file).map_err(cannot)?;
-        let mut text = serde_json::to_vec_pretty(value)?;
-        text.push(b'\n');
-        return open.write_all(&text).map_err(cannot);
+        let open = std::fs::File::options().write(true).open(file).map_err(cannot)?;
+        let mut open = std::io::BufWriter::new(open);
+        serde_json::to_writer_pretty(&mut open, value).map_err(|error| cannot(error.into()))?;
+        open.write_all(b"\n").map_err(cannot)?;
+        return open.flush().map_err(cannot);
     }
     // A link is followed: it stays one.
     let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());

@@ -108,12 +108,12 @@ impl fmt::Display for Back<'_> {
 impl Past {
     /// Whether the run took it away.
     pub(super) fn was_taken(&self) -> bool {
-        self.has(&Outcome::Done)
+        self.entry.outcomes.iter().any(|record| record.outcome == Outcome::Done)
     }
 
     /// Whether it had gone before the run came to it.
     pub(super) fn was_found_gone(&self) -> bool {
-        !self.was_taken() && self.has(&Outcome::AlreadyGone)
+        self.entry.had_gone()
     }
 
     /// Whether it was gone after the run, and has not been put back.
@@ -131,10 +131,6 @@ impl Past {
         let run = self.is_undo().then_some(&self.entry.run);
         let at = self.put_back_at()?;
         Some(Back { run, at })
-    }
-
-    fn has(&self, outcome: &Outcome) -> bool {
-        self.entry.outcomes.iter().any(|record| record.outcome == *outcome)
     }
 
     /// When its outcome was known.

@@ -105,7 +105,8 @@ pub enum RunStatus {
 }
 
 words! { RunStatus {
-    Running = "running", Done = "done", Incomplete = "incomplete", PartlyFailed = "partly-failed", Refused = "refused", Interrupted = "interrupted",
+    Running = "running", Done = "done", Incomplete = "incomplete", PartlyFailed = "partly-failed", Refused = "refused",
+    Interrupted = "interrupted",
 } }
 
 /// What is to be done to a manifest.

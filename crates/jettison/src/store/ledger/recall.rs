@@ -23,7 +23,7 @@ const MANIFESTS: &str = "INSERT INTO known_manifest (repository, digest, first_s
 
 const TAGS: &str = "INSERT INTO known_tag (repository, tag, digest, set_at, first_seen_at)
     SELECT $1, tag.value ->> 0, digest, tag.value ->> 1, tag.value ->> 2
-    FROM latest, json_each(remembered, '$.tags') AS tag WHERE $5 > 0 ON CONFLICT DO NOTHING";
+    FROM latest, json_each(remembered, '$.tags') AS tag WHERE true ON CONFLICT DO NOTHING";
 
 /// No scan will see that these periods begin: they begin now.
 const PERIODS: &str = "INSERT INTO tag_period (repository, tag, digest, from_at)

@@ -1,0 +1,109 @@
+//! The schema and the reader know the same keys.
+
+use super::*;
+
+#[test]
+fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
+    let schema = schema();
+    for (object, keyword, rule) in [
+        ("conditions", "minProperties", serde_json::json!(1)),
+        ("newest-per", "minProperties", serde_json::json!(1)),
+        ("group-by", "maxProperties", serde_json::json!(1)),
+        ("rule", "dependentRequired", serde_json::json!({ "unless": ["expire"] })),
+    ] {
+        assert_eq!(schema["$defs"][object][keyword], rule, "{object}");
+    }
+    assert_eq!(schema["$defs"]["rule"]["oneOf"].as_array().unwrap().len(), 2);
+}
+
+/// A file in which `key` of `object` holds a value that fits nowhere, and how deep that is.
+fn wrong_value(object: &'static Object, key: &Key) -> Option<String> {
+    let path = path_to(&keys::CONFIG, object).or_else(|| path_to(&keys::CASES, object))?;
+    Some(format!(
+        "{}{}",
+        path.replacen("@", &format!("{{{}: [[[]]]}}", key.name), 1),
+        ""
+    ))
+}
+
+/// Flow YAML around `@`, where a mapping of `wanted` stands.
+fn path_to(root: &'static Object, wanted: &'static Object) -> Option<String> {
+    if std::ptr::eq(root, wanted) {
+        return Some("@".to_owned());
+    }
+    root.keys
+        .iter()
+        .find_map(|key| path_in(&key.form, wanted).map(|inner| format!("{{{}: {inner}}}", key.name)))
+}
+
+fn path_in(form: &'static Form, wanted: &'static Object) -> Option<String> {
+    match form {
+        Form::Object(object) => path_to(object, wanted),
+        Form::List { of, .. } => path_in(of, wanted).map(|inner| format!("[{inner}]")),
+        Form::OneOf(forms) => forms.iter().find_map(|form| path_in(form, wanted)),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_reader_reads_every_key_of_the_schema() {
+    let objects = [
+        &keys::CONFIG,
+        &keys::REGISTRY,
+        &keys::USAGE,
+        &keys::LIMITS,
+        &keys::IMMUTABLE,
+        &keys::POLICY,
+        &keys::RULE,
+        &keys::MATCH,
+        &keys::CONDITIONS,
+        &keys::GROUP,
+        &keys::BRANCH,
+        &keys::UNLESS,
+        &keys::NEWEST_PER,
+        &keys::CASES,
+        &keys::CASE,
+    ];
+    for object in objects {
+        for key in object.keys {
+            let text = wrong_value(object, key).unwrap();
+            let found = match text.contains("images") || object.name == "policy test" {
+                true => Cases::parse("cases.yaml", &text).unwrap_err(),
+                false => Config::parse("jettison.yaml", &text).unwrap_err(),
+            };
+            let at = text.find("[[[]]]").unwrap();
+            let complains =
+                |finding: &Diagnostic| (at..at + 6).contains(&finding.span.start) && finding.code != "unknown-key";
+            assert!(
+                found.iter().any(complains),
+                "{} {}: {text}\n{found}",
+                object.name,
+                key.name
+            );
+            assert!(
+                !found.iter().any(|finding| finding.code == "unknown-key"),
+                "{text}\n{found}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_schema_knows_the_keys_of_the_table() {
+    let schema = schema();
+    for object in [
+        &keys::REGISTRY,
+        &keys::POLICY,
+        &keys::RULE,
+        &keys::MATCH,
+        &keys::CONDITIONS,
+        &keys::NEWEST_PER,
+    ] {
+        let properties = schema["$defs"][object.name]["properties"].as_object().unwrap();
+        let mut names: Vec<&str> = object.keys.iter().map(|key| key.name).collect();
+        names.sort_unstable();
+        assert_eq!(properties.keys().map(String::as_str).collect::<Vec<_>>(), names);
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(keys::KINDS, crate::model::Kind::ALL.map(crate::model::Kind::as_str));
+}
