@@ -65,8 +65,15 @@ const ANY_TEXTS: Form = Form::List {
     least: 0,
 };
 
-/// The kinds of usage sources that this version knows.
-pub(crate) const USAGE_KINDS: &[&str] = &["file"];
+/// A usage source is read by the keys of its kind.
+pub(crate) static USAGE: &[(&str, &Object)] = &[
+    ("kubernetes", &KUBERNETES_SOURCE),
+    ("docker", &DOCKER_SOURCE),
+    ("podman", &PODMAN_SOURCE),
+    ("compose", &COMPOSE_SOURCE),
+    ("file", &FILE_SOURCE),
+    ("command", &COMMAND_SOURCE),
+];
 /// The kinds that rules may name: [`crate::model::Kind`].
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
 
@@ -84,7 +91,14 @@ pub(crate) static CONFIG: Object = Object {
         key(
             "usage",
             Form::List {
-                of: &Form::Object(&USAGE),
+                of: &Form::OneOf(&[
+                    Form::Object(&KUBERNETES_SOURCE),
+                    Form::Object(&DOCKER_SOURCE),
+                    Form::Object(&PODMAN_SOURCE),
+                    Form::Object(&COMPOSE_SOURCE),
+                    Form::Object(&FILE_SOURCE),
+                    Form::Object(&COMMAND_SOURCE),
+                ]),
                 least: 0,
             },
             "Who may refer to images.",
@@ -180,26 +194,175 @@ pub(crate) static REGISTRY: Object = Object {
     ],
 };
 
-pub(crate) static USAGE: Object = Object {
-    name: "usage source",
+const SOURCE_NAME: Key = required("name", Form::Text, "Its name, unique in the file.");
+const SOURCE_COVERS: Key = key(
+    "covers",
+    TEXTS,
+    "Globs on `registry/repository`: what it could refer to. Default: all.",
+);
+const SOURCE_ALLOW_EMPTY: Key = key(
+    "allow-empty",
+    Form::Flag,
+    "It may name no image, or far fewer than before, and still be complete. Default: false.",
+);
+const SOURCE_IGNORES: Key = key(
+    "ignore-references",
+    TEXTS,
+    "References that may be passed over although they cannot be understood, exactly as they are written there.",
+);
+const SOURCE_TIMEOUT: Key = key(
+    "timeout-seconds",
+    Form::Count { least: 1 },
+    "How long it may take to answer before it counts as partial. Default: 300.",
+);
+
+pub(crate) static FILE_SOURCE: Object = Object {
+    name: "file source",
     keys: &[
-        required("name", Form::Text, "Its name, unique in the file."),
-        required("kind", Form::Choice(USAGE_KINDS), "What it is."),
+        SOURCE_NAME,
+        required("kind", Form::Choice(&["file"]), "Files that name images."),
         required(
             "paths",
             TEXTS,
             "Globs on the files: plain lists of image references, or the usage form.",
         ),
-        key(
-            "covers",
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+pub(crate) static COMPOSE_SOURCE: Object = Object {
+    name: "compose source",
+    keys: &[
+        SOURCE_NAME,
+        required("kind", Form::Choice(&["compose"]), "Compose files."),
+        required("paths", TEXTS, "Globs on the files."),
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+pub(crate) static COMMAND_SOURCE: Object = Object {
+    name: "command source",
+    keys: &[
+        SOURCE_NAME,
+        required(
+            "kind",
+            Form::Choice(&["command"]),
+            "A program that prints images, for whatever jettison does not ask itself.",
+        ),
+        required(
+            "command",
             TEXTS,
-            "Globs on `registry/repository`: what it could refer to. Default: all.",
+            "The program and its arguments; no shell takes part. It prints image references, or the usage form.",
+        ),
+        SOURCE_TIMEOUT,
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+pub(crate) static KUBERNETES_SOURCE: Object = Object {
+    name: "kubernetes source",
+    keys: &[
+        SOURCE_NAME,
+        required("kind", Form::Choice(&["kubernetes"]), "A Kubernetes cluster."),
+        key(
+            "context",
+            Form::Text,
+            "The context of the kubeconfig. Default: its current one.",
         ),
         key(
-            "allow-empty",
-            Form::Flag,
-            "It may name no image, or far fewer than before, and still be complete. Default: false.",
+            "kubeconfig",
+            Form::Text,
+            "The file. Default: what KUBECONFIG names, else ~/.kube/config.",
         ),
+        key(
+            "in-cluster",
+            Form::Flag,
+            "Ask the cluster that jettison runs in, as its service account. Default: false.",
+        ),
+        key(
+            "helm",
+            Form::Flag,
+            "Also read the history of Helm releases, which needs the permission to list secrets. Default: false.",
+        ),
+        key(
+            "leave-out",
+            TEXTS,
+            "Kinds of objects that are not looked through, by their plural name and group: `backups.velero.io`.",
+        ),
+        SOURCE_TIMEOUT,
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+const ENGINE_HOST: &str =
+    "Its socket: `unix:///run/docker.sock`, `tcp://host:2376`, `ssh://user@host`. Default: the local one.";
+const ENGINE_CA: Key = key(
+    "ca-file",
+    Form::Text,
+    "A PEM file with the certificate authorities to trust.",
+);
+const ENGINE_CERTIFICATE: Key = key(
+    "client-certificate",
+    Form::Text,
+    "A PEM file with the client's certificate; needs `client-key`.",
+);
+const ENGINE_KEY: Key = key(
+    "client-key",
+    Form::Text,
+    "A PEM file with the client's key; needs `client-certificate`.",
+);
+
+pub(crate) static DOCKER_SOURCE: Object = Object {
+    name: "docker source",
+    keys: &[
+        SOURCE_NAME,
+        required(
+            "kind",
+            Form::Choice(&["docker"]),
+            "A host with Docker, and its Swarm if it manages one.",
+        ),
+        key("host", Form::Text, ENGINE_HOST),
+        key(
+            "context",
+            Form::Text,
+            "The name of a `docker context`, in place of `host`.",
+        ),
+        ENGINE_CA,
+        ENGINE_CERTIFICATE,
+        ENGINE_KEY,
+        key(
+            "swarm",
+            Form::Flag,
+            "It has to be a manager of a Swarm, whose services count. Default: they count if it is one.",
+        ),
+        SOURCE_TIMEOUT,
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+pub(crate) static PODMAN_SOURCE: Object = Object {
+    name: "podman source",
+    keys: &[
+        SOURCE_NAME,
+        required("kind", Form::Choice(&["podman"]), "A host with Podman, by its service."),
+        key("host", Form::Text, ENGINE_HOST),
+        ENGINE_CA,
+        ENGINE_CERTIFICATE,
+        ENGINE_KEY,
+        SOURCE_TIMEOUT,
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
     ],
 };
 

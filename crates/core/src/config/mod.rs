@@ -12,6 +12,7 @@ mod read;
 pub(crate) mod reader;
 mod schema;
 mod share;
+mod sources;
 pub(crate) mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Report, Severity};
@@ -135,23 +136,99 @@ pub struct UsageSourceConfig {
     pub covers: NameGlobs,
     /// Whether it may name no image of a managed registry, or far fewer than before, and still be complete.
     pub allow_empty: bool,
+    /// References that cannot be understood and are passed over all the same, exactly as they are written.
+    pub ignore_references: BTreeSet<String>,
 }
 
 /// What a usage source is, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UsageKind {
+    /// A Kubernetes cluster.
+    Kubernetes(KubernetesSource),
+    /// A host with Docker or Podman.
+    Engine(EngineSource),
+    /// Compose files.
+    Compose {
+        /// Globs on the paths of the files.
+        paths: Vec<String>,
+    },
     /// Files, each a plain list of image references or in the usage form.
     File {
         /// Globs on the paths of the files.
         paths: Vec<String>,
     },
+    /// A program that prints what a file may hold.
+    Command(CommandSource),
+}
+
+/// A Kubernetes cluster, and what to ask it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubernetesSource {
+    /// The context of the kubeconfig; `None` for its current one.
+    pub context: Option<String>,
+    /// The kubeconfig; `None` for the usual places.
+    pub kubeconfig: Option<String>,
+    /// Ask the cluster that this process runs in, as its service account.
+    pub in_cluster: bool,
+    /// Read the history of Helm releases too.
+    pub helm: bool,
+    /// Kinds of objects that are not swept through, `plural.group`.
+    pub leave_out: Vec<String>,
+    /// How long it may take to answer.
+    pub timeout_seconds: u64,
+}
+
+/// A host with a container engine, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineSource {
+    /// Which engine.
+    pub engine: ContainerEngine,
+    /// Its socket, as in `DOCKER_HOST`; `None` for the local one.
+    pub host: Option<String>,
+    /// The `docker context` that names its socket.
+    pub context: Option<String>,
+    /// A PEM file with the certificate authorities to trust.
+    pub ca_file: Option<String>,
+    /// A PEM file with the client's certificate.
+    pub client_certificate: Option<String>,
+    /// A PEM file with the client's key.
+    pub client_key: Option<String>,
+    /// It has to be a manager of a Swarm.
+    pub swarm: bool,
+    /// How long it may take to answer.
+    pub timeout_seconds: u64,
+}
+
+/// A container engine that speaks Docker's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerEngine {
+    /// Docker.
+    Docker,
+    /// Podman, by its service.
+    Podman,
+}
+
+/// A program that prints what is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSource {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How long it may run.
+    pub timeout_seconds: u64,
 }
 
 impl UsageKind {
     /// The word that the configuration and the usage form use.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Kubernetes(_) => "kubernetes",
+            Self::Engine(source) => match source.engine {
+                ContainerEngine::Docker => "docker",
+                ContainerEngine::Podman => "podman",
+            },
+            Self::Compose { .. } => "compose",
             Self::File { .. } => "file",
+            Self::Command(_) => "command",
         }
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Source};
-use super::keys;
 use super::reader::{Fields, Reader, did_you_mean};
 use super::tree::{self, Node, Value};
-use super::{
-    Config, Expects, ImmutableTags, Limits, ProtectPattern, RegistryConfig, Share, UsageKind, UsageSourceConfig,
-};
+use super::{Config, Expects, ImmutableTags, Limits, ProtectPattern, RegistryConfig, Share};
+use super::{keys, sources};
 use crate::model::RegistryHost;
 use crate::policy::NameGlobs;
 use crate::policy::read::{self as policy, optional};
@@ -46,7 +44,7 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
         .map(|key| key.name)
         .filter(|key| fields.get(key).is_some())
         .collect();
-    let usage = list(reader, fields.get("usage"), usage);
+    let usage = list(reader, fields.get("usage"), sources::source);
     let registries = list(reader, fields.get("registries"), registry);
     let policies = optional(fields.get("policies"), |node| policy::policies(reader, node));
     let limits = fields
@@ -103,6 +101,22 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     let mut text = |key| optional(fields.get(key), |node| reader.name(node).map(str::to_owned));
     let ca_file = text("ca-file");
     let (client_certificate, client_key) = (text("client-certificate"), text("client-key"));
+    client_identity(reader, &fields);
+    Some(RegistryConfig {
+        host: host?,
+        aliases: aliases?,
+        repositories: repositories?,
+        expects: expects?,
+        trust_created: trust_created?,
+        plain_http: plain_http?,
+        ca_file: ca_file?,
+        client_certificate: client_certificate?,
+        client_key: client_key?,
+    })
+}
+
+/// A certificate is of no use without its key, nor a key without its certificate.
+pub(super) fn client_identity(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
     for (given, lacking) in [
         ("client-certificate", "client-key"),
         ("client-key", "client-certificate"),
@@ -116,17 +130,6 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
             );
         }
     }
-    Some(RegistryConfig {
-        host: host?,
-        aliases: aliases?,
-        repositories: repositories?,
-        expects: expects?,
-        trust_created: trust_created?,
-        plain_http: plain_http?,
-        ca_file: ca_file?,
-        client_certificate: client_certificate?,
-        client_key: client_key?,
-    })
 }
 
 fn host_item(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryHost> {
@@ -180,40 +183,6 @@ fn expects(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Expects> {
             (text == "none").then_some(Expects::None)
         }
     }
-}
-
-fn usage(reader: &mut Reader<'_, '_>, node: &Node) -> Option<UsageSourceConfig> {
-    // The keys of a source depend on its kind: of an unknown kind none can be judged.
-    if let Some(kind) = child(node, "kind") {
-        let is_known = kind.scalar().is_some_and(|(_, text)| keys::USAGE_KINDS.contains(&text));
-        if !is_known {
-            unknown_usage_kind(reader, kind);
-            return None;
-        }
-    }
-    let fields = reader.fields(node, &keys::USAGE)?;
-    let name = fields.get("name").and_then(|node| reader.name(node).map(str::to_owned));
-    let paths = fields.get("paths").and_then(|node| reader.texts(node));
-    let covers = reader.names(fields.get("covers"));
-    let allow_empty = fields.get("allow-empty").map_or(Some(false), |node| reader.flag(node));
-    fields.get("kind")?;
-    let paths = paths?.into_iter().map(|(path, _)| path.to_owned()).collect();
-    Some(UsageSourceConfig {
-        name: name?,
-        kind: UsageKind::File { paths },
-        covers: covers?,
-        allow_empty: allow_empty?,
-    })
-}
-
-fn unknown_usage_kind(reader: &mut Reader<'_, '_>, node: &Node) {
-    let Some(text) = reader.text(node) else { return };
-    let known = keys::USAGE_KINDS.join("`, `");
-    let message = format!(
-        "this version knows no usage source of the kind {}",
-        super::diagnostic::quoted(text)
-    );
-    reader.error_with("unknown-kind", &node.span, message, format!("it knows `{known}`"));
 }
 
 fn limits(reader: &mut Reader<'_, '_>, node: &Node, named: &mut BTreeSet<&'static str>) -> Option<Limits> {

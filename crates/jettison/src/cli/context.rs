@@ -113,6 +113,7 @@ impl Context {
                 },
                 covers: NameGlobs::all(),
                 allow_empty: false,
+                ignore_references: BTreeSet::new(),
             });
         }
         Ok(())

@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use jettison_core::model::{Gap, ImageReference, InvalidJson, Reference, SourceStatus, Usage, legible};
-use jiff::{SignedDuration, Timestamp};
+use jettison_core::model::{InvalidJson, Reference, SourceStatus, Usage, legible};
+use jiff::SignedDuration;
+
+use super::said::{Said, understood};
 
 /// A larger file is no list of images that somebody runs.
 const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -18,44 +20,35 @@ const TOLD_LINES: usize = 10;
 /// An older form tells what ran once.
 const MAX_FORM_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// What the files of one source say.
-#[derive(Debug)]
-pub(super) struct Said {
-    now: Timestamp,
-    pub(super) references: Vec<Reference>,
-    pub(super) gaps: Vec<Gap>,
-    /// Files that name nothing: a gap, unless the configuration allows it.
-    pub(super) empty: Vec<Gap>,
+/// Reads every file that `patterns` fit, relative to `base`.
+pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
+    for_each(patterns, base, said, |name, text, said| read_text(name, &text, said));
 }
 
-/// Reads every file that `patterns` fit, relative to `base`.
-pub(super) fn read(patterns: &[String], base: &Path, now: Timestamp) -> Said {
-    let mut said = Said {
-        now,
-        references: Vec::new(),
-        gaps: Vec::new(),
-        empty: Vec::new(),
-    };
+/// Reads every file that `patterns` fit, relative to `base`, and hands on its name and its content. What cannot be read
+/// is a gap.
+pub(super) fn for_each(
+    patterns: &[String],
+    base: &Path,
+    said: &mut Said,
+    understand: impl Fn(&str, String, &mut Said),
+) {
     for pattern in patterns {
-        match files(pattern, base) {
-            Ok(files) => files.iter().for_each(|file| said.read_file(file)),
-            Err(why) => said.gaps.push(Gap(why)),
+        let files = match files(pattern, base) {
+            Ok(files) => files,
+            Err(why) => {
+                said.gap(why);
+                continue;
+            }
+        };
+        for file in files {
+            let name = file.display().to_string();
+            match contents(&file) {
+                Ok(text) => understand(&name, text, said),
+                Err(why) => said.gap(format!("{name}: {why}")),
+            }
         }
     }
-    said
-}
-
-/// What a file of this content says: a door for the fuzz targets.
-#[cfg(feature = "fuzzing")]
-pub(super) fn understood(name: &str, text: &str, now: Timestamp) -> Said {
-    let mut said = Said {
-        now,
-        references: Vec::new(),
-        gaps: Vec::new(),
-        empty: Vec::new(),
-    };
-    said.read_text(name, text);
-    said
 }
 
 fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
@@ -77,102 +70,87 @@ fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
     }
 }
 
-impl Said {
-    fn read_file(&mut self, path: &Path) {
-        let name = path.display();
-        match contents(path) {
-            Ok(text) => self.read_text(&name.to_string(), &text),
-            Err(why) => self.gaps.push(Gap(format!("{name}: {why}"))),
-        }
+/// What a text says: the usage form, or else a list.
+pub(super) fn read_text(name: &str, text: &str, said: &mut Said) {
+    if text.trim_start().starts_with('{') {
+        read_form(name, text, said);
+    } else {
+        read_list(name, text, said);
     }
+}
 
-    fn read_text(&mut self, name: &str, text: &str) {
-        if text.trim_start().starts_with('{') {
-            self.read_form(name, text);
-        } else {
-            self.read_list(name, text);
+/// The usage form; its sources are taken together.
+fn read_form(name: &str, text: &str, said: &mut Said) {
+    let usage: Usage = match serde_json::from_str(text) {
+        Ok(usage) => usage,
+        Err(error) => {
+            let error = InvalidJson::from(error);
+            return said.gap(format!("{name}: not in the usage form: {error}"));
         }
+    };
+    let age = said.now.duration_since(usage.taken_at);
+    if age > MAX_FORM_AGE || -age > MAX_FORM_AGE {
+        said.gap(format!(
+            "{name}: it was taken at {}, and tells nothing of today",
+            usage.taken_at
+        ));
     }
-
-    /// The usage form; its sources are taken together.
-    fn read_form(&mut self, name: &str, text: &str) {
-        let usage: Usage = match serde_json::from_str(text) {
-            Ok(usage) => usage,
-            Err(error) => {
-                let error = InvalidJson::from(error);
-                return self.gaps.push(Gap(format!("{name}: not in the usage form: {error}")));
-            }
-        };
-        let age = self.now.duration_since(usage.taken_at);
-        if age > MAX_FORM_AGE || -age > MAX_FORM_AGE {
-            self.gaps.push(Gap(format!(
-                "{name}: it was taken at {}, and tells nothing of today",
-                usage.taken_at
-            )));
+    let before = said.len();
+    for source in usage.sources {
+        if source.status == SourceStatus::Partial && source.gaps.is_empty() {
+            said.gap(format!("{name}: source {} is partial", source.name));
         }
-        let before = self.references.len();
-        for source in usage.sources {
-            if source.status == SourceStatus::Partial && source.gaps.is_empty() {
-                self.gaps
-                    .push(Gap(format!("{name}: source {} is partial", source.name)));
-            }
-            self.gaps.extend(
-                source
-                    .gaps
-                    .iter()
-                    .map(|gap| Gap(format!("{name}: source {}: {gap}", source.name))),
-            );
-            self.references
-                .extend(source.references.into_iter().map(|reference| Reference {
-                    // What was in use when the form was made counts as in use.
-                    last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
-                    ..reference
-                }));
+        for gap in &source.gaps {
+            said.gap(format!("{name}: source {}: {gap}", source.name));
         }
-        if self.references.len() == before {
-            self.empty.push(Gap(format!("{name}: it names no image")));
-        }
-    }
-
-    /// One reference a line; behind a `#` may stand who uses it.
-    fn read_list(&mut self, name: &str, text: &str) {
-        let mut wrong = 0;
-        let before = self.references.len();
-        for (number, line) in (1..).zip(text.lines()) {
-            let (image, comment) = line.split_once('#').unwrap_or((line, ""));
-            let (image, comment) = (image.trim(), legible(comment.trim()));
-            if image.is_empty() {
-                continue;
-            }
-            if let Err(error) = image.parse::<ImageReference>()
-                && image.parse::<jettison_core::model::Digest>().is_err()
-            {
-                wrong += 1;
-                if wrong <= TOLD_LINES {
-                    self.gaps.push(Gap(format!("{name}:{number}: {error}")));
-                }
-                continue;
-            }
-            let place = format!("{name}:{number}");
-            let used_by = if comment.is_empty() {
-                place
-            } else {
-                format!("{comment} ({place})")
-            };
-            self.references.push(Reference {
-                image: image.to_owned(),
-                digest: None,
-                used_by,
-                last_seen_at: None,
+        for reference in source.references {
+            said.refers(Reference {
+                // What was in use when the form was made counts as in use.
+                last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
+                ..reference
             });
         }
-        if wrong > TOLD_LINES {
-            self.gaps
-                .push(Gap(format!("{name}: and {} more lines", wrong - TOLD_LINES)));
+    }
+    if said.len() == before {
+        said.is_empty_because(format!("{name}: it names no image"));
+    }
+}
+
+/// One reference a line; behind a `#` may stand who uses it.
+fn read_list(name: &str, text: &str, said: &mut Said) {
+    let mut wrong = 0;
+    let before = said.len();
+    for (number, line) in (1..).zip(text.lines()) {
+        let (image, comment) = line.split_once('#').unwrap_or((line, ""));
+        let (image, comment) = (image.trim(), legible(comment.trim()));
+        if image.is_empty() || said.ignores(image) {
+            continue;
         }
-        if wrong == 0 && self.references.len() == before {
-            self.empty.push(Gap(format!("{name}: the list is empty")));
+        if let Err(why) = understood(image) {
+            wrong += 1;
+            if wrong <= TOLD_LINES {
+                said.gap(format!("{name}:{number}: {why}"));
+            }
+            continue;
         }
+        let place = format!("{name}:{number}");
+        let used_by = if comment.is_empty() {
+            place
+        } else {
+            format!("{comment} ({place})")
+        };
+        said.refers(Reference {
+            image: image.to_owned(),
+            digest: None,
+            used_by,
+            last_seen_at: None,
+        });
+    }
+    if wrong > TOLD_LINES {
+        said.gap(format!("{name}: and {} more lines", wrong - TOLD_LINES));
+    }
+    if wrong == 0 && said.len() == before {
+        said.is_empty_because(format!("{name}: the list is empty"));
     }
 }
 
@@ -191,33 +169,35 @@ fn contents(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    fn said(content: &str) -> Said {
+    /// References, and gaps.
+    fn said(content: &str) -> (Vec<Reference>, usize) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), content).unwrap();
-        read(
-            &["*.txt".to_owned()],
-            folder.path(),
-            "2026-01-01T12:00:00Z".parse().unwrap(),
-        )
+        read_of("*.txt", folder.path())
+    }
+
+    fn read_of(pattern: &str, folder: &Path) -> (Vec<Reference>, usize) {
+        let mut said = Said::new("2026-01-01T12:00:00Z".parse().unwrap(), &BTreeSet::new());
+        read(&[pattern.to_owned()], folder, &mut said);
+        let (references, gaps) = said.finish(false);
+        (references, gaps.len())
     }
 
     #[test]
     fn a_list_is_one_reference_a_line() {
-        let said = said("\u{feff}# running\nr.io/web:v1\n\n  r.io/api:v2  # twice\r\n");
-        let images: Vec<&str> = said
-            .references
-            .iter()
-            .map(|reference| reference.image.as_str())
-            .collect();
+        let (references, gaps) = said("\u{feff}# running\nr.io/web:v1\n\n  r.io/api:v2  # twice\r\n");
+        let images: Vec<&str> = references.iter().map(|reference| reference.image.as_str()).collect();
         assert_eq!(images, ["r.io/web:v1", "r.io/api:v2"]);
-        let used_by = &said.references[1].used_by;
+        let used_by = &references[1].used_by;
         assert!(
             used_by.starts_with("twice (") && used_by.ends_with("a.txt:4)"),
             "{used_by}"
         );
-        assert!(said.gaps.is_empty(), "{:?}", said.gaps);
+        assert_eq!(gaps, 0);
     }
 
     #[test]
@@ -230,18 +210,9 @@ mod tests {
             "{",
             "r.io/\u{0}",
         ] {
-            let said = said(content);
-            assert!(!said.gaps.is_empty() || !said.empty.is_empty(), "{content:?}");
+            assert!(said(content).1 > 0, "{content:?}");
         }
-        assert!(
-            !read(
-                &["nothing-*.txt".to_owned()],
-                Path::new("/nowhere"),
-                Timestamp::UNIX_EPOCH
-            )
-            .gaps
-            .is_empty()
-        );
+        assert!(read_of("nothing-*.txt", Path::new("/nowhere")).1 > 0);
     }
 
     #[test]
@@ -253,10 +224,10 @@ mod tests {
             ))
         };
         let web = r#"{"image":"r.io/web:v1"}"#;
-        let told = |said: &Said| (said.gaps.len(), said.empty.len());
-        assert_eq!(told(&form("2026-01-01T00:00:00Z", web)), (0, 0));
-        assert_eq!(told(&form("2025-12-31T11:59:59Z", web)), (1, 0));
-        assert_eq!(told(&form("2026-01-02T12:00:01Z", web)), (1, 0));
+        let told = |(references, gaps): &(Vec<Reference>, usize)| (references.len(), *gaps);
+        assert_eq!(told(&form("2026-01-01T00:00:00Z", web)), (1, 0));
+        assert_eq!(told(&form("2025-12-31T11:59:59Z", web)), (1, 1));
+        assert_eq!(told(&form("2026-01-02T12:00:01Z", web)), (1, 1));
         assert_eq!(told(&form("2026-01-01T00:00:00Z", "")), (0, 1));
     }
 
@@ -264,9 +235,9 @@ mod tests {
     fn a_partial_form_stays_partial() {
         let form = r#"{"schema":1,"taken_at":"2026-01-01T00:00:00Z","sources":[{"name":"a","status":"partial",
             "references":[{"image":"r.io/web:v1","last_seen_at":"2025-12-30T00:00:00Z"},{"image":"r.io/web:v2","last_seen_at":"2026-01-01T00:00:00Z"}]}]}"#;
-        let said = said(form);
-        assert_eq!(said.gaps.len(), 1);
-        assert!(said.references[0].last_seen_at.is_some());
-        assert_eq!(said.references[1].last_seen_at, None);
+        let (references, gaps) = said(form);
+        assert_eq!(gaps, 1);
+        assert!(references[0].last_seen_at.is_some());
+        assert_eq!(references[1].last_seen_at, None);
     }
 }

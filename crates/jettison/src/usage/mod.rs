@@ -4,6 +4,7 @@
 //! and what it covers loses nothing. Remembered uses only ever protect.
 
 mod file;
+mod said;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,6 +14,7 @@ use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema,
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{Store, StoreError};
+use said::Said;
 
 /// The name under which remembered uses are reported.
 pub const REMEMBERED: &str = "recently used";
@@ -36,9 +38,9 @@ pub struct Collector<'a> {
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub fn understood(text: &str, now: Timestamp) -> (Vec<Reference>, Vec<Gap>) {
-    let mut said = file::understood("list", text, now);
-    said.gaps.append(&mut said.empty);
-    (said.references, said.gaps)
+    let mut said = Said::new(now, &BTreeSet::new());
+    file::read_text("list", text, &mut said);
+    said.finish(false)
 }
 
 impl Collector<'_> {
@@ -55,7 +57,7 @@ impl Collector<'_> {
             if self.accepted.contains(&source.name) {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
-            let mut report = self.ask(source, now);
+            let mut report = self.ask(source, now).await;
             self.notice_shrinking(source, &mut report, now).await?;
             self.store.remember_usage(&source.name, &report.references, now).await?;
             sources.push(report);
@@ -68,25 +70,23 @@ impl Collector<'_> {
         }))
     }
 
-    fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> SourceReport {
-        let UsageKind::File { paths } = &source.kind;
-        let mut said = file::read(paths, self.base, now);
-        if source.allow_empty {
-            said.empty.clear();
+    async fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> SourceReport {
+        let mut said = Said::new(now, &source.ignore_references);
+        match &source.kind {
+            UsageKind::File { paths } => file::read(paths, self.base, &mut said),
+            kind => said.gap(format!(
+                "this version cannot ask a source of the kind {}",
+                kind.as_str()
+            )),
         }
-        said.gaps.append(&mut said.empty);
-        let status = if said.gaps.is_empty() {
-            SourceStatus::Complete
-        } else {
-            SourceStatus::Partial
-        };
+        let (references, gaps) = said.finish(source.allow_empty);
         SourceReport {
             name: source.name.clone(),
             kind: source.kind.as_str().to_owned(),
-            status,
+            status: said::status(&gaps),
             covers: source.covers.patterns().to_vec(),
-            gaps: said.gaps,
-            references: said.references,
+            gaps,
+            references,
         }
     }
 

@@ -19,9 +19,15 @@ fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
 /// A file in which `key` of `object` holds a value that fits nowhere, and how deep that is.
 fn wrong_value(object: &'static Object, key: &Key) -> Option<String> {
     let path = path_to(&keys::CONFIG, object).or_else(|| path_to(&keys::CASES, object))?;
+    // What a usage source may hold depends on its kind.
+    let kind = keys::USAGE.iter().find(|(_, of_kind)| std::ptr::eq(*of_kind, object));
+    let kind = kind
+        .filter(|_| key.name != "kind")
+        .map(|(kind, _)| format!("kind: {kind}, "));
+    let kind = kind.unwrap_or_default();
     Some(format!(
         "{}{}",
-        path.replacen("@", &format!("{{{}: [[[]]]}}", key.name), 1),
+        path.replacen("@", &format!("{{{kind}{}: [[[]]]}}", key.name), 1),
         ""
     ))
 }
@@ -50,7 +56,12 @@ fn the_reader_reads_every_key_of_the_schema() {
     let objects = [
         &keys::CONFIG,
         &keys::REGISTRY,
-        &keys::USAGE,
+        &keys::FILE_SOURCE,
+        &keys::COMPOSE_SOURCE,
+        &keys::COMMAND_SOURCE,
+        &keys::KUBERNETES_SOURCE,
+        &keys::DOCKER_SOURCE,
+        &keys::PODMAN_SOURCE,
         &keys::LIMITS,
         &keys::IMMUTABLE,
         &keys::POLICY,
