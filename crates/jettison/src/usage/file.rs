@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::said::{Said, understood};
 
 /// A larger file is no list of images that somebody runs.
-const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+pub(super) const LARGEST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Lines that are told one by one when they cannot be understood.
 const TOLD_LINES: usize = 10;
@@ -22,16 +22,18 @@ const MAX_FORM_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reads every file that `patterns` fit, relative to `base`.
 pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
-    for_each(patterns, base, said, |name, text, said| read_text(name, &text, said));
+    for_each(patterns, base, said, |path, text, said| {
+        read_text(&path.display().to_string(), &text, said)
+    });
 }
 
-/// Reads every file that `patterns` fit, relative to `base`, and hands on its name and its content. What cannot be read
+/// Reads every file that `patterns` fit, relative to `base`, and hands on its path and its content. What cannot be read
 /// is a gap.
 pub(super) fn for_each(
     patterns: &[String],
     base: &Path,
     said: &mut Said,
-    understand: impl Fn(&str, String, &mut Said),
+    mut understand: impl FnMut(&Path, String, &mut Said),
 ) {
     for pattern in patterns {
         let files = match files(pattern, base) {
@@ -42,10 +44,9 @@ pub(super) fn for_each(
             }
         };
         for file in files {
-            let name = file.display().to_string();
             match contents(&file) {
-                Ok(text) => understand(&name, text, said),
-                Err(why) => said.gap(format!("{name}: {why}")),
+                Ok(text) => understand(&file, text, said),
+                Err(why) => said.gap(format!("{}: {why}", file.display())),
             }
         }
     }
@@ -154,14 +155,15 @@ fn read_list(name: &str, text: &str, said: &mut Said) {
     }
 }
 
-fn contents(path: &Path) -> Result<String, String> {
+/// The text of a file, or why there is none.
+pub(super) fn contents(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
+    file.take(LARGEST_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
+    if bytes.len() as u64 > LARGEST_BYTES {
+        return Err(format!("larger than {LARGEST_BYTES} bytes"));
     }
     let text = String::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

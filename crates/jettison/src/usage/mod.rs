@@ -3,11 +3,14 @@
 //! Fails closed: a source that cannot be read, or that suddenly names far less than before, is partial,
 //! and what it covers loses nothing. Remembered uses only ever protect.
 
+mod command;
+mod compose;
 mod file;
 mod said;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
 use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema, SourceReport, SourceStatus, Usage};
@@ -72,13 +75,7 @@ impl Collector<'_> {
 
     async fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> SourceReport {
         let mut said = Said::new(now, &source.ignore_references);
-        match &source.kind {
-            UsageKind::File { paths } => file::read(paths, self.base, &mut said),
-            kind => said.gap(format!(
-                "this version cannot ask a source of the kind {}",
-                kind.as_str()
-            )),
-        }
+        self.listen_to(source, &mut said).await;
         let (references, gaps) = said.finish(source.allow_empty);
         SourceReport {
             name: source.name.clone(),
@@ -87,6 +84,21 @@ impl Collector<'_> {
             covers: source.covers.patterns().to_vec(),
             gaps,
             references,
+        }
+    }
+
+    async fn listen_to(&self, source: &UsageSourceConfig, said: &mut Said) {
+        match &source.kind {
+            UsageKind::File { paths } => file::read(paths, self.base, said),
+            UsageKind::Compose { paths } => compose::read(paths, self.base, said),
+            UsageKind::Command(command) => {
+                let limit = Duration::from_secs(command.timeout_seconds);
+                within(limit, said, async |said| command::ask(command, self.base, said).await).await;
+            }
+            kind => said.gap(format!(
+                "this version cannot ask a source of the kind {}",
+                kind.as_str()
+            )),
         }
     }
 
@@ -173,6 +185,13 @@ impl Collector<'_> {
             gaps: Vec::new(),
             references,
         }))
+    }
+}
+
+/// Asks for as long as that may take. What was said until then still protects.
+async fn within(limit: Duration, said: &mut Said, ask: impl AsyncFnOnce(&mut Said)) {
+    if tokio::time::timeout(limit, ask(said)).await.is_err() {
+        said.gap(format!("it did not answer within {} seconds", limit.as_secs()));
     }
 }
 
