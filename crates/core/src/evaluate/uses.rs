@@ -112,7 +112,7 @@ impl Uses {
             self.by_digest.entry(digest.clone()).or_default().insert(used.clone());
         }
         let text = bare(&reference.image);
-        if let Ok(digest) = text.parse::<Digest>() {
+        if let Some(digest) = Digest::of_image_id(text) {
             self.by_digest.entry(digest).or_default().insert(used);
             return Ok(());
         }

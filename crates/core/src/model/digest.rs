@@ -33,6 +33,12 @@ pub struct InvalidDigest {
 }
 
 impl Digest {
+    /// The digest that engines write as an image's id: with its algorithm, or the 64 digits of a `sha256` alone.
+    pub fn of_image_id(text: &str) -> Option<Self> {
+        let bare = || decode::<32>(text).map(|bytes| Self(Repr::Sha256(bytes)));
+        text.parse().ok().or_else(bare)
+    }
+
     /// The `sha256` digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Repr::Sha256(Sha256::digest(bytes).into()))

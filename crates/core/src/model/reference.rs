@@ -28,6 +28,9 @@ pub enum InvalidReference {
     /// Nothing is written.
     #[error("an image reference is empty")]
     Empty,
+    /// It is the id of an image: 64 hexadecimal digits name no repository.
+    #[error("`{0}` is the id of an image, and names no repository")]
+    ImageId(String),
     /// A part of it breaks the grammar.
     #[error("`{text}` is not an image reference")]
     Part {
@@ -84,6 +87,9 @@ impl FromStr for ImageReference {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
             return Err(InvalidReference::Empty);
+        }
+        if text.len() == 64 && Digest::of_image_id(text).is_some() {
+            return Err(InvalidReference::ImageId(text.to_owned()));
         }
         let whole = || legible(text);
         let part = |source| InvalidReference::Part { text: whole(), source };

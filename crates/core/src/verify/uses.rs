@@ -154,7 +154,7 @@ fn parse(image: &str) -> Named {
     if text.is_empty() {
         return Named::Nothing;
     }
-    if let Ok(digest) = text.parse() {
+    if let Some(digest) = Digest::of_image_id(text) {
         return Named::Digest(digest);
     }
     text.parse().map_or(Named::Unreadable, Named::Image)

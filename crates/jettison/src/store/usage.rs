@@ -1,6 +1,6 @@
 //! What was in use lately, per usage source: for rollbacks, cron jobs, and to notice a source that falls silent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jettison_core::model::{Digest, Reference};
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ pub struct RememberedReference {
 }
 
 impl Store {
-    /// Remembers what a source said, and how many distinct images it names now.
+    /// Remembers what a source said, and how many distinct images of managed registries it names now.
     ///
     /// # Errors
     /// If the database fails.
@@ -34,10 +34,11 @@ impl Store {
         &self,
         source: &str,
         references: &[Reference],
+        named: u64,
         taken_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let written = remember(&mut transaction, source, references, taken_at).await;
+        let written = remember(&mut transaction, source, (references, named), taken_at).await;
         self.finish(transaction, written).await
     }
 
@@ -91,7 +92,7 @@ impl Store {
 async fn remember(
     connection: &mut SqliteConnection,
     source: &str,
-    references: &[Reference],
+    (references, named): (&[Reference], u64),
     taken_at: Timestamp,
 ) -> Result<(), Problem> {
     for ((image, digest), (used_by, seen_at)) in latest_sights(references, taken_at) {
@@ -114,7 +115,7 @@ async fn remember(
     )
     .bind(source)
     .bind(micros(taken_at))
-    .bind(stored_count(images_named(references, taken_at)))
+    .bind(stored_count(named))
     .execute(connection)
     .await?;
     Ok(())
@@ -136,17 +137,6 @@ fn latest_sights(
         }
     }
     sights
-}
-
-/// Distinct images as written, of those that are in use now.
-fn images_named(references: &[Reference], taken_at: Timestamp) -> u64 {
-    let in_use = |reference: &&Reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= taken_at);
-    let named: BTreeSet<_> = references
-        .iter()
-        .filter(in_use)
-        .map(|reference| reference.image.as_str())
-        .collect();
-    named.iter().filter(|image| !image.is_empty()).count() as u64
 }
 
 async fn read_recent(readers: &SqlitePool, since: Timestamp) -> Result<Vec<RememberedReference>, Problem> {
@@ -203,15 +193,15 @@ mod tests {
             reference("r/a:1", None, "Pod one", None),
             reference("r/a:1", Some("a"), "Pod one", None),
         ];
-        store.remember_usage("prod", &first, hour(1)).await.unwrap();
+        store.remember_usage("prod", &first, 1, hour(1)).await.unwrap();
         let second = [
             reference("r/a:1", None, "Pod two", None),
             reference("r/a:1", None, "Pod three", Some(1)),
             reference("r/b:1", None, "Pod gone", Some(0)),
         ];
-        store.remember_usage("prod", &second, hour(3)).await.unwrap();
-        store.remember_usage("prod", &first, hour(2)).await.unwrap();
-        store.remember_usage("test", &first[..1], hour(2)).await.unwrap();
+        store.remember_usage("prod", &second, 1, hour(3)).await.unwrap();
+        store.remember_usage("prod", &first, 1, hour(2)).await.unwrap();
+        store.remember_usage("test", &first[..1], 1, hour(2)).await.unwrap();
         let recent = async |since: i64| {
             let remembered = store.recent_usage(hour(since)).await.unwrap();
             let draw = |r: RememberedReference| {
@@ -239,29 +229,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_most_images_that_a_source_named_are_counted_as_written() {
+    async fn the_most_images_that_a_source_named_lately_are_known() {
         let (_directory, store) = open_new().await;
-        let scans: [(i64, &[Reference]); 3] = [
-            (
-                1,
-                &[
-                    reference("a", None, "x", None),
-                    reference("a", Some("a"), "y", None),
-                    reference("b", None, "", None),
-                ],
-            ),
-            (
-                2,
-                &[
-                    reference("a", None, "x", None),
-                    reference("b", None, "", Some(1)),
-                    reference("", Some("b"), "", None),
-                ],
-            ),
-            (3, &[]),
-        ];
-        for (at, references) in scans {
-            store.remember_usage("prod", references, hour(at)).await.unwrap();
+        for (at, named) in [(1, 2), (1, 1), (2, 1), (3, 0)] {
+            let references = [reference("a", None, "x", None)];
+            store
+                .remember_usage("prod", &references, named, hour(at))
+                .await
+                .unwrap();
         }
         let most = async |source: &str, since: i64| store.most_images_named(source, hour(since)).await.unwrap();
         let all = [
@@ -276,7 +251,7 @@ mod tests {
         assert_eq!(most("prod", 1).await, None);
         assert_eq!(
             store.recent_usage(hour(0)).await.unwrap().len(),
-            4,
+            1,
             "what was in use stays remembered"
         );
     }

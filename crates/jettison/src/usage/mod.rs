@@ -61,8 +61,11 @@ impl Collector<'_> {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
             let mut report = self.ask(source, now).await;
-            self.notice_shrinking(source, &mut report, now).await?;
-            self.store.remember_usage(&source.name, &report.references, now).await?;
+            let named = self.images_named(&report.references, now);
+            self.notice_shrinking(source, &mut report, named, now).await?;
+            self.store
+                .remember_usage(&source.name, &report.references, named, now)
+                .await?;
             sources.push(report);
         }
         sources.extend(self.remembered(&sources, now).await?);
@@ -107,6 +110,7 @@ impl Collector<'_> {
         &self,
         source: &UsageSourceConfig,
         report: &mut SourceReport,
+        named: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let most = self
@@ -114,19 +118,13 @@ impl Collector<'_> {
             .most_images_named(&source.name, self.memory_begins(now))
             .await?
             .unwrap_or(0);
-        let named = distinct(report.references.iter());
-        let managed = report
-            .references
-            .iter()
-            .filter(|reference| self.is_managed(reference))
-            .count();
-        let why = if most > 0 && managed == 0 {
+        let why = if most > 0 && named == 0 {
             Some(format!(
                 "it names no image of a managed registry any more; it named {most} images before"
             ))
         } else if named.saturating_mul(2) < most {
             Some(format!(
-                "it names {named} images, and named {most} within the last {}",
+                "it names {named} images of managed registries, and named {most} within the last {}",
                 self.config.usage_memory
             ))
         } else {
@@ -140,13 +138,30 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn is_managed(&self, reference: &Reference) -> bool {
+    /// Distinct images of managed registries, as written, of those that are in use now.
+    fn images_named(&self, references: &[Reference], now: Timestamp) -> u64 {
+        let in_use = |reference: &&Reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= now);
+        let named: BTreeSet<&str> = references
+            .iter()
+            .filter(in_use)
+            .map(|reference| reference.image.as_str())
+            .filter(|image| !image.is_empty() && self.is_managed(image))
+            .collect();
+        named.len() as u64
+    }
+
+    /// Whether an image may be one of ours. It does not hang on what is looked at in this run alone: a source would else
+    /// seem to shrink with every narrower look.
+    fn is_managed(&self, image: &str) -> bool {
         // Without a registry to manage nobody can say that an image is not ours.
-        if self.managed.is_empty() {
+        if self.managed.is_empty() && self.config.registries.is_empty() {
             return true;
         }
-        match reference.image.parse::<ImageReference>() {
-            Ok(image) => self.managed.contains(&self.config.canonical_host(&image.registry)),
+        match image.parse::<ImageReference>() {
+            Ok(image) => {
+                let host = self.config.canonical_host(&image.registry);
+                self.managed.contains(&host) || self.config.registry(&host).is_some()
+            }
             // A bare digest may be of any registry.
             Err(_) => true,
         }
@@ -195,14 +210,6 @@ async fn within(limit: Duration, said: &mut Said, ask: impl AsyncFnOnce(&mut Sai
     }
 }
 
-/// Distinct images, as written in specifications.
-fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> u64 {
-    references
-        .map(|reference| &reference.image)
-        .collect::<BTreeSet<_>>()
-        .len() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +226,7 @@ mod tests {
             last_seen_at: last_seen_at.map(|at| at.parse().unwrap()),
         };
         let yesterday = "2026-03-09T12:00:00Z".parse().unwrap();
-        store.remember_usage("nodes", &[web(None)], yesterday).await.unwrap();
+        store.remember_usage("nodes", &[web(None)], 1, yesterday).await.unwrap();
         let form = serde_json::json!({"schema": 1, "taken_at": "2026-03-10T11:00:00Z", "sources": [{
             "name": "batch", "status": "complete", "references": [web(Some("2026-02-18T00:00:00Z"))]}]});
         std::fs::write(folder.path().join("batch.json"), form.to_string()).unwrap();

@@ -172,7 +172,7 @@ pub(super) fn understood(image: &str) -> Result<(), String> {
         let begin: String = image.chars().take(60).collect();
         return Err(format!("`{}…` is too long for an image reference", legible(&begin)));
     }
-    if image.is_empty() || image.parse::<Digest>().is_ok() {
+    if image.is_empty() || Digest::of_image_id(image).is_some() {
         return Ok(());
     }
     image
