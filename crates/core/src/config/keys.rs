@@ -157,6 +157,11 @@ pub(crate) static REGISTRY: Object = Object {
             "Other hosts under which images of this registry are referred to.",
         ),
         key(
+            "mirrors",
+            ANY_TEXTS,
+            "Where images of this registry are pulled through, and the path there: `mirror.example.com/hub`.",
+        ),
+        key(
             "repositories",
             TEXTS,
             "Globs on the repositories to scan; `!` excludes. Default: all.",

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::{Config, Expects, RegistryConfig};
-use crate::model::RegistryHost;
+use super::{Config, Expects, Mirror, RegistryConfig};
+use crate::model::{ImageReference, RegistryHost, RepositoryName};
 use crate::policy::{NameGlobs, Policy, standard};
 
 /// The built-in policy, made once.
@@ -34,6 +34,17 @@ impl Config {
         std::iter::once(host).chain(aliases)
     }
 
+    /// The images of managed registries that a reference reaches through a mirror.
+    pub fn mirrored<'c>(
+        &'c self,
+        image: &'c ImageReference,
+    ) -> impl Iterator<Item = (RegistryHost, RepositoryName)> + 'c {
+        self.registries.iter().flat_map(move |registry| {
+            let behind = registry.mirrors.iter().filter_map(|mirror| mirror.behind(image));
+            behind.map(|repository| (registry.host.clone(), repository))
+        })
+    }
+
     /// Whether an image without a push time is as old as its build date says (`trust-created`).
     pub fn trusts_created(&self, host: &RegistryHost) -> bool {
         self.registry(host).is_some_and(|registry| registry.trust_created)
@@ -59,6 +70,7 @@ impl RegistryConfig {
         Self {
             host,
             aliases: Vec::new(),
+            mirrors: Vec::new(),
             repositories: NameGlobs::all(),
             expects: Expects::default(),
             trust_created: false,
@@ -67,6 +79,15 @@ impl RegistryConfig {
             client_certificate: None,
             client_key: None,
         }
+    }
+}
+
+impl Mirror {
+    /// The repository that an image of the mirror stands for.
+    fn behind(&self, image: &ImageReference) -> Option<RepositoryName> {
+        let path = image.repository.as_str().strip_prefix(self.prefix.as_str())?;
+        let path = path.strip_prefix('/').filter(|_| image.registry == self.host)?;
+        path.parse().ok()
     }
 }
 

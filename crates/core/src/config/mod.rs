@@ -24,7 +24,7 @@ pub use share::{InvalidShare, Share};
 
 use std::collections::BTreeSet;
 
-use crate::model::RegistryHost;
+use crate::model::{RegistryHost, RepositoryName};
 use crate::policy::{NameGlobs, Period, Policy};
 
 /// What a user configured. The default is what an empty file means.
@@ -97,6 +97,8 @@ pub struct RegistryConfig {
     pub host: RegistryHost,
     /// Other names under which images of this registry are referred to.
     pub aliases: Vec<RegistryHost>,
+    /// Where images of this registry are pulled through.
+    pub mirrors: Vec<Mirror>,
     /// The repositories to scan.
     pub repositories: NameGlobs,
     /// The usage sources without which nothing is deleted here.
@@ -111,6 +113,15 @@ pub struct RegistryConfig {
     pub client_certificate: Option<String>,
     /// A PEM file with the client's key.
     pub client_key: Option<String>,
+}
+
+/// A place of another registry that serves the images of this one: a pull-through cache, a proxy project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The host that is pulled from.
+    pub host: RegistryHost,
+    /// The path there, before that of the image.
+    pub prefix: RepositoryName,
 }
 
 /// Which usage sources a registry expects.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::{Diagnostic, Diagnostics, Source};
 use super::reader::{Fields, Reader, did_you_mean};
 use super::tree::{self, Node, Value};
-use super::{Config, Expects, ImmutableTags, Limits, ProtectPattern, RegistryConfig, Share};
+use super::{Config, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
 use super::{keys, sources};
 use crate::model::RegistryHost;
 use crate::policy::NameGlobs;
@@ -92,6 +92,7 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     let fields = reader.fields(node, &keys::REGISTRY)?;
     let host = fields.get("host").and_then(|node| host(reader, node));
     let aliases = list(reader, fields.get("aliases"), host_item);
+    let mirrors = list(reader, fields.get("mirrors"), mirror);
     let repositories = reader.names(fields.get("repositories"));
     let expects = fields
         .get("expects")
@@ -105,6 +106,7 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     Some(RegistryConfig {
         host: host?,
         aliases: aliases?,
+        mirrors: mirrors?,
         repositories: repositories?,
         expects: expects?,
         trust_created: trust_created?,
@@ -130,6 +132,26 @@ pub(super) fn client_identity(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) 
             );
         }
     }
+}
+
+fn mirror(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Mirror> {
+    let text = reader.text(node)?;
+    let parts = text.trim_end_matches('/').split_once('/');
+    let mirror = parts.and_then(|(host, prefix)| {
+        Some(Mirror {
+            host: host.parse().ok()?,
+            prefix: prefix.parse().ok()?,
+        })
+    });
+    if mirror.is_none() {
+        reader.error_with(
+            "bad-mirror",
+            &node.span,
+            "a mirror is a host and a path",
+            "write `mirror.example.com/hub`; a host alone belongs under `aliases`",
+        );
+    }
+    mirror
 }
 
 fn host_item(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryHost> {

@@ -126,6 +126,10 @@ impl Uses {
         let Some(tag) = image.effective_tag() else {
             return Ok(());
         };
+        for place in config.mirrored(&image) {
+            let tags = self.by_tag.entry(place).or_default();
+            tags.entry(tag.clone()).or_default().insert(used.clone());
+        }
         let host = config.canonical_host(&image.registry);
         if scanned.contains(&host) {
             let tags = self.by_tag.entry((host, image.repository)).or_default();

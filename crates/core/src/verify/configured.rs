@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::times::length;
 use super::world::Place;
 use crate::config::{Config, Expects, ImmutableTags, ProtectPattern, RegistryConfig, Share};
-use crate::model::{Digest, RegistryHost, SourceReport, Tag, TagEntry, Usage};
+use crate::model::{Digest, ImageReference, RegistryHost, RepositoryName, SourceReport, Tag, TagEntry, Usage};
 use crate::policy::{NameGlobs, Policy};
 
 /// The configuration, with every registry found by any of its names.
@@ -36,6 +36,20 @@ impl<'a> Configured<'a> {
         'a: 'h,
     {
         self.registries.get(host).map_or(host, |registry| &registry.host)
+    }
+
+    /// What an image that is pulled through a mirror is at its origin.
+    pub(super) fn behind_mirrors(&self, image: &ImageReference) -> Vec<(RegistryHost, RepositoryName)> {
+        let path = format!("{}/{}", image.registry, image.repository);
+        let mut origins = Vec::new();
+        for registry in &self.config.registries {
+            for mirror in &registry.mirrors {
+                let rest = path.strip_prefix(&format!("{}/{}/", mirror.host, mirror.prefix));
+                let origin = rest.and_then(|rest| rest.parse().ok());
+                origins.extend(origin.map(|origin| (registry.host.clone(), origin)));
+            }
+        }
+        origins
     }
 
     /// Every name of the registry.

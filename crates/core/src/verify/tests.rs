@@ -249,6 +249,11 @@ fn what_is_held_must_not_go() {
             w.config += "registries: [ { host: r.example, aliases: [alias.example] } ]\n";
             w.refer("alias.example/app:a", None, None);
         }),
+        ("used through a mirror", |w| {
+            w.config += "registries: [ { host: r.example, mirrors: [cache.example/hub] } ]\n";
+            w.refer("cache.example/hub/app:a", None, None);
+        }),
+        ("used by its id", |w| w.refer(&digest(0).hex(), None, None)),
         ("used as latest", |w| {
             w.repository().tags.push(tag("latest", 1));
             w.refer("r.example/app", None, None);

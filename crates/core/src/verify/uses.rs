@@ -64,6 +64,12 @@ impl<'a> Uses<'a> {
         }
         let Named::Image(image) = image else { return };
         let Some(tag) = image.effective_tag() else { return };
+        for place in configured.behind_mirrors(&image) {
+            strengthen(
+                self.tags.entry(place).or_default().entry(tag.clone()).or_insert(used),
+                used,
+            );
+        }
         let host = configured.canonical(&image.registry).clone();
         let slots = if scanned.contains(&host) {
             self.tags.entry((host, image.repository)).or_default()

@@ -62,8 +62,28 @@ fn every_mistake_has_its_place() {
         ("registries: [ { host: a, trust-created: yes } ]", &["wrong-type 1:41"]),
         ("registries: [ { host: a, client-key: k } ]", &["missing-key 1:26"]),
         (
-            "usage: [ { name: a, kind: kubernetes, context: b } ]",
+            "usage: [ { name: a, kind: nomad, context: b } ]",
             &["unknown-kind 1:27"],
+        ),
+        (
+            "registries: [ { host: a, mirrors: [mirror.example.com, /x, b/UP] } ]",
+            &["bad-mirror 1:36", "bad-mirror 1:56", "bad-mirror 1:60"],
+        ),
+        (
+            "usage: [ { name: a, kind: kubernetes, in-cluster: true, context: b } ]",
+            &["conflicting-keys 1:57"],
+        ),
+        (
+            "usage: [ { name: a, kind: docker, host: 'unix:///a', context: b, client-key: c } ]",
+            &["missing-key 1:66", "conflicting-keys 1:54"],
+        ),
+        (
+            "usage: [ { name: a, kind: podman, context: b } ]",
+            &["unknown-key 1:35"],
+        ),
+        (
+            "usage: [ { name: a, kind: command, timeout-seconds: 0 } ]",
+            &["missing-key 1:10", "bad-count 1:53"],
         ),
         ("usage: [ { name: a, kind: file } ]", &["missing-key 1:10"]),
         ("usage: [ { kind: file, paths: [a] } ]", &["missing-key 1:10"]),

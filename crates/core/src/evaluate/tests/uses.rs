@@ -52,6 +52,30 @@ fn references_hold_what_they_name() {
             [a, free[1]],
         ),
         (
+            "by a tag pulled through a mirror",
+            |w| {
+                w.config += "registries: [ { host: r.example, mirrors: [cache.example/hub/] } ]\n";
+                w.refer("cache.example/hub/app:a", None);
+            },
+            [a, free[1]],
+        ),
+        (
+            "by a tag at another path of a mirror",
+            |w| {
+                w.config += "registries: [ { host: r.example, mirrors: [cache.example/hub] } ]\n";
+                w.refer("cache.example/hubapp:a", None);
+            },
+            free,
+        ),
+        (
+            "by an image's id",
+            |w| {
+                let id = w.image(0).digest.hex();
+                w.refer(&id, None);
+            },
+            [a, free[1]],
+        ),
+        (
             "by digest, anywhere",
             |w| {
                 let digest = w.image(0).digest.clone();
