@@ -5,6 +5,7 @@
 //! - [`enemy`]: a server that obeys no rule.
 //! - [`images`]: builders of manifests and blobs of every kind that a registry may hold.
 //! - [`push`] and [`pull`]: puts them into any registry over HTTP, and pulls them whole again.
+//! - [`kubernetes`]: an API server, with faults.
 //! - [`company`]: a year of pushes by a small company.
 //!
 //! The crate shares no code with `jettison` or `jettison-core`: it reads the specifications for itself, so
@@ -15,6 +16,7 @@ pub mod company;
 mod digest;
 pub mod enemy;
 pub mod images;
+pub mod kubernetes;
 mod pattern;
 pub mod pull;
 pub mod push;

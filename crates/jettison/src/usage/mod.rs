@@ -6,6 +6,7 @@
 mod command;
 mod compose;
 mod file;
+mod kubernetes;
 mod said;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema,
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{Store, StoreError};
+use kubernetes::ManagedNames;
 use said::Said;
 
 /// The name under which remembered uses are reported.
@@ -97,6 +99,11 @@ impl Collector<'_> {
             UsageKind::Command(command) => {
                 let limit = Duration::from_secs(command.timeout_seconds);
                 within(limit, said, async |said| command::ask(command, self.base, said).await).await;
+            }
+            UsageKind::Kubernetes(source) => {
+                let managed = ManagedNames::of(self.managed, self.config);
+                let base = self.base;
+                kubernetes::Question { source, base, managed }.ask(said).await;
             }
             kind => said.gap(format!(
                 "this version cannot ask a source of the kind {}",

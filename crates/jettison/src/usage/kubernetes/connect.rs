@@ -1,0 +1,86 @@
+//! From a configured cluster to a client for it: kubeconfig, context, credentials.
+//!
+//! Errors never repeat the content of a kubeconfig or what a credential plugin printed.
+
+use std::path::Path;
+
+use jettison_core::config::KubernetesSource;
+use kube::client::{AuthError, ClientBuilder};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+/// Why a cluster cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("{0}; see `context` and `kubeconfig` of this source")]
+    Kubeconfig(String),
+    #[error("not in a cluster: {0}; `in-cluster` needs the service account of a pod")]
+    NotInCluster(String),
+    #[error("no client for it: {0}")]
+    Client(String),
+}
+
+/// A client for the cluster. Runs the credential plugin that the kubeconfig names, if any.
+pub(super) async fn client(source: &KubernetesSource, base: &Path) -> Result<Client, ConnectError> {
+    let mut config = match source.in_cluster {
+        true => Config::incluster().map_err(|error| ConnectError::NotInCluster(error.to_string()))?,
+        false => from_kubeconfig(source, base).await?,
+    };
+    // It would wait for minutes on one broken part of a cluster. `api` asks again a few times.
+    config.default_retry = false;
+    // A credential plugin is another program: what it takes must not hold up everything else.
+    tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build))
+        .await
+        .map_err(|error| ConnectError::Client(error.to_string()))?
+        .map_err(|error| ConnectError::Client(told(&error)))
+}
+
+async fn from_kubeconfig(source: &KubernetesSource, base: &Path) -> Result<Config, ConnectError> {
+    let told = |error: KubeconfigError| ConnectError::Kubeconfig(without_content(&error));
+    let kubeconfig = match &source.kubeconfig {
+        Some(path) => Kubeconfig::read_from(base.join(path)),
+        None => Kubeconfig::read(),
+    }
+    .map_err(told)?;
+    let options = KubeConfigOptions {
+        context: source.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(told)
+}
+
+fn without_content(error: &KubeconfigError) -> String {
+    match error {
+        // The parser's message shows the lines around a mistake, and tokens stand in them.
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(place) => format!("the kubeconfig cannot be understood (line {})", place.line()),
+            None => "the kubeconfig cannot be understood".to_owned(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// What went wrong with a request, without what a credential plugin printed.
+pub(super) fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+            format!("the credential plugin `{cmd}` failed ({})", out.status)
+        }
+        kube::Error::Auth(AuthError::AuthExecParse(_)) => "the credential plugin printed no credential".to_owned(),
+        other => causes(other),
+    }
+}
+
+/// An error with its causes. Of the client's own only the causes tell anything.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_told = cause.to_string();
+        if !told.contains(&cause_told) {
+            told = format!("{told}: {cause_told}");
+        }
+        next = cause.source();
+    }
+    jettison_core::model::legible(&told)
+}

@@ -1,0 +1,141 @@
+//! Usage from a Kubernetes cluster: who refers to which image, in two layers that are united.
+//!
+//! - *Typed*: the fields that are meant for images, of every kind that runs something or may run it again. What cannot be
+//!   read or understood there is a gap.
+//! - *Sweep*: every text of every object that can be listed, if it names a managed registry. It only ever adds.
+//!
+//! The module reads page by page and keeps references alone, so its memory does not grow with the cluster. It never
+//! changes anything there: the only verb it needs is `list`.
+
+mod api;
+mod connect;
+mod discovery;
+mod helm;
+mod image_id;
+mod kinds;
+mod list;
+mod names;
+mod page;
+mod pods;
+mod sweep;
+mod workloads;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use jettison_core::config::KubernetesSource;
+use serde_json::value::RawValue;
+
+use self::api::Api;
+use self::discovery::Discovered;
+use self::kinds::Task;
+use self::sweep::Sweep;
+use super::said::Said;
+
+pub(super) use self::names::ManagedNames;
+
+/// Lists that are read at a time. Each holds one page in memory.
+const LISTS_AT_ONCE: usize = 4;
+
+/// What to ask a cluster.
+pub(super) struct Question<'a> {
+    pub(super) source: &'a KubernetesSource,
+    /// The folder that a relative path to a kubeconfig starts from.
+    pub(super) base: &'a Path,
+    /// What managed registries are called.
+    pub(super) managed: ManagedNames,
+}
+
+impl Question<'_> {
+    /// Asks the cluster. What it does not tell, or not in time, is a gap.
+    pub(super) async fn ask(self, said: &mut Said) {
+        let within = Duration::from_secs(self.source.timeout_seconds);
+        let asked = tokio::time::timeout(within, self.read(said)).await;
+        if asked.is_err() {
+            let seconds = self.source.timeout_seconds;
+            said.gap(format!("the cluster did not tell everything within {seconds} s"));
+        }
+    }
+
+    async fn read(&self, said: &mut Said) {
+        let before = said.len();
+        let api = match connect::client(self.source, self.base).await {
+            Ok(client) => Api::new(client),
+            Err(why) => return said.gap(why.to_string()),
+        };
+        let discovered = discovery::discover(&api).await;
+        let tasks = self.tasks(discovered, said);
+        let reader = Reader {
+            api: &api,
+            sweep: Sweep::new(&self.managed),
+            said: Mutex::new(said),
+        };
+        futures_util::stream::iter(&tasks)
+            .for_each_concurrent(LISTS_AT_ONCE, |task| reader.list(task))
+            .await;
+        let said = reader.said.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if said.len() == before {
+            said.is_empty_because("the cluster runs nothing that has an image; is it the right one?".to_owned());
+        }
+    }
+
+    /// What is to be listed, owners before what they own. What could not be discovered is a gap.
+    fn tasks(&self, discovered: Discovered, said: &mut Said) -> Vec<Task> {
+        for (group, failure) in discovered.failed {
+            if !self
+                .source
+                .leave_out
+                .iter()
+                .any(|name| kinds::names_group(name, &group))
+            {
+                said.gap(discovery::told(&group, &failure));
+            }
+        }
+        if discovered.too_many {
+            said.gap(format!(
+                "it has more than {} kinds; the others are not known",
+                discovery::MOST_KINDS
+            ));
+        }
+        if discovered.was_answered && !discovered.kinds.iter().any(kinds::is_pods) {
+            said.gap("it serves no pods: this is no cluster, or it is not up yet".to_owned());
+        }
+        kinds::tasks(discovered.kinds, self.source)
+    }
+}
+
+/// Reads lists, several at a time, into what is said.
+struct Reader<'a, 's> {
+    api: &'a Api,
+    sweep: Sweep<'a>,
+    said: Mutex<&'s mut Said>,
+}
+
+impl Reader<'_, '_> {
+    async fn list(&self, task: &Task) {
+        let read = |item: &RawValue| self.read(task, item);
+        if let Err(failure) = list::every_page(self.api, task, read).await
+            && !task.may_be_absent(&failure)
+        {
+            self.with(|said| said.gap(task.told(&failure)));
+        }
+    }
+
+    fn read(&self, task: &Task, item: &RawValue) {
+        self.with(|said| {
+            let known = match &task.place {
+                Some(place) => place.read(&task.kind.kind, item, &self.sweep, said),
+                None => Vec::new(),
+            };
+            if task.is_swept {
+                self.sweep.read(&task.kind.kind, item, &known, said);
+            }
+        });
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Said)) {
+        work(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

@@ -1,0 +1,309 @@
+//! Looks through every text of an object for images of managed registries: environment, arguments, annotations, custom
+//! resources, and what is embedded in them.
+//!
+//! It only ever adds a use. What does not look like a reference is passed over in silence.
+
+use std::borrow::Cow;
+
+use jettison_core::model::{Digest, ImageReference};
+use memchr::{memchr, memchr2};
+use serde_json::value::RawValue;
+
+use super::names::ManagedNames;
+use super::workloads::named;
+use crate::usage::said::Said;
+
+/// A longer text names no image.
+const LONGEST: usize = 1_024;
+
+/// How many parts are taken off the end of what is no reference, to find one at its begin.
+const MOST_CUTS: usize = 8;
+
+/// In front of the digests that may stand alone.
+const SHA256: &str = "sha256:";
+
+/// Looks for images of these registries.
+pub(super) struct Sweep<'a> {
+    managed: &'a ManagedNames,
+}
+
+impl<'a> Sweep<'a> {
+    pub(super) fn new(managed: &'a ManagedNames) -> Self {
+        Self { managed }
+    }
+
+    /// Adds what an object names, but for what is `known` of it.
+    pub(super) fn read(&self, kind: &str, item: &RawValue, known: &[String], said: &mut Said) {
+        let mut who = None;
+        for_each_text(item.get(), |text| {
+            self.images(text, known, &mut |image, digest| {
+                let who = who.get_or_insert_with(|| named(kind, item));
+                said.uses(image, digest, who);
+            });
+        });
+    }
+
+    /// Adds what a text names, but for what is `known` of it.
+    pub(super) fn text(&self, text: &str, known: &[String], who: &str, said: &mut Said) {
+        self.images(text, known, &mut |image, digest| said.uses(image, digest, who));
+    }
+
+    /// Hands on the images that a text names: a reference, or the digest of one that is named nowhere.
+    fn images(&self, text: &str, known: &[String], found: &mut dyn FnMut(&str, Option<Digest>)) {
+        let mut found = |image: &str, digest: Option<Digest>| {
+            if digest.is_some() || !known.iter().any(|known| known == image) {
+                found(image, digest);
+            }
+        };
+        let has_path = memchr(b'/', text.as_bytes()).is_some();
+        if self.managed.has_docker_hub() && self.is_of_docker_hub(text) {
+            found(text, None);
+        } else if has_path || text.contains(SHA256) {
+            for word in text.split(|character: char| !is_of_reference(character)) {
+                self.word(word, &mut found);
+            }
+        }
+    }
+
+    /// Nobody has to write the name of Docker Hub, so any word may be an image there. One that says which is taken for one.
+    fn is_of_docker_hub(&self, text: &str) -> bool {
+        let says_which = || text.contains(['/', ':', '@']);
+        text.len() <= LONGEST
+            && says_which()
+            && text
+                .parse()
+                .is_ok_and(|image: ImageReference| self.managed.have(&image))
+    }
+
+    fn word(&self, word: &str, found: &mut dyn FnMut(&str, Option<Digest>)) {
+        let mut begin = 0;
+        while let Some(length) = memchr(b'/', &word.as_bytes()[begin..]) {
+            let part = &word[begin..begin + length];
+            if let Some(image) = self.image_at(word, begin, part) {
+                return found(image, None);
+            }
+            begin += length + 1;
+        }
+        // Without a registry in front it may be of any.
+        let has_host = word
+            .split_once('/')
+            .is_some_and(|(first, _)| first.contains(['.', ':']));
+        if !has_host && let Some(digest) = lone_digest(word) {
+            found("", Some(digest));
+        }
+    }
+
+    /// The image whose registry is this part of a word, or ends it: `image:registry.example.com/web`.
+    fn image_at<'t>(&self, word: &'t str, begin: usize, part: &str) -> Option<&'t str> {
+        let inner = part.match_indices(':').map(|(place, _)| place + 1);
+        std::iter::once(0)
+            .chain(inner)
+            .filter(|start| self.managed.may_be(&part[*start..]))
+            .find_map(|start| self.longest(&word[begin + start..]))
+    }
+
+    /// The longest image at the begin of a text.
+    fn longest<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let mut end = text.len();
+        for _ in 0..MOST_CUTS {
+            let image = text[..end].trim_end_matches(['.', ':', '/', '@', '-', '_']);
+            if image.len() <= LONGEST
+                && let Ok(parsed) = image.parse::<ImageReference>()
+                && self.managed.have(&parsed)
+            {
+                return Some(image);
+            }
+            end = image.rfind([':', '/', '@'])?;
+        }
+        None
+    }
+}
+
+/// The digest in a word that names no registry: `sha256:…`, `1.2.3@sha256:…`.
+fn lone_digest(word: &str) -> Option<Digest> {
+    let place = word.find(SHA256)?;
+    let end = place + SHA256.len() + 64;
+    word.get(place..end)?.parse().ok()
+}
+
+fn is_of_reference(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-' | '/' | ':' | '@')
+}
+
+/// Hands on every text of a JSON value, keys too, however deep it stands.
+fn for_each_text(json: &str, mut text: impl FnMut(&str)) {
+    let bytes = json.as_bytes();
+    let mut place = 0;
+    while let Some(begin) = memchr(b'"', &bytes[place..]).map(|found| place + found + 1) {
+        let (end, is_escaped) = end_of_text(bytes, begin);
+        match is_escaped {
+            false => text(&json[begin..end]),
+            // It was read as JSON before, so there is nothing to go wrong.
+            true => {
+                if let Ok(plain) = serde_json::from_str::<Cow<'_, str>>(&json[begin - 1..bytes.len().min(end + 1)]) {
+                    text(&plain);
+                }
+            }
+        }
+        place = (end + 1).min(bytes.len());
+    }
+}
+
+/// Where the text ends that begins there, and whether anything in it is escaped.
+fn end_of_text(bytes: &[u8], begin: usize) -> (usize, bool) {
+    let (mut place, mut is_escaped) = (begin, false);
+    while let Some(found) = memchr2(b'"', b'\\', &bytes[place..]) {
+        if bytes[place + found] == b'"' {
+            return (place + found, is_escaped);
+        }
+        is_escaped = true;
+        place = (place + found + 2).min(bytes.len());
+    }
+    (bytes.len(), is_escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jettison_core::config::Config;
+    use jettison_core::model::Reference;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const CONFIG: &str =
+        "registries: [ { host: registry.example.com, aliases: [\"mirror:5000\"] }, { host: \"[::1]:5000\" } ]";
+
+    fn names(managed: &[&str]) -> ManagedNames {
+        let config = Config::parse("jettison.yaml", CONFIG).unwrap().0;
+        let managed = managed.iter().map(|host| host.parse().unwrap()).collect();
+        ManagedNames::of(&managed, &config)
+    }
+
+    fn found(managed: &[&str], object: &str) -> Vec<String> {
+        let names = names(managed);
+        let object = RawValue::from_string(object.to_owned()).unwrap();
+        let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+        Sweep::new(&names).read("ConfigMap", &object, &[], &mut said);
+        let (references, gaps) = said.finish(false);
+        assert!(gaps.is_empty(), "{gaps:?}");
+        references.into_iter().map(told).collect()
+    }
+
+    fn told(reference: Reference) -> String {
+        reference.digest.map(String::from).unwrap_or(reference.image)
+    }
+
+    fn of_text(managed: &[&str], text: &str) -> Vec<String> {
+        found(managed, &serde_json::json!({ "data": text }).to_string())
+    }
+
+    #[test]
+    fn images_are_found_wherever_they_stand_in_a_text() {
+        let image = "registry.example.com/apps/web:v1";
+        let pinned = format!("registry.example.com/apps/web:v1@sha256:{}", "a".repeat(64));
+        for (text, expected) in [
+            (image, image),
+            (&pinned, pinned.as_str()),
+            ("registry.example.com/apps/web", "registry.example.com/apps/web"),
+            ("Registry.Example.COM/apps/web:v1", "Registry.Example.COM/apps/web:v1"),
+            ("mirror:5000/apps/web:v1", "mirror:5000/apps/web:v1"),
+            ("--image=registry.example.com/apps/web:v1", image),
+            ("image:registry.example.com/apps/web:v1", image),
+            ("image: \"registry.example.com/apps/web:v1\"\nname: web\n", image),
+            (r#"{"image":"registry.example.com/apps/web:v1"}"#, image),
+            ("[registry.example.com/apps/web:v1, b]", image),
+            ("uses registry.example.com/apps/web:v1.", image),
+            ("docker-pullable://registry.example.com/apps/web:v1", image),
+            ("registry.example.com/apps/web:v1:ro", image),
+            ("cache.io/registry.example.com/apps/web:v1", image),
+        ] {
+            assert_eq!(of_text(&["registry.example.com"], text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_managed_registry_is_passed_over() {
+        for text in [
+            "",
+            "web:v1",
+            "other.example.com/apps/web:v1",
+            "registry.example.com",
+            "registry.example.com/",
+            "registry.example.com/UPPER",
+            "sha256:abc",
+            "app.kubernetes.io/name",
+            "/",
+            "//",
+            "a/b/c",
+            "\u{0}\u{202e}/é",
+        ] {
+            assert_eq!(of_text(&["registry.example.com"], text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_without_a_registry_may_be_of_any() {
+        let digest = format!("sha256:{}", "b".repeat(64));
+        let managed = ["registry.example.com"];
+        assert_eq!(of_text(&managed, &digest), [digest.as_str()]);
+        assert_eq!(of_text(&managed, &format!("1.2.3@{digest}")), [digest.as_str()]);
+        assert_eq!(of_text(&managed, &format!("other.example.com/web@{digest}")), [""; 0]);
+    }
+
+    #[test]
+    fn texts_are_read_as_json_writes_them() {
+        for object in [
+            r#"{"a":"registry.example.com\/apps\/web:v1"}"#,
+            r#"{"a":"\u0072egistry.example.com/apps/web:v1"}"#,
+            r#"{"registry.example.com/apps/web:v1":1}"#,
+            r#"{"a":"\\\"","b":["registry.example.com/apps/web:v1"]}"#,
+        ] {
+            let found = found(&["registry.example.com"], object);
+            assert_eq!(found, ["registry.example.com/apps/web:v1"], "{object}");
+        }
+        let deep = format!(
+            "{}\"registry.example.com/a:v1\"{}",
+            "[".repeat(50_000),
+            "]".repeat(50_000)
+        );
+        assert_eq!(found(&["registry.example.com"], &deep), ["registry.example.com/a:v1"]);
+    }
+
+    #[test]
+    fn docker_hub_need_not_be_named() {
+        assert_eq!(of_text(&["docker.io"], "me/web:v1"), ["me/web:v1"]);
+        assert_eq!(
+            of_text(&["docker.io"], "index.docker.io/me/web:v1"),
+            ["index.docker.io/me/web:v1"]
+        );
+        assert_eq!(
+            of_text(&["docker.io"], "x docker.io/me/web:v1 y"),
+            ["docker.io/me/web:v1"]
+        );
+        assert_eq!(of_text(&["docker.io"], "Running"), [""; 0]);
+        assert_eq!(of_text(&["registry.example.com"], "me/web:v1"), [""; 0]);
+    }
+
+    #[test]
+    fn while_nobody_said_what_is_managed_whatever_is_written_out_counts() {
+        assert_eq!(of_text(&[], "any.example.com/web:v1"), ["any.example.com/web:v1"]);
+        assert_eq!(of_text(&[], "app.kubernetes.io/name"), [""; 0]);
+    }
+
+    #[test]
+    fn large_texts_end_soon() {
+        for piece in [
+            "/",
+            ":",
+            "registry.example.com/",
+            "registry.example.com/a:",
+            "a",
+            "@sha256:",
+        ] {
+            let flood = piece.repeat(4_000_000 / piece.len());
+            assert!(of_text(&["registry.example.com"], &flood).len() <= 1);
+        }
+    }
+}
