@@ -103,6 +103,11 @@ impl TestCluster {
         self.state().kinds.push(kind);
     }
 
+    /// From now on there are no kinds of this group.
+    pub fn forget(&self, group: &str) {
+        self.state().kinds.retain(|kind| kind.group != group);
+    }
+
     /// Takes an object in, in place of one of that name.
     pub fn put(&self, object: Value) {
         self.state().put(object);

@@ -28,11 +28,23 @@ pub(super) async fn client(source: &KubernetesSource, base: &Path) -> Result<Cli
     };
     // It would wait for minutes on one broken part of a cluster. `api` asks again a few times.
     config.default_retry = false;
-    // A credential plugin is another program: what it takes must not hold up everything else.
-    tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build))
-        .await
-        .map_err(|error| ConnectError::Client(error.to_string()))?
-        .map_err(|error| ConnectError::Client(told(&error)))
+    built(config).await
+}
+
+/// A credential plugin is another program, and nobody knows how long it takes. So it runs on a thread that nothing waits for
+/// at the end.
+async fn built(config: Config) -> Result<Client, ConnectError> {
+    let (done, client) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let _entered = runtime.enter();
+        // Nobody waits any more if this fails.
+        drop(done.send(ClientBuilder::try_from(config).map(ClientBuilder::build)));
+    });
+    match client.await {
+        Ok(client) => client.map_err(|error| ConnectError::Client(told(&error))),
+        Err(_) => Err(ConnectError::Client("making it failed unexpectedly".to_owned())),
+    }
 }
 
 async fn from_kubeconfig(source: &KubernetesSource, base: &Path) -> Result<Config, ConnectError> {

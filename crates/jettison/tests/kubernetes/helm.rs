@@ -1,0 +1,93 @@
+//! The history of Helm: images that only a rollback would start again.
+
+use jettison_testkit::kubernetes::Options;
+use jettison_testkit::kubernetes::objects::{helm_release, helm_secret, pod};
+
+use crate::cluster::{Place, all_roles, image};
+
+async fn with_helm() -> Place {
+    let options = Options {
+        rbac: Some(all_roles()),
+        ..Options::default()
+    };
+    let place = Place::with(options, ", helm: true").await;
+    place.cluster.put(pod("shop", "web-0", &image("web:3"), ""));
+    place
+}
+
+fn manifest() -> String {
+    format!(
+        "---\n# Source: web\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      \
+         initContainers:\n      - name: i\n        image: {}\n      containers:\n      - name: web\n        image: \"{}\"\n        \
+         env:\n        - {{ name: HELPER, value: '{}' }}\n      volumes:\n      - name: v\n        image: {{ reference: {} }}\n\
+         ---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\n---\n",
+        image("init:2"),
+        image("web:2"),
+        image("helper:2"),
+        "other.example.com/data:2"
+    )
+}
+
+#[tokio::test]
+async fn the_images_of_an_earlier_revision_are_in_use() {
+    let place = with_helm().await;
+    place.cluster.put(helm_release("shop", "web", 2, &manifest()));
+    let told = place.ask().await.is_complete();
+    let deployment = "Helm release shop/web revision 2, Deployment web";
+    for (image, user) in [
+        (image("web:2"), deployment),
+        (image("init:2"), deployment),
+        ("other.example.com/data:2".to_owned(), deployment),
+        (image("helper:2"), "Helm release shop/web revision 2"),
+    ] {
+        assert_eq!(told.users(&image), [user], "{image}");
+    }
+}
+
+#[tokio::test]
+async fn only_secrets_of_releases_are_asked_for_and_none_without_helm() {
+    let mut place = with_helm().await;
+    place.ask().await.is_complete();
+    let secrets = |place: &Place| {
+        let asked = place.cluster.requests().into_iter();
+        asked.filter(|path| path.contains("/secrets")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        secrets(&place),
+        ["/api/v1/secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1&limit=500"]
+    );
+    place.more.clear();
+    place.ask().await.is_complete();
+    assert_eq!(secrets(&place).len(), 1);
+}
+
+#[tokio::test]
+async fn a_release_that_cannot_be_understood_is_a_gap_and_nothing_of_it_is_told() {
+    let secret = "not-to-be-told";
+    let release = |manifest: &str| helm_release("shop", "web", 1, manifest);
+    for object in [
+        helm_secret("shop", "web", 1, "%%%"),
+        helm_secret("shop", "web", 1, "aGVsbG8="),
+        helm_secret("shop", "web", 1, "H4sIAAAA"),
+        release(&format!("a: [ {secret}")),
+        release("&a [*a, *a]\n---\n*b"),
+        release(&"[".repeat(100_000)),
+    ] {
+        let place = with_helm().await;
+        place.cluster.put(object);
+        let told = place
+            .ask()
+            .await
+            .is_partial("Helm release shop/sh.helm.release.v1.web.v1: ");
+        assert!(!told.gaps().join("\n").contains(secret), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_would_fill_the_memory_is_a_gap() {
+    let place = with_helm().await;
+    place
+        .cluster
+        .put(helm_release("shop", "web", 1, &"#".repeat(40_000_000)));
+    place.ask().await.is_partial("cannot be unpacked, or is larger than");
+}
