@@ -103,6 +103,11 @@ impl Said {
         self.empty.push(Gap(why));
     }
 
+    /// Whether there was anything that it could not tell.
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
     /// Whether a text may be passed over.
     pub(super) fn ignores(&self, image: &str) -> bool {
         self.ignored.contains(image)

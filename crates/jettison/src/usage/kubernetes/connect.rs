@@ -75,8 +75,9 @@ fn without_content(error: &KubeconfigError) -> String {
 /// What went wrong with a request, without what a credential plugin printed.
 pub(super) fn told(error: &kube::Error) -> String {
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
-            format!("the credential plugin `{cmd}` failed ({})", out.status)
+        // Its command line may hold a credential too.
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            format!("the credential plugin of the kubeconfig failed ({})", out.status)
         }
         kube::Error::Auth(AuthError::AuthExecParse(_)) => "the credential plugin printed no credential".to_owned(),
         other => causes(other),

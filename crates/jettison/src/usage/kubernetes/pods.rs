@@ -262,6 +262,7 @@ impl<'s> Reading<'s> {
     }
 
     fn uses(&mut self, image: &str, digest: Digest, who: &str) {
+        self.known.push(digest.to_string());
         self.said.uses(image, Some(digest), who);
     }
 

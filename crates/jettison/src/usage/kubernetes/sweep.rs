@@ -51,7 +51,11 @@ impl<'a> Sweep<'a> {
     /// Hands on the images that a text names: a reference, or the digest of one that is named nowhere.
     fn images(&self, text: &str, known: &[String], found: &mut dyn FnMut(&str, Option<Digest>)) {
         let mut found = |image: &str, digest: Option<Digest>| {
-            if digest.is_some() || !known.iter().any(|known| known == image) {
+            let is_known = match &digest {
+                Some(digest) => known.contains(&digest.to_string()),
+                None => known.iter().any(|known| known == image),
+            };
+            if !is_known {
                 found(image, digest);
             }
         };
