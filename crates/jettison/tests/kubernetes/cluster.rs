@@ -130,7 +130,7 @@ impl Told {
 
     /// Fails the test unless everything was told.
     #[track_caller]
-    pub(crate) fn is_complete(self) -> Self {
+    pub(crate) fn expect_complete(self) -> Self {
         assert!(self.0.gaps.is_empty(), "{:?}", self.0.gaps);
         assert_eq!(self.0.status, SourceStatus::Complete);
         self
@@ -139,7 +139,7 @@ impl Told {
     /// Fails the test unless the source is partial, with one gap that says this, and no other but that it names less than
     /// before.
     #[track_caller]
-    pub(crate) fn is_partial(self, why: &str) -> Self {
+    pub(crate) fn expect_partial(self, why: &str) -> Self {
         assert_eq!(self.0.status, SourceStatus::Partial, "{:?}", self.0);
         let mut gaps = self.gaps();
         gaps.retain(|gap| !gap.contains("--accept-shrunk-usage"));

@@ -56,14 +56,14 @@ async fn a_kubeconfig_that_is_not_there_or_not_understood_is_a_gap_without_its_c
         ),
     ] {
         write(&place, &content);
-        let told = place.ask().await.is_partial(why);
+        let told = place.ask().await.expect_partial(why);
         assert!(!told.gaps().join("").contains(SECRET), "{told:?}");
     }
     std::fs::remove_file(place.folder.path().join("kubeconfig")).unwrap();
     place
         .ask()
         .await
-        .is_partial("see `context` and `kubeconfig` of this source");
+        .expect_partial("see `context` and `kubeconfig` of this source");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_cluster_that_nobody_runs_is_a_gap_at_once() {
 async fn in_cluster_means_in_a_cluster() {
     let place = place().await;
     let text = "usage: [ { name: here, kind: kubernetes, in-cluster: true } ]";
-    place.ask_with(text).await.is_partial("not in a cluster");
+    place.ask_with(text).await.expect_partial("not in a cluster");
 }
 
 fn with_plugin(place: &Place, script: &str) {
@@ -94,7 +94,7 @@ async fn a_credential_plugin_is_run_and_what_it_prints_is_never_told() {
     let credential = json!({"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
         "status": {"token": "token-of:jettison:jettison"}});
     with_plugin(&place, &format!("echo '{credential}'"));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     for (script, why) in [
         (
             format!("echo {SECRET}; echo {SECRET} >&2; exit 3"),
@@ -106,7 +106,7 @@ async fn a_credential_plugin_is_run_and_what_it_prints_is_never_told() {
         ),
     ] {
         with_plugin(&place, &script);
-        let told = place.ask().await.is_partial(why);
+        let told = place.ask().await.expect_partial(why);
         assert!(!told.gaps().join("").contains(SECRET), "{told:?}");
     }
 }
@@ -117,7 +117,10 @@ async fn a_credential_plugin_that_hangs_holds_up_nothing() {
     with_plugin(&place, "exec sleep 20");
     place.more = ", timeout-seconds: 1".to_owned();
     let started = std::time::Instant::now();
-    place.ask().await.is_partial("did not tell everything within 1 s");
+    place
+        .ask()
+        .await
+        .expect_partial("did not tell everything within 1 s; it was at the beginning");
     assert!(started.elapsed().as_secs() < 20);
 }
 
@@ -167,5 +170,5 @@ async fn a_certificate_is_believed_if_the_kubeconfig_names_its_authority_and_not
     assert!(gaps[0].contains("certificate"), "{gaps:?}");
     changed["clusters"][0]["cluster"]["certificate-authority-data"] = json!(BASE64_STANDARD.encode(authority));
     write(&place, &changed.to_string());
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
 }

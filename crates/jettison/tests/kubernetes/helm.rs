@@ -32,7 +32,7 @@ fn manifest() -> String {
 async fn the_images_of_an_earlier_revision_are_in_use() {
     let place = with_helm().await;
     place.cluster.put(helm_release("shop", "web", 2, &manifest()));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     let deployment = "Helm release shop/web revision 2, Deployment web";
     for (image, user) in [
         (image("web:2"), deployment),
@@ -47,7 +47,7 @@ async fn the_images_of_an_earlier_revision_are_in_use() {
 #[tokio::test]
 async fn only_secrets_of_releases_are_asked_for_and_none_without_helm() {
     let mut place = with_helm().await;
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     let secrets = |place: &Place| {
         let asked = place.cluster.requests().into_iter();
         asked.filter(|path| path.contains("/secrets")).collect::<Vec<_>>()
@@ -57,7 +57,7 @@ async fn only_secrets_of_releases_are_asked_for_and_none_without_helm() {
         ["/api/v1/secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1&limit=500"]
     );
     place.more.clear();
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     assert_eq!(secrets(&place).len(), 1);
 }
 
@@ -78,7 +78,7 @@ async fn a_release_that_cannot_be_understood_is_a_gap_and_nothing_of_it_is_told(
         let told = place
             .ask()
             .await
-            .is_partial("Helm release shop/sh.helm.release.v1.web.v1: ");
+            .expect_partial("Helm release shop/sh.helm.release.v1.web.v1: ");
         assert!(!told.gaps().join("\n").contains(secret), "{told:?}");
     }
 }
@@ -89,5 +89,8 @@ async fn a_release_that_would_fill_the_memory_is_a_gap() {
     place
         .cluster
         .put(helm_release("shop", "web", 1, &"#".repeat(40_000_000)));
-    place.ask().await.is_partial("cannot be unpacked, or is larger than");
+    place
+        .ask()
+        .await
+        .expect_partial("cannot be unpacked, or is larger than");
 }

@@ -23,7 +23,7 @@ async fn an_object_with_a_million_texts_changes_nothing() {
         .cluster
         .put(json!({"apiVersion": "example.com/v1", "kind": "Thing",
         "metadata": {"namespace": "shop", "name": "x"}, "spec": texts}));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.images().len(), 1);
 }
 
@@ -32,10 +32,23 @@ async fn texts_of_a_megabyte_are_a_short_gap_where_images_belong_and_nothing_els
     let place = with_custom().await;
     let long = image(&"x".repeat(1_000_000));
     place.cluster.put(config_map("shop", "x", &long));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     place.cluster.put(workload("apps/v1", "Deployment", "shop", "x", &long));
-    let told = place.ask().await.is_partial("is too long for an image reference");
+    let told = place.ask().await.expect_partial("is too long for an image reference");
     assert!(told.gaps()[0].len() < 500, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_long_text_in_the_place_of_a_list_is_a_short_gap() {
+    let place = with_custom().await;
+    let mut deployment = workload("apps/v1", "Deployment", "shop", "x", "");
+    deployment["spec"]["template"]["spec"]["containers"] = json!("x".repeat(1_000_000));
+    place.cluster.put(deployment);
+    let told = place
+        .ask()
+        .await
+        .expect_partial("Deployment shop/x cannot be understood");
+    assert!(told.gaps()[0].len() < 1_000, "{told:?}");
 }
 
 #[tokio::test]
@@ -50,7 +63,7 @@ async fn an_object_that_is_nested_very_deep_is_read_to_its_ground() {
     );
     let body = format!(r#"{{"kind":"ThingList","metadata":{{}},"items":[{item}]}}"#);
     place.cluster.fail("things.example.com", Fault::Body(body));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.users(&image("deep:1")), ["Thing shop/deep"]);
 }
 
@@ -88,6 +101,12 @@ async fn names_that_want_to_steer_a_terminal_do_not() {
     let name = "x\u{1b}[2J\u{202e}y";
     place.cluster.put(pod("shop", name, "WRONG\u{1b}[2J", ""));
     place.cluster.put(pod("shop", &format!("{name}2"), &image("web:2"), ""));
+    place
+        .cluster
+        .put(pod("shop", &format!("{name}3"), &image("web:2"), "WRONG \u{1b}[2J"));
+    place
+        .cluster
+        .define(Kind::listed("example.com", "v1", &format!("{name}s"), name));
     let told = place.ask().await;
     let all = format!("{}{}", told.gaps().join(""), told.users(&image("web:2")).join(""));
     assert!(!all.contains(['\u{1b}', '\u{202e}']), "{all:?}");

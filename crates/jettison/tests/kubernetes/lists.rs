@@ -29,7 +29,7 @@ fn pages(place: &Place) -> usize {
 #[tokio::test]
 async fn the_pages_of_a_large_list_are_followed() {
     let place = large().await;
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.0.references.len(), PODS);
     assert_eq!(told.images().len(), PODS.div_ceil(10));
     assert_eq!(pages(&place), 11);
@@ -39,13 +39,13 @@ async fn the_pages_of_a_large_list_are_followed() {
 async fn a_list_whose_token_expires_starts_again_a_few_times() {
     let place = large().await;
     place.cluster.fail("pods", Fault::ExpireTokens(2));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.0.references.len(), PODS);
     place.cluster.fail("pods", Fault::ExpireTokens(u32::MAX));
     place
         .ask()
         .await
-        .is_partial("pods: the list changed faster than it could be read (410)");
+        .expect_partial("pods: the list changed faster than it could be read (410)");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_list_that_leads_to_itself_ends() {
     place
         .ask()
         .await
-        .is_partial("pods: the answer cannot be understood: its pages lead back");
+        .expect_partial("pods: the answer cannot be understood: its pages lead back");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_typed_kind_that_is_gone_since_it_was_discovered_is_no_gap() {
     let place = Place::new().await;
     place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
     place.cluster.fail("cronjobs.batch", Fault::Status(404));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
 }
 
 #[tokio::test]
@@ -105,9 +105,9 @@ async fn a_busy_server_is_asked_again() {
     let place = Place::new().await;
     place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
     place.cluster.fail("pods", Fault::StatusFor(429, 2));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     place.cluster.fail("services", Fault::Status(503));
-    place.ask().await.is_partial("services: the server answered 503");
+    place.ask().await.expect_partial("services: the server answered 503");
 }
 
 #[tokio::test]
@@ -115,14 +115,14 @@ async fn a_cluster_that_is_late_is_waited_for_and_one_that_is_silent_is_a_gap() 
     let mut place = Place::new().await;
     place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
     place.cluster.fail("pods", Fault::Slow(Duration::from_millis(100)));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     place.cluster.fail("services", Fault::Silence);
     place.more = ", timeout-seconds: 1".to_owned();
     let told = place.ask().await;
     assert!(
         told.gaps()
             .iter()
-            .any(|gap| gap.contains("did not tell everything within 1 s")),
+            .any(|gap| gap.contains("did not tell everything within 1 s; it was at")),
         "{told:?}"
     );
 }
@@ -138,12 +138,12 @@ async fn pages_that_are_too_large_are_asked_for_in_smaller_pieces() {
             .put(config_map("shop", &format!("large-{number}"), &filler));
     }
     place.cluster.put(config_map("shop", "last", &image("swept:1")));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert!(told.images().contains(image("swept:1").as_str()));
     let mut huge = config_map("shop", "huge", "");
     huge["data"]["settings"] = json!("y".repeat(17_000_000));
     place.cluster.put(huge);
-    place.ask().await.is_partial("configmaps: one object is larger than");
+    place.ask().await.expect_partial("configmaps: an answer is larger than");
 }
 
 #[tokio::test]
@@ -152,9 +152,9 @@ async fn a_cluster_without_any_image_is_a_gap_unless_that_is_allowed() {
     place
         .ask()
         .await
-        .is_partial("the cluster runs nothing that has an image");
+        .expect_partial("the cluster runs nothing that has an image");
     place.more = ", allow-empty: true".to_owned();
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
 }
 
 #[tokio::test]

@@ -34,10 +34,10 @@ async fn with_roles(files: &[&str]) -> Place {
 
 #[tokio::test]
 async fn the_roles_suffice() {
-    with_roles(&[RBAC]).await.ask().await.is_complete();
+    with_roles(&[RBAC]).await.ask().await.expect_complete();
     let mut with_helm = with_roles(&[RBAC, HELM]).await;
     with_helm.more = ", helm: true".to_owned();
-    with_helm.ask().await.is_complete();
+    with_helm.ask().await.expect_complete();
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_permission_that_is_lost_for_one_kind_makes_the_source_partial_and_is_
         }
         place.cluster.allow(roles);
         let rule = format!(r#"{{ apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["list"] }}"#);
-        place.ask().await.is_partial(&rule);
+        place.ask().await.expect_partial(&rule);
     }
 }
 
@@ -89,14 +89,14 @@ async fn a_custom_resource_that_may_not_be_listed_is_a_gap_that_says_both_ways_o
          [\"databases\"], verbs: [\"list\"] }, or this source `leave-out: [databases.db.example.com]`"
     );
     place.more = ", leave-out: [databases.db.example.com]".to_owned();
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
 }
 
 #[tokio::test]
 async fn helm_without_its_role_is_a_gap() {
     let mut place = with_roles(&[RBAC]).await;
     place.more = ", helm: true".to_owned();
-    place.ask().await.is_partial(r#"resources: ["secrets"]"#);
+    place.ask().await.expect_partial(r#"resources: ["secrets"]"#);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn images_of_managed_registries_are_found_in_every_object() {
         "injector",
         &format!("containers:\n- image: {}\n", image("embedded:1")),
     ));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     for (image, user) in [
         (image("env:1"), "Deployment shop/operator"),
         (image("args:1"), "Deployment shop/operator"),
@@ -63,7 +63,7 @@ async fn what_does_not_look_like_an_image_of_ours_is_passed_over() {
         "noise",
         "registry.example.com/UPPER other.example.com/web:1 sha256:12 ///",
     ));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.images(), [image("web:1").as_str()].into());
 }
 
@@ -83,7 +83,7 @@ async fn secrets_events_nodes_and_leases_are_never_asked_for() {
     ] {
         place.cluster.put(object(api_version, kind));
     }
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.images(), [image("web:1").as_str()].into());
     let asked = place.cluster.requests().join("\n");
     for never in ["/secrets", "/events", "/nodes", "/leases"] {
@@ -100,10 +100,10 @@ async fn a_kind_that_cannot_be_listed_is_a_gap_unless_it_is_left_out() {
     place
         .ask()
         .await
-        .is_partial("databases.operators.example.com: the server answered 500");
+        .expect_partial("databases.operators.example.com: the server answered 500");
     for left_out in ["databases.operators.example.com", "*.operators.example.com"] {
         place.more = format!(", leave-out: ['{left_out}']");
-        place.ask().await.is_complete();
+        place.ask().await.expect_complete();
     }
 }
 
@@ -114,10 +114,10 @@ async fn a_kind_with_places_for_images_is_asked_even_if_it_is_left_out() {
     place
         .cluster
         .put(workload("apps/v1", "Deployment", "shop", "web", &image("web:2")));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.images().len(), 2);
     place.cluster.fail("deployments.apps", Fault::Status(500));
-    place.ask().await.is_partial("deployments.apps");
+    place.ask().await.expect_partial("deployments.apps");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn each_kind_is_asked_once_in_the_version_that_the_server_prefers() {
         };
         let place = Place::with(options, "").await;
         place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
-        place.ask().await.is_complete();
+        place.ask().await.expect_complete();
         let asked = place.cluster.requests();
         let scalers: Vec<&String> = asked.iter().filter(|path| path.contains("autoscalers")).collect();
         assert_eq!(scalers, ["/apis/autoscaling/v2/horizontalpodautoscalers?limit=500"]);
@@ -161,8 +161,8 @@ async fn a_group_that_does_not_tell_its_kinds_is_a_gap_unless_it_is_left_out() {
         place
             .ask()
             .await
-            .is_partial("the group metrics.example.com did not tell its kinds");
+            .expect_partial("the group metrics.example.com did not tell its kinds");
         place.more = ", leave-out: ['*.metrics.example.com']".to_owned();
-        place.ask().await.is_complete();
+        place.ask().await.expect_complete();
     }
 }

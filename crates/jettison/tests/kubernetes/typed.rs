@@ -72,7 +72,7 @@ async fn every_kind_that_runs_something_or_may_run_it_again_protects_its_image()
     ];
     let expected: Vec<&str> = table.iter().map(|(_, user)| *user).collect();
     table.iter().for_each(|(object, _)| place.cluster.put(object.clone()));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     let mut users: Vec<&str> = told
         .0
         .references
@@ -107,7 +107,7 @@ async fn every_place_of_a_pod_counts() {
             "ephemeralContainerStatuses": [status("e", &image("debug:1"), "debug"),
                 status("gone", &image("gone:1"), "gone")]}}),
     );
-    let uses = place.ask().await.is_complete().uses();
+    let uses = place.ask().await.expect_complete().uses();
     let expected = [
         ("init:1", "init", "Pod shop/p init container i"),
         ("main:1", "main", "Pod shop/p container c"),
@@ -138,7 +138,7 @@ async fn the_digest_of_every_form_of_image_id_is_told_with_the_image_as_it_is_sp
     ] {
         let place = Place::new().await;
         place.cluster.put(pod("shop", "web-0", &image("web:1"), &id));
-        let uses = place.ask().await.is_complete().uses();
+        let uses = place.ask().await.expect_complete().uses();
         let expected = (image("web:1"), Some(digest("x")));
         assert_eq!(uses.into_keys().collect::<Vec<_>>(), [expected], "{id}");
     }
@@ -148,7 +148,7 @@ async fn the_digest_of_every_form_of_image_id_is_told_with_the_image_as_it_is_sp
 async fn a_container_that_waits_is_told_by_its_specification() {
     let place = Place::new().await;
     place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
-    let uses = place.ask().await.is_complete().uses();
+    let uses = place.ask().await.expect_complete().uses();
     assert_eq!(uses.into_keys().collect::<Vec<_>>(), [(image("web:1"), None)]);
 }
 
@@ -169,7 +169,7 @@ async fn a_pod_is_told_with_the_workload_that_people_know() {
     place
         .cluster
         .put(owned(pod("shop", "db-0", &image("web:1"), ""), "StatefulSet", "db"));
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(
         told.users(&image("web:1")),
         [
@@ -216,11 +216,11 @@ async fn what_is_to_be_ignored_is_passed_over_by_its_exact_text() {
     place.more = ", ignore-references: ['Not An Image', 'registry.example.com/Apps']".to_owned();
     place.cluster.put(pod("shop", "good", &image("web:1"), ""));
     place.cluster.put(pod("shop", "bad", "Not An Image", ""));
-    place.ask().await.is_complete();
+    place.ask().await.expect_complete();
     place
         .cluster
         .put(pod("shop", "worse", "registry.example.com/Apps:1", ""));
-    place.ask().await.is_partial("`registry.example.com/Apps:1`");
+    place.ask().await.expect_partial("`registry.example.com/Apps:1`");
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn an_object_of_another_form_is_a_gap() {
         let place = Place::new().await;
         place.cluster.put(pod("shop", "good", &image("web:1"), ""));
         place.cluster.put(object);
-        place.ask().await.is_partial(why);
+        place.ask().await.expect_partial(why);
     }
 }
 
@@ -284,7 +284,7 @@ async fn a_rollout_that_borrows_its_template_and_fields_that_are_null_are_no_gap
         json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"namespace": "shop", "name": "t"},
         "template": nulls}),
     );
-    let told = place.ask().await.is_complete();
+    let told = place.ask().await.expect_complete();
     assert_eq!(told.images().len(), 2);
 }
 
@@ -299,7 +299,7 @@ async fn kinds_that_the_cluster_does_not_have_are_no_gap_but_pods_are() {
         place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
         place.cluster.forget("apps");
         place.cluster.forget("batch");
-        place.ask().await.is_complete();
+        place.ask().await.expect_complete();
         place.cluster.forget("");
         let gaps = place.ask().await.gaps().join("\n");
         assert!(gaps.contains("it serves no pods"), "{gaps}");

@@ -50,7 +50,7 @@ pub(super) enum Failure {
     #[error("the server answered {0}: {1}")]
     Status(u16, String),
     /// More bytes than are read.
-    #[error("one object is larger than {LARGEST_ANSWER} bytes")]
+    #[error("an answer is larger than {LARGEST_ANSWER} bytes, however few objects are asked for")]
     TooLarge,
     /// No whole answer.
     #[error("no answer: {0}")]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
+use jettison_core::model::{InvalidJson, legible};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -133,8 +134,9 @@ pub(super) async fn discover(api: &Api) -> Discovered {
 
 /// That a group did not tell its kinds, and what helps.
 pub(super) fn told(group: &str, failure: &Failure) -> String {
+    let group = legible(group);
     let rule = r#"{ nonResourceURLs: ["/api", "/api/*", "/apis", "/apis/*"], verbs: ["get"] }"#;
-    match (failure, group) {
+    match (failure, group.as_str()) {
         (Failure::Forbidden(_), _) => {
             format!("which kinds it has could not be asked: {failure}; its ClusterRole needs the rule {rule}")
         }
@@ -158,7 +160,7 @@ fn groups(answer: Answer) -> Vec<(String, String)> {
 
 async fn json<T: DeserializeOwned>(api: &Api, path: &str) -> Result<T, Failure> {
     let body = api.get(path, ACCEPT).await?;
-    serde_json::from_slice(&body).map_err(|error| Failure::Garbled(error.to_string()))
+    serde_json::from_slice(&body).map_err(|error| Failure::Garbled(InvalidJson::from(error).to_string()))
 }
 
 impl Discovered {

@@ -94,11 +94,14 @@ pub(super) fn read(item: &RawValue, sweep: &Sweep<'_>, said: &mut Said) {
         return said.gap(format!("{} cannot be understood", named("Helm release", item)));
     };
     let owner = object.metadata.labels.and_then(|labels| labels.owner);
-    let is_release = object.kind.as_deref() == Some("helm.sh/release.v1") || owner.as_deref() == Some("helm");
-    let Some(packed) = object.data.and_then(|data| data.release).filter(|_| is_release) else {
-        return;
+    let is_secret = object.kind.as_deref() == Some("helm.sh/release.v1");
+    let read = match object.data.and_then(|data| data.release) {
+        Some(packed) if is_secret || owner.as_deref() == Some("helm") => {
+            unpacked(&packed).and_then(|release| release.read(sweep, said))
+        }
+        None if is_secret => Err(Unreadable::Encoded),
+        _ => Ok(()),
     };
-    let read = unpacked(&packed).and_then(|release| release.read(sweep, said));
     if let Err(why) = read {
         said.gap(format!("{}: {why}", named("Helm release", item)));
     }

@@ -1,6 +1,7 @@
 //! Which kinds of objects are read, and how: where images stand in the known ones, and which are looked through.
 
 use jettison_core::config::KubernetesSource;
+use jettison_core::model::legible;
 use serde_json::value::RawValue;
 
 use super::api::Failure;
@@ -115,12 +116,12 @@ impl Task {
 
     /// What is missing because this list could not be read, and what helps.
     pub(super) fn told(&self, failure: &Failure) -> String {
-        let name = self.kind.name();
+        let name = legible(&self.kind.name());
         let told = format!("{name}: {failure}");
         if !matches!(failure, Failure::Forbidden(_)) {
             return told;
         }
-        let Kind { group, plural, .. } = &self.kind;
+        let (group, plural) = (legible(&self.kind.group), legible(&self.kind.plural));
         let rule = format!(r#"{{ apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["list"] }}"#);
         match self.place {
             Some(_) => format!("{told}; its ClusterRole needs the rule {rule}"),

@@ -20,12 +20,14 @@ mod pods;
 mod sweep;
 mod workloads;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jettison_core::config::KubernetesSource;
+use jettison_core::model::legible;
 use serde_json::value::RawValue;
 
 use self::api::Api;
@@ -51,15 +53,25 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Asks the cluster. What it does not tell, or not in time, is a gap.
     pub(super) async fn ask(self, said: &mut Said) {
+        let open = Mutex::new(BTreeSet::new());
         let within = Duration::from_secs(self.source.timeout_seconds);
-        let asked = tokio::time::timeout(within, self.read(said)).await;
+        let asked = tokio::time::timeout(within, self.read(&open, said)).await;
         if asked.is_err() {
             let seconds = self.source.timeout_seconds;
-            said.gap(format!("the cluster did not tell everything within {seconds} s"));
+            let open = open.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let open: Vec<String> = open.into_iter().collect();
+            let at = if open.is_empty() {
+                "the beginning".to_owned()
+            } else {
+                open.join(", ")
+            };
+            said.gap(format!(
+                "the cluster did not tell everything within {seconds} s; it was at {at}"
+            ));
         }
     }
 
-    async fn read(&self, said: &mut Said) {
+    async fn read(&self, open: &Mutex<BTreeSet<String>>, said: &mut Said) {
         let before = said.len();
         let api = match connect::client(self.source, self.base).await {
             Ok(client) => Api::new(client),
@@ -70,6 +82,7 @@ impl Question<'_> {
         let reader = Reader {
             api: &api,
             sweep: Sweep::new(&self.managed),
+            open,
             said: Mutex::new(said),
         };
         futures_util::stream::iter(&tasks)
@@ -110,13 +123,19 @@ impl Question<'_> {
 struct Reader<'a, 's> {
     api: &'a Api,
     sweep: Sweep<'a>,
+    /// The lists that are being read.
+    open: &'a Mutex<BTreeSet<String>>,
     said: Mutex<&'s mut Said>,
 }
 
 impl Reader<'_, '_> {
     async fn list(&self, task: &Task) {
+        let name = legible(&task.kind.name());
+        self.open().insert(name.clone());
         let read = |item: &RawValue| self.read(task, item);
-        if let Err(failure) = list::every_page(self.api, task, read).await
+        let listed = list::every_page(self.api, task, read).await;
+        self.open().remove(&name);
+        if let Err(failure) = listed
             && !task.may_be_absent(&failure)
         {
             self.with(|said| said.gap(task.told(&failure)));
@@ -133,6 +152,10 @@ impl Reader<'_, '_> {
                 self.sweep.read(&task.kind.kind, item, &known, said);
             }
         });
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with(&self, work: impl FnOnce(&mut Said)) {

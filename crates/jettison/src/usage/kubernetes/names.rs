@@ -28,9 +28,10 @@ impl ManagedNames {
         self.0.is_empty()
     }
 
-    /// Whether Docker Hub is managed, whose name nobody has to write.
-    pub(super) fn has_docker_hub(&self) -> bool {
-        self.0.contains(DOCKER_HUB)
+    /// Whether only a whole text tells that it is an image of these: the name of Docker Hub need not be written, and an
+    /// address in brackets is not told from other brackets.
+    pub(super) fn need_whole_texts(&self) -> bool {
+        self.0.iter().any(|name| name == DOCKER_HUB || name.starts_with('['))
     }
 
     /// Whether the first part of a reference may be the name of a managed registry. As long as nobody said which are

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use jettison_core::model::InvalidJson;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -15,7 +16,7 @@ pub(super) fn read(body: &[u8], read: &mut dyn FnMut(&RawValue)) -> Result<Optio
     let mut reading = serde_json::Deserializer::from_slice(body);
     let page = Page { read }.deserialize(&mut reading);
     let next = page.and_then(|next| reading.end().map(|()| next));
-    next.map_err(|error| Failure::Garbled(error.to_string()))
+    next.map_err(|error| Failure::Garbled(InvalidJson::from(error).to_string()))
 }
 
 #[derive(Deserialize)]

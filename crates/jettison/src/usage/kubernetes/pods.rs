@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jettison_core::model::Digest;
+use jettison_core::model::{Digest, legible};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -132,7 +132,7 @@ pub(super) fn read(item: &RawValue, said: &mut Said) -> Vec<String> {
     let pod: Pod<'_> = match serde_json::from_str(item.get()) {
         Ok(pod) => pod,
         Err(error) => {
-            said.gap(unreadable("Pod", item, &error));
+            said.gap(unreadable("Pod", item, error));
             return Vec::new();
         }
     };
@@ -247,7 +247,7 @@ impl<'s> Reading<'s> {
             Running::Garbled => {
                 // Told as what it is, unless it is to be passed over.
                 if !self.said.ignores(id) {
-                    let id = jettison_core::model::legible(id);
+                    let id = legible(id);
                     self.said.gap(format!("{who}: `{id}` is no imageID of a container"));
                 }
                 false
@@ -285,7 +285,7 @@ impl<'s> Reading<'s> {
     }
 
     fn user(&self, role: &str, name: &str) -> String {
-        format!("{} {role} {name}{}", self.who, self.owner)
+        format!("{} {role} {}{}", self.who, legible(name), self.owner)
     }
 }
 

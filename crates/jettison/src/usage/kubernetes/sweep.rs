@@ -60,7 +60,7 @@ impl<'a> Sweep<'a> {
             }
         };
         let has_path = memchr(b'/', text.as_bytes()).is_some();
-        if self.managed.has_docker_hub() && self.is_of_docker_hub(text) {
+        if self.managed.need_whole_texts() && self.is_image(text) {
             found(text, None);
         } else if has_path || text.contains(SHA256) {
             for word in text.split(|character: char| !is_of_reference(character)) {
@@ -69,8 +69,8 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Nobody has to write the name of Docker Hub, so any word may be an image there. One that says which is taken for one.
-    fn is_of_docker_hub(&self, text: &str) -> bool {
+    /// Whether a text is an image as a whole. Any word may be one of Docker Hub; one that says which is taken for one.
+    fn is_image(&self, text: &str) -> bool {
         let says_which = || text.contains(['/', ':', '@']);
         text.len() <= LONGEST
             && says_which()
@@ -288,6 +288,12 @@ mod tests {
         );
         assert_eq!(of_text(&["docker.io"], "Running"), [""; 0]);
         assert_eq!(of_text(&["registry.example.com"], "me/web:v1"), [""; 0]);
+    }
+
+    #[test]
+    fn a_registry_may_be_an_address_in_brackets() {
+        assert_eq!(of_text(&["[::1]:5000"], "[::1]:5000/web:v1"), ["[::1]:5000/web:v1"]);
+        assert_eq!(of_text(&["[::1]:5000"], "[::2]:5000/web:v1"), [""; 0]);
     }
 
     #[test]

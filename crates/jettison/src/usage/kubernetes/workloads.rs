@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jettison_core::model::{InvalidJson, legible};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -130,7 +131,7 @@ pub(super) fn read(place: Place, kind: &str, item: &RawValue, said: &mut Said) -
     match parsed(place, item) {
         Ok((metadata, spec)) => read_template(kind, &metadata, &spec.unwrap_or_default(), said),
         Err(error) => {
-            said.gap(unreadable(kind, item, &error));
+            said.gap(unreadable(kind, item, error));
             Vec::new()
         }
     }
@@ -160,19 +161,24 @@ fn parsed(place: Place, item: &RawValue) -> serde_json::Result<(Metadata<'_>, Op
 }
 
 /// That an object is not as it should be.
-pub(super) fn unreadable(kind: &str, item: &RawValue, error: &serde_json::Error) -> String {
-    format!("{} cannot be understood: {error}", named(kind, item))
+pub(super) fn unreadable(kind: &str, item: &RawValue, error: serde_json::Error) -> String {
+    format!(
+        "{} cannot be understood: {}",
+        named(kind, item),
+        InvalidJson::from(error)
+    )
 }
 
 /// The name of any object: `Deployment shop/web`.
 pub(super) fn named(kind: &str, item: &RawValue) -> String {
     let named = serde_json::from_str::<Named<'_>>(item.get());
-    named.map_or_else(|_| format!("a {kind}"), |named| named.metadata.told(kind))
+    named.map_or_else(|_| format!("a {}", short(kind)), |named| named.metadata.told(kind))
 }
 
 impl Metadata<'_> {
     /// `Deployment shop/web`; `Namespace shop`.
     pub(super) fn told(&self, kind: &str) -> String {
+        let kind = short(kind);
         let name = short(self.name.as_deref().unwrap_or("(no name)"));
         match self.namespace.as_deref() {
             Some(namespace) if !namespace.is_empty() => format!("{kind} {}/{name}", short(namespace)),
@@ -202,6 +208,6 @@ impl Metadata<'_> {
     }
 }
 
-fn short(text: &str) -> &str {
-    text.get(..LONGEST_NAME).unwrap_or(text)
+fn short(text: &str) -> String {
+    legible(text.get(..LONGEST_NAME).unwrap_or(text))
 }
