@@ -23,3 +23,10 @@ pub(crate) fn registry(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     command.args(["bench", "--package", "jettison", "--bench", "registry", "--"]);
     run(command.args(arguments))
 }
+
+/// Asking a cluster in this machine what it uses, beside a plain client. `arguments` go to the bench: `--pods N`, `--rounds N`.
+pub(crate) fn usage(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    let mut command = cargo(root);
+    command.args(["bench", "--package", "jettison", "--bench", "usage", "--"]);
+    run(command.args(arguments))
+}
