@@ -45,6 +45,29 @@ async fn the_images_of_an_earlier_revision_are_in_use() {
 }
 
 #[tokio::test]
+async fn one_wrong_document_does_not_hide_the_others() {
+    let place = with_helm().await;
+    let manifest = format!("a: [\n{}", manifest());
+    place.cluster.put(helm_release("shop", "web", 2, &manifest));
+    let told = place.ask().await.expect_partial("a manifest in it is no YAML");
+    assert!(told.images().contains(image("web:2").as_str()));
+}
+
+#[tokio::test]
+async fn manifests_that_helm_takes_are_understood() {
+    let place = with_helm().await;
+    let deep: String = (0..60).map(|level| format!("{}a:\n", "  ".repeat(level))).collect();
+    let large = "  - { a: b, c: d }\n".repeat(20_000);
+    let manifest = format!(
+        "{deep}\n---\nkind: Large\nspec:\n{large}\n---\na: 1\na: 2\n--- # last\n{}",
+        manifest()
+    );
+    place.cluster.put(helm_release("shop", "web", 2, &manifest));
+    let told = place.ask().await.expect_complete();
+    assert!(told.images().contains(image("web:2").as_str()));
+}
+
+#[tokio::test]
 async fn only_secrets_of_releases_are_asked_for_and_none_without_helm() {
     let mut place = with_helm().await;
     place.ask().await.expect_complete();

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use jettison_testkit::kubernetes::Fault;
 use jettison_testkit::kubernetes::objects::{config_map, pod};
+use jettison_testkit::kubernetes::{Fault, Options};
 use serde_json::json;
 
 use crate::cluster::{Place, image};
@@ -144,6 +144,27 @@ async fn pages_that_are_too_large_are_asked_for_in_smaller_pieces() {
     huge["data"]["settings"] = json!("y".repeat(17_000_000));
     place.cluster.put(huge);
     place.ask().await.expect_partial("configmaps: an answer is larger than");
+}
+
+#[tokio::test]
+async fn packed_answers_are_unpacked_and_bounded_all_the_same() {
+    let options = Options {
+        packs: true,
+        ..Options::default()
+    };
+    let place = Place::with(options, "").await;
+    for number in 0..1_000 {
+        place.cluster.put(pod(
+            "shop",
+            &format!("web-{number}"),
+            &image(&format!("web:{number}")),
+            "",
+        ));
+    }
+    assert_eq!(place.ask().await.expect_complete().images().len(), 1_000);
+    let bomb = format!("{{\"items\":[\"{}\"]}}", "x".repeat(30_000_000));
+    place.cluster.fail("services", Fault::Body(bomb));
+    place.ask().await.expect_partial("services: an answer is larger than");
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ pub fn helm_secret(namespace: &str, name: &str, revision: u64, release: &str) ->
         "data": {"release": STANDARD.encode(release)}})
 }
 
-fn packed(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to memory cannot fail.
     drop(packed.write_all(bytes));

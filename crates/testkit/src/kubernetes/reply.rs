@@ -5,10 +5,14 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
 use super::kinds::Kind;
+use super::objects;
+
+/// Real servers pack answers that are larger than this many bytes.
+const LARGE: usize = 128 * 1024;
 
 /// A body of JSON.
 pub(super) fn json(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Response {
@@ -49,6 +53,20 @@ pub(super) fn expired() -> Response {
     let message = "The provided continue parameter is too old to display a consistent list result. You can start a new \
         list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results.";
     status(410, "Expired", message)
+}
+
+/// The same answer, packed if it is large.
+pub(super) async fn packed(whole: Response) -> Response {
+    let (mut parts, body) = whole.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if bytes.len() <= LARGE {
+        return Response::from_parts(parts, bytes.into());
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    Response::from_parts(parts, objects::packed(&bytes).into())
 }
 
 /// The first bytes of an answer, and the connection breaks.

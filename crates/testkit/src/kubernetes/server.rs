@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -28,6 +28,8 @@ const TOKEN: &str = "token-of:";
 pub struct Options {
     /// Answers discovery group by group, as before 1.26.
     pub is_old: bool,
+    /// Packs large answers for whoever takes that, as real servers do.
+    pub packs: bool,
     /// Who may what; without it everybody may everything.
     pub rbac: Option<Rbac>,
 }
@@ -43,6 +45,7 @@ pub struct TestCluster {
 #[derive(Debug)]
 struct Inside {
     is_old: bool,
+    packs: bool,
     state: Mutex<State>,
 }
 
@@ -70,6 +73,7 @@ impl TestCluster {
         };
         let shared = Arc::new(Inside {
             is_old: options.is_old,
+            packs: options.packs,
             state: Mutex::new(state),
         });
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
@@ -176,7 +180,11 @@ async fn answer(Shared(inside): Shared<Arc<Inside>>, method: Method, uri: Uri, h
         Some(Fault::Status(code) | Fault::StatusFor(code, _)) => {
             reply::status(code, "InternalError", "something is wrong on purpose")
         }
-        Some(Fault::Body(body)) => reply::json(StatusCode::OK, "application/json", body),
+        Some(Fault::Body(body)) => {
+            inside
+                .packed(reply::json(StatusCode::OK, "application/json", body), &headers)
+                .await
+        }
         Some(Fault::ExpireTokens(_)) => reply::expired(),
         Some(Fault::Loop) => inside.answer(&wanted, &uri, &headers, &account, true),
         Some(Fault::Cut(after)) => {
@@ -186,7 +194,10 @@ async fn answer(Shared(inside): Shared<Arc<Inside>>, method: Method, uri: Uri, h
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
         }
-        None => inside.answer(&wanted, &uri, &headers, &account, false),
+        None => {
+            let whole = inside.answer(&wanted, &uri, &headers, &account, false);
+            inside.packed(whole, &headers).await
+        }
     }
 }
 
@@ -202,6 +213,15 @@ fn account(headers: &HeaderMap) -> Option<Account> {
 impl Inside {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer as it goes over the wire.
+    async fn packed(&self, whole: Response, headers: &HeaderMap) -> Response {
+        let takes = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        match self.packs && takes.is_some_and(|takes| takes.contains("gzip")) {
+            true => reply::packed(whole).await,
+            false => whole,
+        }
     }
 
     /// What is asked for, and what is wrong with it.

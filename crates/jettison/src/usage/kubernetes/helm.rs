@@ -5,6 +5,7 @@
 //! kept or told.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use base64::Engine as _;
@@ -139,26 +140,43 @@ impl Release {
         );
         let hooks = self.hooks.unwrap_or_default();
         let manifests = std::iter::once(self.manifest).chain(hooks.into_iter().map(|hook| hook.manifest));
+        let mut wrong = Ok(());
         for manifest in manifests {
-            let mut known = Vec::new();
-            for object in objects(&manifest)? {
-                images(&object, &who, &mut known, said);
+            let mut known = BTreeSet::new();
+            for document in documents(&manifest) {
+                match object(document) {
+                    Ok(object) => images(&object, &who, &mut known, said),
+                    Err(why) => wrong = Err(why),
+                }
             }
             sweep.text(&manifest, &known, &who, said);
         }
-        Ok(())
+        wrong
     }
 }
 
-fn objects(manifest: &str) -> Result<Vec<Value>, Unreadable> {
+/// The documents of a manifest. Nothing else in YAML can begin a line like this.
+fn documents(manifest: &str) -> impl Iterator<Item = &str> {
+    let mut left = Some(manifest);
+    std::iter::from_fn(move || {
+        let text = left?;
+        let end = text.find("\n---");
+        left = end.and_then(|end| text.get(end + 1..));
+        Some(end.map_or(text, |end| &text[..end]))
+    })
+}
+
+/// One object. Helm takes keys that stand there twice. The parser's own bounds stay: one that is nested deeper than any real
+/// object would overflow the stack.
+fn object(document: &str) -> Result<Value, Unreadable> {
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
     };
-    serde_saphyr::from_multiple_with_options(manifest, options).map_err(|_| Unreadable::Yaml)
+    serde_saphyr::from_str_with_options(document, options).map_err(|_| Unreadable::Yaml)
 }
 
 /// The images of an object of any kind: `containers[].image`, and `volumes[].image.reference`.
-fn images(object: &Value, who: &str, known: &mut Vec<String>, said: &mut Said) {
+fn images(object: &Value, who: &str, known: &mut BTreeSet<String>, said: &mut Said) {
     let kind = text(&object["kind"]);
     let who = format!("{who}, {kind} {}", text(&object["metadata"]["name"]));
     let mut left = vec![object];
@@ -175,7 +193,7 @@ fn images(object: &Value, who: &str, known: &mut Vec<String>, said: &mut Said) {
                     };
                     for image in places.iter().map(image) {
                         said.uses(&image, None, &who);
-                        known.push(image);
+                        known.insert(image);
                     }
                     left.push(value);
                 }

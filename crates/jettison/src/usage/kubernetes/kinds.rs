@@ -1,5 +1,7 @@
 //! Which kinds of objects are read, and how: where images stand in the known ones, and which are looked through.
 
+use std::collections::BTreeSet;
+
 use jettison_core::config::KubernetesSource;
 use jettison_core::model::legible;
 use serde_json::value::RawValue;
@@ -96,12 +98,12 @@ impl Kind {
 
 impl Place {
     /// Reads the images of one object, and returns the texts in which it found them.
-    pub(super) fn read(self, kind: &str, item: &RawValue, sweep: &Sweep<'_>, said: &mut Said) -> Vec<String> {
+    pub(super) fn read(self, kind: &str, item: &RawValue, sweep: &Sweep<'_>, said: &mut Said) -> BTreeSet<String> {
         match self {
             Self::Pod => pods::read(item, said),
             Self::HelmRelease => {
                 helm::read(item, sweep, said);
-                Vec::new()
+                BTreeSet::new()
             }
             _ => workloads::read(self, kind, item, said),
         }

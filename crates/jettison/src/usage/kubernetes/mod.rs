@@ -146,7 +146,7 @@ impl Reader<'_, '_> {
         self.with(|said| {
             let known = match &task.place {
                 Some(place) => place.read(&task.kind.kind, item, &self.sweep, said),
-                None => Vec::new(),
+                None => BTreeSet::new(),
             };
             if task.is_swept {
                 self.sweep.read(&task.kind.kind, item, &known, said);

@@ -4,7 +4,7 @@
 //! not fit each other both count.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::model::{Digest, legible};
 use serde::Deserialize;
@@ -124,16 +124,16 @@ struct Reading<'s> {
     who: String,
     owner: String,
     /// The texts that were taken in.
-    known: Vec<String>,
+    known: BTreeSet<String>,
 }
 
 /// Reads one pod, and returns the texts that were taken in.
-pub(super) fn read(item: &RawValue, said: &mut Said) -> Vec<String> {
+pub(super) fn read(item: &RawValue, said: &mut Said) -> BTreeSet<String> {
     let pod: Pod<'_> = match serde_json::from_str(item.get()) {
         Ok(pod) => pod,
         Err(error) => {
             said.gap(unreadable("Pod", item, error));
-            return Vec::new();
+            return BTreeSet::new();
         }
     };
     let status = pod.status.unwrap_or_default();
@@ -175,7 +175,12 @@ pub(super) fn read(item: &RawValue, said: &mut Said) -> Vec<String> {
 }
 
 /// Reads the template of a workload, and returns the texts that were taken in.
-pub(super) fn read_template(kind: &str, metadata: &Metadata<'_>, spec: &PodSpec<'_>, said: &mut Said) -> Vec<String> {
+pub(super) fn read_template(
+    kind: &str,
+    metadata: &Metadata<'_>,
+    spec: &PodSpec<'_>,
+    said: &mut Said,
+) -> BTreeSet<String> {
     let mut reading = Reading::of(kind, metadata, said);
     reading.containers("init container", spec.init_containers.as_deref(), None);
     reading.containers("container", spec.containers.as_deref(), None);
@@ -190,7 +195,7 @@ impl<'s> Reading<'s> {
             said,
             who: metadata.told(kind),
             owner: metadata.owner(),
-            known: Vec::new(),
+            known: BTreeSet::new(),
         }
     }
 
@@ -200,22 +205,21 @@ impl<'s> Reading<'s> {
         specified: Option<&[Container<'_>]>,
         statuses: Option<&[ContainerStatus<'_>]>,
     ) {
-        let specified = specified.unwrap_or_default();
-        let statuses = statuses.unwrap_or_default();
-        for container in specified {
+        let mut statuses = by_name(statuses.unwrap_or_default().iter(), |status| text(&status.name));
+        for container in specified.unwrap_or_default() {
             let (name, image) = (text(&container.name), text(&container.image));
             let who = self.user(role, name);
-            self.known.push(image.to_owned());
+            self.known.insert(image.to_owned());
             let mut has_digest = false;
-            for status in statuses.iter().filter(|status| text(&status.name) == name) {
+            for status in statuses.remove(name).unwrap_or_default() {
                 has_digest |= self.runs(image, status, &who);
             }
             if !has_digest {
                 self.said.uses(image, None, &who);
             }
         }
-        let is_specified = |name: &str| specified.iter().any(|container| text(&container.name) == name);
-        for status in statuses.iter().filter(|status| !is_specified(text(&status.name))) {
+        // What is specified nowhere.
+        for status in statuses.into_values().flatten() {
             let who = self.user(role, text(&status.name));
             self.runs("", status, &who);
         }
@@ -237,7 +241,7 @@ impl<'s> Reading<'s> {
             // The only thing that is known of what runs.
             self.said.uses(named, None, who);
         }
-        self.known.push(named.to_owned());
+        self.known.insert(named.to_owned());
         has_digest
     }
 
@@ -255,24 +259,25 @@ impl<'s> Reading<'s> {
             Running::Digest(digest) => {
                 self.uses(image, digest, who);
                 let name = id.split_once("://").map_or(id, |(_, name)| name);
-                self.known.push(name.to_owned());
+                self.known.insert(name.to_owned());
                 true
             }
         }
     }
 
     fn uses(&mut self, image: &str, digest: Digest, who: &str) {
-        self.known.push(digest.to_string());
+        self.known.insert(digest.to_string());
         self.said.uses(image, Some(digest), who);
     }
 
     fn volumes(&mut self, volumes: Option<&[Volume<'_>]>, mounts: &[&VolumeMount<'_>]) {
+        let mounts = by_name(mounts.iter().copied(), |mount| text(&mount.name));
         let images = volumes.unwrap_or_default().iter();
         for (name, image) in images.filter_map(|volume| Some((text(&volume.name), volume.image.as_ref()?))) {
             let who = self.user("volume", name);
             let image = text(&image.reference);
-            self.known.push(image.to_owned());
-            let mounted = mounts.iter().filter(|mount| text(&mount.name) == name);
+            self.known.insert(image.to_owned());
+            let mounted = mounts.get(name).into_iter().flatten();
             let mounted = mounted.filter_map(|mount| mount.volume_status.as_ref()?.image.as_ref());
             let mut has_digest = false;
             for mounted in mounted {
@@ -287,6 +292,18 @@ impl<'s> Reading<'s> {
     fn user(&self, role: &str, name: &str) -> String {
         format!("{} {role} {}{}", self.who, legible(name), self.owner)
     }
+}
+
+/// Names may be many, so they are looked up.
+fn by_name<'t, T>(
+    items: impl Iterator<Item = &'t T>,
+    name: impl Fn(&'t T) -> &'t str,
+) -> BTreeMap<&'t str, Vec<&'t T>> {
+    let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for item in items {
+        by_name.entry(name(item)).or_default().push(item);
+    }
+    by_name
 }
 
 fn text<'t>(text: &'t Text<'_>) -> &'t str {

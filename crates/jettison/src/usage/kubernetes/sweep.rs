@@ -4,6 +4,7 @@
 //! It only ever adds a use. What does not look like a reference is passed over in silence.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jettison_core::model::{Digest, ImageReference};
 use memchr::{memchr, memchr2};
@@ -33,7 +34,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Adds what an object names, but for what is `known` of it.
-    pub(super) fn read(&self, kind: &str, item: &RawValue, known: &[String], said: &mut Said) {
+    pub(super) fn read(&self, kind: &str, item: &RawValue, known: &BTreeSet<String>, said: &mut Said) {
         let mut who = None;
         for_each_text(item.get(), |text| {
             self.images(text, known, &mut |image, digest| {
@@ -44,16 +45,16 @@ impl<'a> Sweep<'a> {
     }
 
     /// Adds what a text names, but for what is `known` of it.
-    pub(super) fn text(&self, text: &str, known: &[String], who: &str, said: &mut Said) {
+    pub(super) fn text(&self, text: &str, known: &BTreeSet<String>, who: &str, said: &mut Said) {
         self.images(text, known, &mut |image, digest| said.uses(image, digest, who));
     }
 
     /// Hands on the images that a text names: a reference, or the digest of one that is named nowhere.
-    fn images(&self, text: &str, known: &[String], found: &mut dyn FnMut(&str, Option<Digest>)) {
+    fn images(&self, text: &str, known: &BTreeSet<String>, found: &mut dyn FnMut(&str, Option<Digest>)) {
         let mut found = |image: &str, digest: Option<Digest>| {
             let is_known = match &digest {
                 Some(digest) => known.contains(&digest.to_string()),
-                None => known.iter().any(|known| known == image),
+                None => known.contains(image),
             };
             if !is_known {
                 found(image, digest);
@@ -168,8 +169,6 @@ fn end_of_text(bytes: &[u8], begin: usize) -> (usize, bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use jettison_core::config::Config;
     use jettison_core::model::Reference;
     use jiff::Timestamp;
@@ -189,7 +188,7 @@ mod tests {
         let names = names(managed);
         let object = RawValue::from_string(object.to_owned()).unwrap();
         let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
-        Sweep::new(&names).read("ConfigMap", &object, &[], &mut said);
+        Sweep::new(&names).read("ConfigMap", &object, &BTreeSet::new(), &mut said);
         let (references, gaps) = said.finish(false);
         assert!(gaps.is_empty(), "{gaps:?}");
         references.into_iter().map(told).collect()

@@ -1,6 +1,7 @@
 //! Images of what makes pods, or may make them again: the templates of workloads, their history included.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jettison_core::model::{InvalidJson, legible};
 use serde::Deserialize;
@@ -127,12 +128,12 @@ struct Patch<'a> {
 }
 
 /// Reads one workload, and returns the texts that were taken in.
-pub(super) fn read(place: Place, kind: &str, item: &RawValue, said: &mut Said) -> Vec<String> {
+pub(super) fn read(place: Place, kind: &str, item: &RawValue, said: &mut Said) -> BTreeSet<String> {
     match parsed(place, item) {
         Ok((metadata, spec)) => read_template(kind, &metadata, &spec.unwrap_or_default(), said),
         Err(error) => {
             said.gap(unreadable(kind, item, error));
-            Vec::new()
+            BTreeSet::new()
         }
     }
 }
