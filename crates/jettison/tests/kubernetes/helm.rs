@@ -57,7 +57,7 @@ async fn one_wrong_document_does_not_hide_the_others() {
 async fn manifests_that_helm_takes_are_understood() {
     let place = with_helm().await;
     let deep: String = (0..60).map(|level| format!("{}a:\n", "  ".repeat(level))).collect();
-    let large = "  - { a: b, c: d }\n".repeat(20_000);
+    let large = "  - { a: b, c: d }\n".repeat(5_000);
     let manifest = format!(
         "{deep}\n---\nkind: Large\nspec:\n{large}\n---\na: 1\na: 2\n--- # last\n{}",
         manifest()
@@ -111,7 +111,7 @@ async fn a_release_that_would_fill_the_memory_is_a_gap() {
     let place = with_helm().await;
     place
         .cluster
-        .put(helm_release("shop", "web", 1, &"#".repeat(40_000_000)));
+        .put(helm_release("shop", "web", 1, &"#".repeat(34_000_000)));
     place
         .ask()
         .await

@@ -162,7 +162,7 @@ async fn packed_answers_are_unpacked_and_bounded_all_the_same() {
         ));
     }
     assert_eq!(place.ask().await.expect_complete().images().len(), 1_000);
-    let bomb = format!("{{\"items\":[\"{}\"]}}", "x".repeat(30_000_000));
+    let bomb = format!("{{\"items\":[\"{}\"]}}", "x".repeat(17_500_000));
     place.cluster.fail("services", Fault::Body(bomb));
     place.ask().await.expect_partial("services: an answer is larger than");
 }
