@@ -373,26 +373,36 @@ fn authorities(ca_file: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
     let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
     let mut certificates: Vec<Certificate> = built_in.filter_map(|der| Certificate::from_der(der).ok()).collect();
     if let Some(path) = ca_file {
-        let named = |why: String| configuration(format!("the CA file {}: {why}", path.display()));
-        let pem = fs::read(path).map_err(|error| named(error.to_string()))?;
-        let own = Certificate::from_pem_bundle(&pem).map_err(|_| named("not a PEM certificate".to_owned()))?;
-        if own.is_empty() {
-            return Err(named("it holds no PEM certificate".to_owned()));
-        }
-        certificates.extend(own);
+        certificates.extend(authorities_in(path)?);
     }
     Ok(certificates)
 }
 
+/// The authorities that a PEM file holds, which are at least one.
+pub(crate) fn authorities_in(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let named = |why: String| configuration(format!("the CA file {}: {why}", path.display()));
+    let pem = fs::read(path).map_err(|error| named(error.to_string()))?;
+    let own = Certificate::from_pem_bundle(&pem).map_err(|_| named("not a PEM certificate".to_owned()))?;
+    match own.is_empty() {
+        true => Err(named("it holds no PEM certificate".to_owned())),
+        false => Ok(own),
+    }
+}
+
 fn identity(connection: &Connection) -> Result<Option<Identity>, Failure> {
-    let Some(certificate) = &connection.client_certificate else {
-        return Ok(None);
-    };
+    let certificate = connection.client_certificate.as_deref();
+    certificate
+        .map(|certificate| identity_in(certificate, connection.client_key.as_deref()))
+        .transpose()
+}
+
+/// A client certificate and its key, from one PEM file or two.
+pub(crate) fn identity_in(certificate: &Path, key: Option<&Path>) -> Result<Identity, Failure> {
     let read = |path: &Path| {
         fs::read(path).map_err(|error| configuration(format!("the client certificate {}: {error}", path.display())))
     };
     let mut pem = read(certificate)?;
-    if let Some(key) = &connection.client_key {
+    if let Some(key) = key {
         pem.push(b'\n');
         pem.extend(read(key)?);
     }
@@ -402,7 +412,7 @@ fn identity(connection: &Connection) -> Result<Option<Identity>, Failure> {
             certificate.display()
         ))
     };
-    Identity::from_pem(&pem).map(Some).map_err(unusable)
+    Identity::from_pem(&pem).map_err(unusable)
 }
 
 #[cfg(test)]

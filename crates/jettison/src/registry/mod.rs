@@ -31,9 +31,11 @@ use bytes::Bytes;
 use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag};
 use jiff::Timestamp;
 
+pub(crate) use connection::is_loopback;
 pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
 pub use error::{ErrorKind, RegistryError};
 pub(crate) use health::NO_ANSWER;
+pub(crate) use http::{Failure, authorities_in, identity_in};
 pub use oci::OciRegistry;
 
 /// Opens the registry behind a connection. Nothing is sent yet.

@@ -5,6 +5,7 @@
 
 mod command;
 mod compose;
+mod engine;
 mod file;
 mod kubernetes;
 mod said;
@@ -105,10 +106,10 @@ impl Collector<'_> {
                 let base = self.base;
                 kubernetes::Question { source, base, managed }.ask(said).await;
             }
-            kind => said.gap(format!(
-                "this version cannot ask a source of the kind {}",
-                kind.as_str()
-            )),
+            UsageKind::Engine(source) => {
+                let limit = Duration::from_secs(source.timeout_seconds);
+                within(limit, said, async |said| engine::ask(source, self.base, said).await).await;
+            }
         }
     }
 
