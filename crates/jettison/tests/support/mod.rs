@@ -4,6 +4,7 @@
 //! - [`clients`]: what every client program shares, with [`skopeo`], [`buildah`] and [`umoci`] beside it.
 //! - [`wire`]: puts the shapes that none of these clients makes over plain HTTP: signatures, attestations.
 //! - [`jettison`]: the program itself, run as a user runs it.
+//! - [`dockerd`] and [`podman`]: container engines, one a test, with containers that end with it.
 //! - [`port`] and [`program`]: a port no other test has, a program that cannot hang.
 //!
 //! A test file declares it `#[cfg(test)] mod support;`, with `#[expect(dead_code, reason = "…")]` beside it when it uses
@@ -18,7 +19,9 @@
 pub(crate) mod buildah;
 pub(crate) mod clients;
 pub(crate) mod distribution;
+pub(crate) mod dockerd;
 pub(crate) mod jettison;
+pub(crate) mod podman;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod skopeo;
@@ -34,10 +37,27 @@ const REQUIRED: &str = "JETTISON_REAL_TESTS";
 /// What has to be in the search path. Busybox is the file that the images hold.
 const PROGRAMS: [&str; 5] = ["docker-registry", "skopeo", "buildah", "umoci", "busybox"];
 
+/// What the tests on container engines need besides.
+const ENGINES: [&str; 4] = ["dockerd", "docker", "podman", "runc"];
+
 /// Whether the real parts are installed. Where they are not, the test that asks returns without a result, and a line
 /// past the test harness says so; with `JETTISON_REAL_TESTS=1` it fails instead.
 pub(crate) fn real_parts_ready() -> bool {
-    let missing = missing_of(&PROGRAMS);
+    all_installed(&PROGRAMS)
+}
+
+/// The same of the container engines as well. They need root: without it the test is skipped however it is run.
+pub(crate) fn real_engines_ready() -> bool {
+    let is_root = program::run(std::process::Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root {
+        static SAID: Once = Once::new();
+        SAID.call_once(|| say_skipped("the tests on container engines need root"));
+    }
+    is_root && all_installed(&[&PROGRAMS[..], &ENGINES].concat())
+}
+
+fn all_installed(programs: &[&str]) -> bool {
+    let missing = missing_of(programs);
     if missing.is_empty() {
         return true;
     }
@@ -48,17 +68,19 @@ pub(crate) fn real_parts_ready() -> bool {
         missing.join(", ")
     );
     static SAID: Once = Once::new();
-    SAID.call_once(|| say_skipped(&missing));
+    SAID.call_once(|| {
+        say_skipped(&format!(
+            "the tests on real registries and engines need {}; `cargo xtask test` installs them and runs everything",
+            missing.join(", ")
+        ));
+    });
     false
 }
 
 /// Written to the stream itself: the harness swallows what a passing test prints by the usual macros.
-fn say_skipped(missing: &[&str]) {
+fn say_skipped(why: &str) {
     let mut stream = std::io::stderr().lock();
-    let line = format!(
-        "skipped: the tests on real registries need {}; `cargo xtask test` installs them and runs everything",
-        missing.join(", ")
-    );
+    let line = format!("skipped: {why}");
     // A closed stream is no reason to fail a test that is skipped.
     drop(writeln!(stream, "{line}"));
 }

@@ -147,7 +147,7 @@ impl Client {
                 let place = format!("{} on {}", login.socket, login.host);
                 (on_socket(tunnel.socket()), no_host()?, legible(&place), Some(tunnel))
             }
-            Address::Plain(url) => (basics().no_proxy(), url.clone(), url.to_string(), None),
+            Address::Plain(url) => (unencrypted(), url.clone(), url.to_string(), None),
             Address::Encrypted(url, tls) => (encrypted(url, tls)?, url.clone(), url.to_string(), None),
         };
         let http = builder.build().map_err(|error| ClientError::Setup(whole(&error)))?;
@@ -246,8 +246,13 @@ fn basics() -> ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
 }
 
+/// Without TLS no authorities are needed, and reading those of the machine takes longer than any answer.
+fn unencrypted() -> ClientBuilder {
+    basics().no_proxy().tls_certs_only([])
+}
+
 fn on_socket(path: PathBuf) -> ClientBuilder {
-    basics().unix_socket(path)
+    unencrypted().unix_socket(path)
 }
 
 /// What an HTTP request names as its host where there is none.

@@ -1,0 +1,171 @@
+//! Debian's `dockerd` (Docker 20.10) with containers of its own.
+//!
+//! It runs in a mount namespace with a `/run` of its own: whatever it mounts there is gone with it, and nothing of an
+//! engine that the machine has is seen or touched. No bridge, no rules for packets: containers have the network of the
+//! host, or none.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::port::PortLease;
+use super::program::{self, run};
+
+/// It is up in half a second; a busy machine may take its time.
+const LONGEST_START: Duration = Duration::from_secs(40);
+
+/// How long it may take to end its containers and itself.
+const LONGEST_END: Duration = Duration::from_secs(20);
+
+/// A running engine.
+#[derive(Debug)]
+pub(crate) struct Dockerd {
+    home: TempDir,
+    server: Child,
+    /// For its Swarm, if it has one.
+    swarm: PortLease,
+}
+
+/// Begins a command in a mount namespace of its own, with an empty `/run`.
+pub(super) fn apart(program: &str) -> Command {
+    let script = "mount -t tmpfs none /run && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", program]);
+    command
+}
+
+/// Asks a server to end, and waits until it has.
+pub(super) fn end_gently(server: &mut Child) {
+    drop(run(Command::new("kill").arg(server.id().to_string())));
+    let started = Instant::now();
+    while started.elapsed() < LONGEST_END {
+        if matches!(server.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    program::end(server);
+}
+
+impl Dockerd {
+    /// Starts an engine without images, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start: there is nothing to test on then.
+    pub(crate) fn start() -> Self {
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        let at = |name: &str| home.path().join(name).display().to_string();
+        fs::write(at("daemon.json"), "{}").expect("an empty configuration");
+        let log = File::create(at("log")).expect("its log");
+        let server = apart("dockerd")
+            .args(["--config-file", &at("daemon.json"), "--data-root", &at("data")])
+            .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
+            .arg(format!("unix://{}", at("docker.sock")))
+            .args([
+                "--bridge=none",
+                "--iptables=false",
+                "--ip6tables=false",
+                "--ip-forward=false",
+            ])
+            .env_remove("DOCKER_HOST")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("dockerd starts");
+        let mut engine = Self {
+            home,
+            server,
+            swarm: PortLease::take(),
+        };
+        engine.wait_until_up();
+        engine
+    }
+
+    /// Its socket, as addresses name it.
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.at("docker.sock").display())
+    }
+
+    /// What `docker` prints when it is called so.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn docker(&self, line: &str) -> String {
+        let printed = run(self.client().args(line.split_whitespace()));
+        printed.expect("docker").trim().to_owned()
+    }
+
+    /// Runs a container for as long as the engine runs.
+    pub(crate) fn run_for_long(&self, name: &str, image: &str) {
+        self.docker(&format!(
+            "run --detach --network host --name {name} {image} /bin/busybox sleep 600"
+        ));
+    }
+
+    /// Makes it the manager of a Swarm.
+    pub(crate) fn begin_swarm(&self) {
+        let address = format!("127.0.0.1:{}", self.swarm.number());
+        self.docker(&format!(
+            "swarm init --advertise-addr {address} --listen-addr {address}"
+        ));
+    }
+
+    /// The process ids of what its containers run.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let ids = self.docker("ps --quiet");
+        let ids = ids.split_whitespace();
+        ids.map(|id| self.docker(&format!("inspect --format {{{{.State.Pid}}}} {id}")))
+            .collect()
+    }
+
+    /// The server's process id.
+    pub(crate) fn process(&self) -> u32 {
+        self.server.id()
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn client(&self) -> Command {
+        let mut command = Command::new("docker");
+        command.args([
+            "--config",
+            &self.home.path().display().to_string(),
+            "--host",
+            &self.host(),
+        ]);
+        command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT");
+        // A newer client than the engine agrees on its version by itself, unless it is told one.
+        command.env_remove("DOCKER_API_VERSION");
+        command
+    }
+
+    fn wait_until_up(&mut self) {
+        let started = Instant::now();
+        while run(self.client().arg("version")).is_err() {
+            let ended = self.server.try_wait().ok().flatten();
+            let log = || fs::read_to_string(self.at("log")).unwrap_or_default();
+            assert!(ended.is_none(), "dockerd ended at once: {}", log());
+            assert!(started.elapsed() < LONGEST_START, "dockerd does not answer: {}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        // Services would start what is removed; then nothing that runs may outlive the engine.
+        drop(run(self.client().args(["swarm", "leave", "--force"])));
+        if let Ok(ids) = run(self.client().args(["ps", "--all", "--quiet"])) {
+            if !ids.trim().is_empty() {
+                drop(run(self.client().args(["rm", "--force"]).args(ids.split_whitespace())));
+            }
+        }
+        end_gently(&mut self.server);
+    }
+}
