@@ -1,9 +1,9 @@
-//! The Debian packages that the tests on real registries need.
+//! The Debian packages that the tests on real registries and container engines need.
 //!
-//! Installing must leave no trace but the programs. Debian enables and starts the service of `docker-registry` when it
-//! is installed; the tests start their own servers and want no other. So where systemd runs, a preset below `/run` says
-//! for the moment of the installation that this one unit is to be disabled: Debian's scripts then neither enable nor
-//! start it, also at later upgrades, and whoever wants the service one day enables it as usual. A mask would have to be
+//! Installing must leave no trace but the programs. Debian enables and starts the services of some of them when they
+//! are installed; the tests start their own servers and want no other. So where systemd runs, a preset below `/run` says
+//! for the moment of the installation that these units are to be disabled: Debian's scripts then neither enable nor
+//! start them, also at later upgrades, and whoever wants a service one day enables it as usual. A mask would have to be
 //! lifted again, and the next upgrade would enable the unit after all; a `policy-rc.d` would hold back the services of
 //! every package installed in that moment and leave the unit enabled for the next boot. Where systemd does not run,
 //! `RUNLEVEL=1` tells `invoke-rc.d` that no service is wanted now.
@@ -19,37 +19,62 @@ struct Need {
     package: &'static str,
     program: &'static str,
     why: &'static str,
+    /// Whether it brings a service of the machine.
+    brings_service: bool,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 8] = [
     Need {
         package: "docker-registry",
         program: "docker-registry",
         why: "Distribution 2.8, the registry that everybody's registry descends from",
+        brings_service: true,
     },
     Need {
         package: "skopeo",
         program: "skopeo",
         why: "lists, copies and pulls: proves that an image is still whole",
+        brings_service: false,
     },
     Need {
         package: "buildah",
         program: "buildah",
         why: "builds images and multi-platform indexes without a daemon",
+        brings_service: false,
     },
     Need {
         package: "umoci",
         program: "umoci",
         why: "builds images by other hands than buildah's",
+        brings_service: false,
     },
     Need {
         package: "busybox-static",
         program: "busybox",
         why: "one program without libraries: what is inside the images",
+        brings_service: false,
+    },
+    Need {
+        package: "docker.io",
+        program: "dockerd",
+        why: "Docker 20.10 and its Swarm: an engine whose containers use images",
+        brings_service: true,
+    },
+    Need {
+        package: "podman",
+        program: "podman",
+        why: "Podman 4.3, which speaks Docker's API in its own way",
+        brings_service: true,
+    },
+    Need {
+        package: "runc",
+        program: "runc",
+        why: "runs the containers of both",
+        brings_service: false,
     },
 ];
 
-/// Says that the registry's service is not wanted.
+/// Says that no service of these packages is wanted.
 const PRESET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/no-service.preset");
 
 /// Where systemd reads it (systemd.preset(5)); gone with the next boot at the latest.
@@ -130,7 +155,11 @@ fn programs_of(needs: &[&Need]) -> String {
 
 fn in_search_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+    // Where Debian has programs for root, whoever asks.
+    let for_root = std::iter::once("/usr/sbin".into());
+    std::env::split_paths(&path)
+        .chain(for_root)
+        .any(|directory| directory.join(program).is_file())
 }
 
 /// How systemd itself decides whether it runs (`sd_booted`).
@@ -152,7 +181,7 @@ fn privilege(missing: &[&Need]) -> Result<Privilege, Failure> {
 }
 
 fn steps(missing: &[&Need], privilege: Privilege, systemd: bool) -> Vec<Step> {
-    let brings_service = missing.iter().any(|need| need.package == "docker-registry");
+    let brings_service = missing.iter().any(|need| need.brings_service);
     let step = |cleans_up, words: &[&str]| Step::new(privilege, cleans_up, words);
     // A machine that has just booted may be updating itself: wait for it.
     let apt = [
@@ -231,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_of_the_registry_is_kept_from_starting_where_systemd_runs() {
+    fn services_are_kept_from_starting_where_systemd_runs() {
         let lines = lines(&missing(|program| program != "docker-registry"), Privilege::Root, true);
         assert_eq!(lines.len(), 4);
         assert!(
@@ -245,17 +274,20 @@ mod tests {
             lines[2]
         );
         assert_eq!(lines[3], format!("rm --force {PRESET_IN_FORCE}"));
-        assert!(
-            std::fs::read_to_string(PRESET)
-                .unwrap()
-                .lines()
-                .any(|line| line == "disable docker-registry.service")
-        );
+        let preset = std::fs::read_to_string(PRESET).unwrap();
+        for unit in [
+            "docker-registry.service",
+            "docker.socket",
+            "containerd.service",
+            "podman.socket",
+        ] {
+            assert!(preset.lines().any(|line| line == format!("disable {unit}")), "{unit}");
+        }
     }
 
     #[test]
     fn no_preset_is_set_where_it_is_not_installed_now_or_systemd_does_not_run() {
-        let without_service = lines(&missing(|program| program == "docker-registry"), Privilege::Root, true);
+        let without_service = lines(&missing(|program| program != "umoci"), Privilege::Root, true);
         let without_systemd = lines(&missing(|_| false), Privilege::Root, false);
         for lines in [without_service, without_systemd] {
             assert_eq!(lines.len(), 2);
