@@ -5,6 +5,7 @@
 mod engines {
     mod scene;
 
+    mod addresses;
     mod docker;
     mod end_to_end;
     mod podman;

@@ -103,31 +103,34 @@ impl Scene {
         }
     }
 
-    /// What a source says: its status, its gaps, and by who uses it what is used: images and digests.
+    /// What a source says.
     pub(super) fn told(&self, source: &str) -> Told {
-        self.user.write("jettison.yaml", &format!("usage: [ {source} ]"));
-        let ended = self.user.run("usage --output json");
-        let usage: Value =
-            serde_json::from_str(&ended.output).unwrap_or_else(|error| panic!("{error}: {}", ended.said));
-        let source = &usage["sources"][0];
-        let mut used = BTreeMap::<String, BTreeSet<String>>::new();
-        for reference in list(source, "references") {
-            let names = used.entry(text(&reference["used_by"])).or_default();
-            names.extend(
-                [&reference["image"], &reference["digest"]]
-                    .into_iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned),
-            );
-        }
-        used.values_mut()
-            .for_each(|names| names.retain(|name| !name.is_empty()));
-        Told {
-            code: ended.code,
-            status: text(&source["status"]),
-            gaps: list(source, "gaps").map(text).collect(),
-            used,
-        }
+        told_to(&self.user, source)
+    }
+}
+
+/// What a source says to somebody: its status, its gaps, and who uses which images and digests.
+pub(super) fn told_to(user: &Jettison, source: &str) -> Told {
+    user.write("jettison.yaml", &format!("usage: [ {source} ]"));
+    let ended = user.run("usage --output json");
+    let usage: Value = serde_json::from_str(&ended.output).unwrap_or_else(|error| panic!("{error}: {}", ended.said));
+    let source = &usage["sources"][0];
+    let mut used = BTreeMap::<String, BTreeSet<String>>::new();
+    for reference in list(source, "references") {
+        let names = [&reference["image"], &reference["digest"]];
+        let names = names
+            .into_iter()
+            .filter_map(Value::as_str)
+            .filter(|name| !name.is_empty());
+        used.entry(text(&reference["used_by"]))
+            .or_default()
+            .extend(names.map(str::to_owned));
+    }
+    Told {
+        code: ended.code,
+        status: text(&source["status"]),
+        gaps: list(source, "gaps").map(text).collect(),
+        used,
     }
 }
 

@@ -5,7 +5,7 @@
 //! host, or none.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ const LONGEST_END: Duration = Duration::from_secs(20);
 pub(crate) struct Dockerd {
     home: TempDir,
     server: Child,
-    /// For its Swarm, if it has one.
-    swarm: PortLease,
+    /// For its Swarm, or for TLS, if it has any.
+    port: PortLease,
 }
 
 /// Begins a command in a mount namespace of its own, with an empty `/run`.
@@ -56,7 +56,30 @@ impl Dockerd {
     /// # Panics
     /// When it does not start: there is nothing to test on then.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| Vec::new())
+    }
+
+    /// As [`Dockerd::start`], and it also listens by TLS with `ca.pem`, `server.pem` and `server.key` of a folder, for
+    /// whoever shows a certificate of that authority.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_encrypted(certificates: &Path) -> Self {
+        let option = |name: &str, file: &str| format!("--{name}={}", certificates.join(file).display());
+        Self::start_with(|port| {
+            vec![
+                "--tlsverify".to_owned(),
+                option("tlscacert", "ca.pem"),
+                option("tlscert", "server.pem"),
+                option("tlskey", "server.key"),
+                format!("--host=tcp://127.0.0.1:{port}"),
+            ]
+        })
+    }
+
+    fn start_with(options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let home = tempfile::tempdir().expect("a directory for dockerd");
+        let port = PortLease::take();
         let at = |name: &str| home.path().join(name).display().to_string();
         fs::write(at("daemon.json"), "{}").expect("an empty configuration");
         let log = File::create(at("log")).expect("its log");
@@ -70,19 +93,21 @@ impl Dockerd {
                 "--ip6tables=false",
                 "--ip-forward=false",
             ])
+            .args(options(port.number()))
             .env_remove("DOCKER_HOST")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("dockerd starts");
-        let mut engine = Self {
-            home,
-            server,
-            swarm: PortLease::take(),
-        };
+        let mut engine = Self { home, server, port };
         engine.wait_until_up();
         engine
+    }
+
+    /// Where it listens by TLS.
+    pub(crate) fn encrypted_host(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.port.number())
     }
 
     /// Its socket, as addresses name it.
@@ -108,7 +133,7 @@ impl Dockerd {
 
     /// Makes it the manager of a Swarm.
     pub(crate) fn begin_swarm(&self) {
-        let address = format!("127.0.0.1:{}", self.swarm.number());
+        let address = format!("127.0.0.1:{}", self.port.number());
         self.docker(&format!(
             "swarm init --advertise-addr {address} --listen-addr {address}"
         ));
@@ -139,7 +164,10 @@ impl Dockerd {
             "--host",
             &self.host(),
         ]);
-        command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT");
+        command
+            .env_remove("DOCKER_HOST")
+            .env_remove("DOCKER_CONTEXT")
+            .env_remove("DOCKER_TLS_VERIFY");
         // A newer client than the engine agrees on its version by itself, unless it is told one.
         command.env_remove("DOCKER_API_VERSION");
         command
