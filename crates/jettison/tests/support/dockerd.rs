@@ -189,10 +189,9 @@ impl Drop for Dockerd {
     fn drop(&mut self) {
         // Services would start what is removed; then nothing that runs may outlive the engine.
         drop(run(self.client().args(["swarm", "leave", "--force"])));
-        if let Ok(ids) = run(self.client().args(["ps", "--all", "--quiet"])) {
-            if !ids.trim().is_empty() {
-                drop(run(self.client().args(["rm", "--force"]).args(ids.split_whitespace())));
-            }
+        let ids = run(self.client().args(["ps", "--all", "--quiet"])).unwrap_or_default();
+        if !ids.trim().is_empty() {
+            drop(run(self.client().args(["rm", "--force"]).args(ids.split_whitespace())));
         }
         end_gently(&mut self.server);
     }

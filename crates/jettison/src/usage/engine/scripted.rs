@@ -23,7 +23,9 @@ pub(super) enum Answer {
     Json(Value),
     /// A refusal with this status and these words.
     Refusal(u16, &'static str),
-    /// So many bytes that never end.
+    /// The same, filled up to so many bytes.
+    Long(Value, usize),
+    /// Bytes that never end.
     Endless,
     /// The beginning of a longer answer.
     Truncated,
@@ -134,6 +136,7 @@ async fn answer(stream: &mut UnixStream, answer: Option<&Answer>) -> Option<()> 
     let absent = Answer::Refusal(404, "page not found");
     match answer.unwrap_or(&absent) {
         Answer::Json(value) => whole(stream, 200, &value.to_string()).await,
+        Answer::Long(value, bytes) => whole(stream, 200, &format!("{:bytes$}", value.to_string())).await,
         Answer::Refusal(status, message) => whole(stream, *status, &json!({"message": message}).to_string()).await,
         Answer::Truncated => {
             stream

@@ -9,6 +9,7 @@ use jettison_core::config::ContainerEngine;
 use jettison_core::model::Digest;
 use serde_json::{Value, json};
 
+use super::client::ITEM_BYTES;
 use super::scripted::{Answer, Engine};
 
 const LIST: &str = "/v1.41/containers/json";
@@ -231,6 +232,15 @@ async fn a_newer_engine_is_asked_in_the_version_that_was_read_up_on() {
         ("/v1.52/info".to_owned(), Answer::Json(outside_swarm())),
     ]);
     assert_eq!(engine.told(|_| ()).await, (BTreeSet::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn an_answer_may_be_as_long_as_the_bound_and_not_longer() {
+    for (bytes, is_told) in [(ITEM_BYTES, true), (ITEM_BYTES + 1, false)] {
+        let change = ("/v1.41/info".to_owned(), Answer::Long(outside_swarm(), bytes));
+        let (_, gaps) = engine(&[], vec![change]).told(|_| ()).await;
+        assert_eq!(gaps.is_empty(), is_told, "{bytes}: {gaps:?}");
+    }
 }
 
 #[tokio::test]
