@@ -136,7 +136,11 @@ async fn answer(stream: &mut UnixStream, answer: Option<&Answer>) -> Option<()> 
     let absent = Answer::Refusal(404, "page not found");
     match answer.unwrap_or(&absent) {
         Answer::Json(value) => whole(stream, 200, &value.to_string()).await,
-        Answer::Long(value, bytes) => whole(stream, 200, &format!("{:bytes$}", value.to_string())).await,
+        Answer::Long(value, bytes) => {
+            let mut body = value.to_string();
+            body.extend(std::iter::repeat_n(' ', bytes - body.len()));
+            whole(stream, 200, &body).await
+        }
         Answer::Refusal(status, message) => whole(stream, *status, &json!({"message": message}).to_string()).await,
         Answer::Truncated => {
             stream
