@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus};
 use jettison_core::plan::{Action, ActionKind, Kept, Plan, plan};
-use jettison_core::reason::{Reason, Relation, Ruling};
+use jettison_core::reason::{Hold, Reason, Relation, Ruling};
 use jettison_core::verify::{Law, Violation, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -257,13 +257,22 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
         Spoil::UntagKept => {
             let kept = bad.kept.swap_remove(at(plan.kept.len())?);
             let tag = kept.tag.clone()?;
+            // A root that is held loses no tag; one with an immutable tag may lose its others (design, section 5).
+            let must_stay = match &kept.reason {
+                Reason::Hold {
+                    hold: Hold::Immutable,
+                    because,
+                    ..
+                } => because.starts_with(&format!("tag {tag} ")),
+                reason => matches!(reason, Reason::Hold { .. }),
+            };
             bad.actions.push(Action {
                 action: ActionKind::Untag,
                 tags: vec![tag],
                 bytes: 0,
                 ..delete_entry(world, &kept)?
             });
-            matches!(kept.reason, Reason::Hold { .. }).then_some(Law::KeptTagsStay)
+            must_stay.then_some(Law::KeptTagsStay)
         }
         Spoil::ForgetKept => {
             bad.kept.swap_remove(at(plan.kept.len())?);

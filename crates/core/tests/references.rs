@@ -2,6 +2,8 @@
 //!
 //! Where the two differ on purpose, the difference is named here; everywhere else they agree.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
+
 use jettison_core::model::{Digest, ImageReference};
 use oci_spec::distribution::Reference;
 use proptest::prelude::*;
