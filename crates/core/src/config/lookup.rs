@@ -45,6 +45,15 @@ impl Config {
         })
     }
 
+    /// Where an image lies: its registry by the name that is managed, and what is behind a mirror.
+    pub fn places_of<'c>(
+        &'c self,
+        image: &'c ImageReference,
+    ) -> impl Iterator<Item = (RegistryHost, RepositoryName)> + 'c {
+        let own = (self.canonical_host(&image.registry), image.repository.clone());
+        std::iter::once(own).chain(self.mirrored(image))
+    }
+
     /// Whether an image without a push time is as old as its build date says (`trust-created`).
     pub fn trusts_created(&self, host: &RegistryHost) -> bool {
         self.registry(host).is_some_and(|registry| registry.trust_created)

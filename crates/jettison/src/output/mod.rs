@@ -9,6 +9,7 @@ mod summary;
 mod table;
 pub mod text;
 mod time_left;
+pub mod usage;
 mod wrap;
 
 pub(crate) use console::aside;

@@ -7,6 +7,7 @@ mod command;
 mod compose;
 mod engine;
 mod file;
+mod findings;
 mod kubernetes;
 mod said;
 
@@ -14,13 +15,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
 use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema, SourceReport, SourceStatus, Usage};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::output::text::{count, number};
 use crate::store::{Store, StoreError};
+pub use findings::{Finding, Found, ImagesInUse, UsedBy};
 use kubernetes::ManagedNames;
 use said::Said;
+
+/// Sources that are asked at the same time.
+const AT_ONCE: usize = 8;
 
 /// The name under which remembered uses are reported.
 pub const REMEMBERED: &str = "recently used";
@@ -58,12 +65,17 @@ impl Collector<'_> {
         if self.config.usage.is_empty() {
             return Ok(None);
         }
+        // All at once: a cluster that takes its whole time must not make the answers of the others old.
+        let mut asked = stream::iter(self.config.usage.iter().map(|source| self.ask(source, now))).buffered(AT_ONCE);
+        let mut answers = Vec::new();
+        while let Some(report) = asked.next().await {
+            answers.push(report);
+        }
         let mut sources = Vec::new();
-        for source in &self.config.usage {
+        for (source, mut report) in self.config.usage.iter().zip(answers) {
             if self.accepted.contains(&source.name) {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
-            let mut report = self.ask(source, now).await;
             let named = self.images_named(&report.references, now);
             self.notice_shrinking(source, &mut report, named, now).await?;
             self.store
@@ -87,7 +99,7 @@ impl Collector<'_> {
             name: source.name.clone(),
             kind: source.kind.as_str().to_owned(),
             status: said::status(&gaps),
-            covers: source.covers.patterns().to_vec(),
+            covers: covers(source),
             gaps,
             references,
         }
@@ -128,11 +140,14 @@ impl Collector<'_> {
             .unwrap_or(0);
         let why = if most > 0 && named == 0 {
             Some(format!(
-                "it names no image of a managed registry any more; it named {most} images before"
+                "it names no image of a managed registry any more; it named {} before",
+                count(most, "image")
             ))
         } else if named.saturating_mul(2) < most {
             Some(format!(
-                "it names {named} images of managed registries, and named {most} within the last {}",
+                "it names {} of managed registries, and named {} within the last {}",
+                count(named, "image"),
+                number(most),
                 self.config.usage_memory
             ))
         } else {
@@ -208,6 +223,14 @@ impl Collector<'_> {
             gaps: Vec::new(),
             references,
         }))
+    }
+}
+
+/// What a source could refer to, as the usage form writes it: everything, unless the configuration says less.
+fn covers(source: &UsageSourceConfig) -> Vec<String> {
+    match source.covers.patterns() {
+        [] => vec!["**".to_owned()],
+        patterns => patterns.to_vec(),
     }
 }
 

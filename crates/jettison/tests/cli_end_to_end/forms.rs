@@ -114,6 +114,9 @@ async fn every_command_prints_the_form_that_is_published() {
     forms.holds("inventory", &json(&place, &["scan"]).exits(0).json());
     forms.holds("usage", &json(&place, &["usage"]).exits(0).json());
     forms.holds("usage", &json(&place, &["usage", "--check"]).exits(0).json());
+    let found = json(&place, &["usage", "--find", "missing,tag-only"]).exits(0).json();
+    assert!(!found["findings"].as_array().unwrap().is_empty(), "{found:#}");
+    forms.holds("usage", &found);
     let plan = json(&place, &["plan", "--out", "plan.json"]).exits(0).json();
     assert!(plan["actions"].as_array().unwrap().len() > 3, "{plan:#}");
     assert!(!plan["blocked"].as_array().unwrap().is_empty() || !plan["kept"].as_array().unwrap().is_empty());

@@ -155,6 +155,12 @@ fn usage_and_scans() {
         "r.example.com/apps/web:main # shop\nr.example.com/apps/web:v1\nnot an image\n",
     );
     page("usage", &place, &["usage", "--usage", "in-use.txt", "--quiet"]);
+    for by in ["image", "workload"] {
+        let words = ["usage", "--usage", "in-use.txt", "--quiet", "--by", by];
+        page(&format!("usage-by-{by}"), &place, &words);
+    }
+    let words = ["usage", "--usage", "in-use.txt", "--quiet", "--find", "tag-only"];
+    page("usage-tag-only", &place, &words);
     page(
         "scan-nothing-read",
         &place,

@@ -193,7 +193,7 @@ async fn the_wrong_context_lets_nothing_go() {
     wrong.clear("pods");
     wrong.put(pod("shop", "web-1", &world.name("apps/web:1"), ""));
     world
-        .plans_nothing("it names 1 images, and named 3 within the last 1d; if that is right")
+        .plans_nothing("it names 1 image of managed registries, and named 3 within the last 1d; if that is right")
         .await;
     // Between plan and apply it makes no difference.
     world.desk.write("kubeconfig", &right);
