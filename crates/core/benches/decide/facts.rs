@@ -107,6 +107,11 @@ impl MadeUp {
                 }
             }
         }
+        self.usage_of(references)
+    }
+
+    /// A cluster that refers to these.
+    pub(crate) fn usage_of(&self, references: Vec<Reference>) -> Usage {
         Usage {
             schema: Schema,
             taken_at: self.now,

@@ -2,13 +2,14 @@
 //!
 //! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed. For the times they
 //! are in memory. For the memory they are made up one repository at a time whenever it is asked for, in a process of its
-//! own. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
+//! own. `in-use` times what it adds to look up what is in use. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
 //! does not count. It judges nothing: what comes out is figures.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod clock;
 mod facts;
+mod in_use;
 mod measure;
 
 use jettison_core::config::Config;
@@ -61,6 +62,10 @@ fn main() {
                     "{entries} entries: {} MB at most",
                     measure::memory(&made_up, &config) / 1_000_000
                 );
+                continue;
+            }
+            if arguments.iter().any(|argument| argument == "in-use") {
+                println!("{}", in_use::measure(&made_up, &config));
                 continue;
             }
             let row = measure::measure(&made_up, &config);

@@ -131,7 +131,7 @@ fn shared<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 }
 
 /// The processor time of all threads.
-fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let began = clock::of_all_threads();
     let done = work();
     (clock::of_all_threads().saturating_sub(began), done)
