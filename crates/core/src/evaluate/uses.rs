@@ -57,6 +57,8 @@ impl TagUses<'_> {
 /// Everything that usage says, ready to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
+    /// A quick no: nearly every digest that is asked for is none of those in use.
+    in_use: Sieve,
     by_digest: Map<Digest, BTreeSet<Use>>,
     by_tag: Map<(RegistryHost, RepositoryName), Map<Tag, BTreeSet<Use>>>,
     /// Tag references to hosts that no scanned registry has.
@@ -98,6 +100,7 @@ impl Uses {
                 });
             }
         }
+        uses.in_use = Sieve::of(uses.by_digest.keys());
         uses
     }
 
@@ -143,7 +146,12 @@ impl Uses {
 
     /// Who refers to this digest, in whatever repository.
     pub(super) fn of_digest(&self, digest: &Digest) -> impl Iterator<Item = &Use> {
-        self.by_digest.get(digest).into_iter().flatten()
+        let of = |digest| self.by_digest.get(digest);
+        Some(digest)
+            .filter(|digest| self.in_use.may_hold(digest))
+            .and_then(of)
+            .into_iter()
+            .flatten()
     }
 
     /// Who refers to the tags of a repository; `None` if nobody does.
@@ -192,6 +200,37 @@ impl Uses {
             .iter()
             .map(|source| format!("usage source {} is partial: {}", source.name, source.why));
         partial.chain(self.unanswered.values().flatten().cloned())
+    }
+}
+
+/// Some bits of each digest of a set: tells most others from them without a look at the set.
+#[derive(Debug, Default)]
+struct Sieve(Vec<u64>);
+
+impl Sieve {
+    /// About one bit of 32 is set, so that one of 32 others passes.
+    fn of<'d>(digests: impl ExactSizeIterator<Item = &'d Digest>) -> Self {
+        let mut sieve = Self(vec![0; (digests.len() / 2).next_power_of_two()]);
+        for digest in digests {
+            let (word, bit) = sieve.place(digest);
+            if let Some(word) = sieve.0.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        sieve
+    }
+
+    /// False: the digest is none of the set.
+    fn may_hold(&self, digest: &Digest) -> bool {
+        let (word, bit) = self.place(digest);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// The word, of a number that is a power of two, and the bit in it.
+    fn place(&self, digest: &Digest) -> (usize, u64) {
+        let number = digest.trailing();
+        let word = usize::try_from(number >> 6).unwrap_or(usize::MAX) & self.0.len().wrapping_sub(1);
+        (word, 1 << (number & 63))
     }
 }
 
@@ -252,4 +291,22 @@ fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<String>> {
         }
     }
     unanswered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sieve_holds_what_it_was_made_of_and_little_else() {
+        let digest = |number: u32| Digest::of(&number.to_be_bytes());
+        for count in [0, 1, 2, 100, 5_000] {
+            let held: Vec<Digest> = (0..count).map(digest).collect();
+            let sieve = Sieve::of(held.iter());
+            assert!(held.iter().all(|digest| sieve.may_hold(digest)), "{count}");
+            let others = (10_000..20_000).filter(|number| sieve.may_hold(&digest(*number)));
+            assert!(others.count() < 1_000, "{count}");
+        }
+        assert!(!Sieve::default().may_hold(&digest(1)));
+    }
 }
