@@ -1,6 +1,5 @@
 //! What the roles in `deploy/kubernetes/` allow suffices, nothing in them is more than that, and a missing one is named.
 
-use jettison_core::config::Config;
 use jettison_testkit::kubernetes::objects::pod;
 use jettison_testkit::kubernetes::{Kind, Options, Rbac};
 
@@ -56,31 +55,6 @@ async fn the_roles_only_ever_list_and_never_secrets_but_for_helm() {
         assert!(!has("apiGroups", "*") && !has("resources", "secrets"), "{rule}");
         assert!(!(has("apiGroups", "") && has("resources", "*")), "{rule}");
     }
-}
-
-#[test]
-fn the_cron_job_runs_jettison_as_it_may_with_a_configuration_that_is_valid() {
-    let text = include_str!("../../../../deploy/kubernetes/cronjob.yaml");
-    let objects: Vec<serde_json::Value> = serde_saphyr::from_multiple(text).unwrap();
-    let of = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
-    let config = of("ConfigMap")["data"]["jettison.yaml"].as_str().unwrap();
-    let (config, warnings) = Config::parse("jettison.yaml", config).unwrap();
-    assert!(warnings.is_empty() && config.usage.len() == 1, "{warnings:?}");
-    let pod = &of("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
-    assert_eq!(pod["serviceAccountName"], "jettison");
-    let arguments: Vec<&str> = pod["containers"][0]["args"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|argument| argument.as_str().unwrap())
-        .collect();
-    assert_eq!(arguments[..2], ["run", "--yes"]);
-    let asked = std::process::Command::new(env!("CARGO_BIN_EXE_jettison"))
-        .args(arguments)
-        .arg("--help")
-        .output()
-        .unwrap();
-    assert!(asked.status.success(), "{asked:?}");
 }
 
 #[tokio::test]
