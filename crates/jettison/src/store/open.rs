@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -154,20 +154,32 @@ fn create_directory(directory: &Path) -> io::Result<()> {
 
 /// Opens a file for this user only, creating it if it is missing.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    match create_private(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path)
+        }
+        created => created,
+    }
+}
+
+/// Creates a file for this user only; for the owner of the folder, where root looks into the store of a service: else the
+/// service could not open its own store any more. Only what was just created is given away: another file could be a link.
+fn create_private(path: &Path) -> io::Result<File> {
+    let options = &mut OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
+    if let Some(folder) = folder.filter(|_| file.metadata().is_ok_and(|file| file.uid() == 0)) {
+        // A root without that right is as well off as it was.
+        let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
+    }
+    Ok(file)
 }
 
 /// Creates the empty database before SQLite does, which would give it and its side files another mode. One that exists must not even be
 /// opened here: closing a file drops all locks that this process holds on it, those of its open stores too
 /// (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
 fn create_database(file: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+    match create_private(file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }

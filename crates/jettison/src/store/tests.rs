@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -116,6 +116,26 @@ async fn a_store_is_new_once_and_private() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
+}
+
+/// Only root can give files away, so that others see nothing here.
+#[tokio::test]
+async fn what_root_creates_in_the_store_of_another_user_is_that_users() {
+    const SERVICE: u32 = 65_532;
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    if chown(&state, Some(SERVICE), Some(SERVICE)).is_err() {
+        return;
+    }
+    let store = Store::open(&state).await.unwrap();
+    store.remember_usage("nodes", &[], 1, hour(1)).await.unwrap();
+    let lock = store.lock_for_run("run").unwrap();
+    for file in fs::read_dir(&state).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().uid(), SERVICE, "{}", file.path().display());
+    }
+    drop(lock);
 }
 
 #[tokio::test]
