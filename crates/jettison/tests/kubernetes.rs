@@ -7,6 +7,7 @@
 //! - `helm`: the history of Helm.
 //! - `connection`: kubeconfigs, certificates, credential plugins.
 //! - `bad_days`: the program from end to end, beside a registry.
+//! - `who_must_answer`: the same with several clusters, and with wrong ones.
 //! - `hostile`: objects that were made to harm.
 
 #[cfg(test)]
@@ -39,3 +40,9 @@ mod sweep;
 #[cfg(test)]
 #[path = "kubernetes/typed.rs"]
 mod typed;
+#[cfg(test)]
+#[path = "kubernetes/who_must_answer.rs"]
+mod who_must_answer;
+#[cfg(test)]
+#[path = "kubernetes/world.rs"]
+mod world;

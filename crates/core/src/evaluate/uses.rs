@@ -33,6 +33,13 @@ struct PartialSource {
     covers: NameGlobs,
 }
 
+/// A source that a registry expects and that did not answer completely.
+#[derive(Debug)]
+struct Unanswered {
+    name: String,
+    sentence: String,
+}
+
 /// Who refers to the tags of one repository.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TagUses<'u> {
@@ -65,7 +72,7 @@ pub(super) struct Uses {
     elsewhere: Map<RepositoryName, Map<Tag, BTreeSet<(RegistryHost, Use)>>>,
     partial: Vec<PartialSource>,
     /// Per registry: sources that it expects and that did not answer completely.
-    unanswered: BTreeMap<RegistryHost, Vec<String>>,
+    unanswered: BTreeMap<RegistryHost, Vec<Unanswered>>,
 }
 
 impl Uses {
@@ -182,24 +189,19 @@ impl Uses {
     ///
     /// A source may name what it covers by any name of the registry.
     pub(super) fn incomplete(&self, config: &Config, registry: &RegistryHost, name: &RepositoryName) -> Vec<String> {
-        let expected = self.unanswered.get(registry).into_iter().flatten().cloned();
         let covers = |source: &&PartialSource| {
             config
                 .names_of(registry)
                 .any(|host| source.covers.fits(&format!("{host}/{name}")))
         };
-        let covering = self.partial.iter().filter(covers);
-        let partial = covering.map(|source| format!("usage source {} is partial: {}", source.name, source.why));
-        expected.chain(partial).collect()
+        let expected: Vec<&Unanswered> = self.unanswered.get(registry).into_iter().flatten().collect();
+        told(self.partial.iter().filter(covers), &expected)
     }
 
     /// Every source that is partial or did not answer, with the reason.
-    pub(super) fn gaps(&self) -> impl Iterator<Item = String> {
-        let partial = self
-            .partial
-            .iter()
-            .map(|source| format!("usage source {} is partial: {}", source.name, source.why));
-        partial.chain(self.unanswered.values().flatten().cloned())
+    pub(super) fn gaps(&self) -> Vec<String> {
+        let expected: Vec<&Unanswered> = self.unanswered.values().flatten().collect();
+        told(self.partial.iter(), &expected)
     }
 }
 
@@ -232,6 +234,16 @@ impl Sieve {
         let word = usize::try_from(number >> 6).unwrap_or(usize::MAX) & self.0.len().wrapping_sub(1);
         (word, 1 << (number & 63))
     }
+}
+
+/// Each source once: one that is expected is told as such, with what it said itself.
+fn told<'s>(partial: impl Iterator<Item = &'s PartialSource>, expected: &[&Unanswered]) -> Vec<String> {
+    let is_told = |source: &&PartialSource| expected.iter().any(|expected| expected.name == source.name);
+    let partial = partial
+        .filter(|source| !is_told(source))
+        .map(|source| format!("usage source {} is partial: {}", source.name, source.why));
+    let expected = expected.iter().map(|expected| expected.sentence.clone());
+    partial.chain(expected).collect()
 }
 
 /// Engines put a scheme in front of image ids.
@@ -274,23 +286,33 @@ fn covers(source: &SourceReport) -> NameGlobs {
 }
 
 /// Expected sources that are not configured, or that did not answer completely.
-fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<String>> {
-    let complete = |name: &String| {
-        let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
-        let mut named = sources.iter().filter(|source| source.name == *name).peekable();
-        named.peek().is_some() && named.all(|source| stated_gaps(source).is_none())
-    };
-    let mut unanswered: BTreeMap<RegistryHost, Vec<String>> = BTreeMap::new();
+fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<Unanswered>> {
+    let mut unanswered: BTreeMap<RegistryHost, Vec<Unanswered>> = BTreeMap::new();
     for registry in &facts.config.registries {
-        for name in registry.expects.sources().iter().filter(|name| !complete(name)) {
-            let sentence = format!(
-                "usage source {name} is expected for {} and did not answer completely",
-                registry.host
-            );
-            unanswered.entry(registry.host.clone()).or_default().push(sentence);
+        for name in registry.expects.sources() {
+            let Some(why) = why_unanswered(facts, name) else {
+                continue;
+            };
+            unanswered.entry(registry.host.clone()).or_default().push(Unanswered {
+                name: name.clone(),
+                sentence: format!(
+                    "usage source {name} is expected for {} and did not answer completely: {why}",
+                    registry.host
+                ),
+            });
         }
     }
     unanswered
+}
+
+/// Why a source that is expected says too little, if it does. Whoever has its name has to have said everything.
+fn why_unanswered(facts: &Facts<'_>, name: &str) -> Option<String> {
+    let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
+    let mut named = sources.iter().filter(|source| source.name == name).peekable();
+    if named.peek().is_none() {
+        return Some("no source of that name was asked".to_owned());
+    }
+    named.find_map(stated_gaps)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::kinds::{Kind, built_in};
@@ -144,7 +145,15 @@ impl TestCluster {
 
     /// Paths and queries that were asked so far, in order.
     pub fn requests(&self) -> Vec<String> {
-        self.state().requests.clone()
+        self.state().requests.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// When the first page of a list was asked for, by its path: `/api/v1/pods`. In tokio's time.
+    pub fn lists_begun(&self, path: &str) -> Vec<Instant> {
+        let is_first_page = |asked: &str| asked.split('?').next() == Some(path) && !asked.contains("continue=");
+        let state = self.state();
+        let begun = state.requests.iter().filter(|(asked, _)| is_first_page(asked));
+        begun.map(|(_, at)| *at).collect()
     }
 
     /// Nobody listens any more.
@@ -227,7 +236,7 @@ impl Inside {
     /// What is asked for, and what is wrong with it.
     fn ask(&self, uri: &Uri) -> (Wanted, Option<Fault>) {
         let mut state = self.state();
-        state.requests.push(uri.to_string());
+        state.requests.push((uri.to_string(), Instant::now()));
         let wanted = wanted(uri.path(), &state.kinds);
         let name = match &wanted {
             Wanted::Objects(kind) => kind.name(),

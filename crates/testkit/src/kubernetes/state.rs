@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::kinds::Kind;
@@ -28,7 +29,8 @@ pub(super) struct State {
     /// Groups whose server does not answer, so that what is known of them is old.
     pub(super) stale: Vec<String>,
     pub(super) rbac: Option<Rbac>,
-    pub(super) requests: Vec<String>,
+    /// Paths with their queries, and when they were asked for, by the clock that tests may push on.
+    pub(super) requests: Vec<(String, Instant)>,
     pub(super) made: u64,
 }
 

@@ -196,7 +196,8 @@ fn every_gap_is_told() {
     let expected = [
         "x.example: no answer".to_owned(),
         "usage source policy test is partial: it names an image that cannot be understood: ".to_owned(),
-        "usage source other is expected for r.example and did not answer completely".to_owned(),
+        "usage source other is expected for r.example and did not answer completely: no source of that name was asked"
+            .to_owned(),
         "r.example/app: tag b: 403".to_owned(),
         format!("r.example/app: tag latest points to {unread}, which was not read"),
     ];
@@ -210,6 +211,17 @@ fn every_gap_is_told() {
     (world.source().gaps, world.source().references) = (Vec::new(), Vec::new());
     world.source().status = SourceStatus::Partial;
     assert!(told(&world).contains(&"usage source policy test is partial: it did not answer completely".to_owned()));
+}
+
+#[test]
+fn a_source_that_is_expected_is_told_once_with_what_it_said() {
+    let mut world = world();
+    world.config += "registries: [ { host: r.example, expects: [policy test] } ]\n";
+    world.source().gaps.push(Gap("cronjobs: 403".to_owned()));
+    let why = "usage source policy test is expected for r.example and did not answer completely: cronjobs: 403";
+    assert_eq!(told(&world), [why]);
+    let held = world.with_facts(|facts| format!("{:?}", crate::plan::plan(facts).kept));
+    assert!(held.contains(why) && !held.contains("more)"), "{held}");
 }
 
 #[test]
