@@ -3,6 +3,7 @@
 //! - `refusals`: plans that are not applied at all, and the fuse.
 //! - `races`: what changed between the plan and the delete.
 //! - `asked`: deletes of which it is not known whether they were done.
+//! - `clusters`: a cluster is asked again and again while things are removed.
 //! - `failures`: what the registry refuses, ignores or interrupts.
 //! - `belongings`: indexes, children, signatures, and the journal.
 //! - `protected`: what was protected between the plan and the delete.
@@ -17,6 +18,9 @@ mod asked;
 #[cfg(test)]
 #[path = "apply/belongings.rs"]
 mod belongings;
+#[cfg(test)]
+#[path = "apply/clusters.rs"]
+mod clusters;
 #[cfg(test)]
 #[expect(dead_code, reason = "shared helpers: nobody here logs in")]
 mod common;
