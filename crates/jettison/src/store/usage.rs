@@ -26,7 +26,7 @@ pub struct RememberedReference {
 }
 
 impl Store {
-    /// Remembers what a source said, and how many distinct images of managed registries it names now.
+    /// Remembers what a source said, and how many distinct images of managed registries it names now, or is held to.
     ///
     /// # Errors
     /// If the database fails.

@@ -77,9 +77,9 @@ impl Collector<'_> {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
             let named = self.images_named(&report.references, now);
-            self.notice_shrinking(source, &mut report, named, now).await?;
+            let held_to = self.notice_shrinking(source, &mut report, named, now).await?;
             self.store
-                .remember_usage(&source.name, &report.references, named, now)
+                .remember_usage(&source.name, &report.references, held_to, now)
                 .await?;
             sources.push(report);
         }
@@ -126,13 +126,16 @@ impl Collector<'_> {
     }
 
     /// A source that names nothing of ours any more, or less than half of what it named, may be broken.
+    ///
+    /// Returns how many images it is held to from now on. What it named before does not wear off while nobody has accepted
+    /// that it names fewer: a wrong context that nobody looks after for two weeks is wrong all the same.
     async fn notice_shrinking(
         &self,
         source: &UsageSourceConfig,
         report: &mut SourceReport,
         named: u64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let most = self
             .store
             .most_images_named(&source.name, self.memory_begins(now))
@@ -145,20 +148,20 @@ impl Collector<'_> {
             ))
         } else if named.saturating_mul(2) < most {
             Some(format!(
-                "it names {} of managed registries, and named {} within the last {}",
+                "it names {} of managed registries; it named {} before",
                 count(named, "image"),
-                number(most),
-                self.config.usage_memory
+                number(most)
             ))
         } else {
             None
         };
-        if let Some(why) = why.filter(|_| !source.allow_empty) {
-            let accept = format!("if that is right, accept it with --accept-shrunk-usage {}", source.name);
-            report.gaps.push(Gap(format!("{why}; {accept}")));
-            report.status = SourceStatus::Partial;
-        }
-        Ok(())
+        let Some(why) = why.filter(|_| !source.allow_empty) else {
+            return Ok(named);
+        };
+        let accept = format!("if that is right, accept it with --accept-shrunk-usage {}", source.name);
+        report.gaps.push(Gap(format!("{why}; {accept}")));
+        report.status = SourceStatus::Partial;
+        Ok(most)
     }
 
     /// Distinct images of managed registries, as written, of those that are in use now.
@@ -244,6 +247,78 @@ async fn within(limit: Duration, said: &mut Said, ask: impl AsyncFnOnce(&mut Sai
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Somebody with one list, who asks it on some days.
+    struct Asking {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Asking {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path().join("state")).await.unwrap();
+            Self { folder, store }
+        }
+
+        /// What it says on that day, when it has these lines.
+        async fn ask(&self, day: i64, lines: &[String], accepted: &[String]) -> SourceReport {
+            std::fs::write(self.folder.path().join("list.txt"), lines.join("\n")).unwrap();
+            let text = "registries: [ { host: r.io } ]\nusage: [ { name: list, kind: file, paths: [list.txt] } ]";
+            let config = Config::parse("jettison.yaml", text).unwrap().0;
+            let managed = BTreeSet::new();
+            let collector = Collector {
+                config: &config,
+                base: self.folder.path(),
+                store: &self.store,
+                managed: &managed,
+                accepted,
+            };
+            let begin: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+            let now = begin + SignedDuration::from_hours(24 * day);
+            let usage = collector.collect(now).await.unwrap().unwrap();
+            // As every plan does.
+            self.store
+                .forget_usage_before(collector.memory_begins(now))
+                .await
+                .unwrap();
+            usage.sources.into_iter().next().unwrap()
+        }
+    }
+
+    fn images(number: usize) -> Vec<String> {
+        (0..number).map(|number| format!("r.io/web:v{number}")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_source_that_names_far_fewer_stays_partial_until_somebody_accepts_it() {
+        let others = ["other.io/x:1".to_owned()];
+        for fewer in [&images(4)[..], &others] {
+            let asking = Asking::new().await;
+            assert_eq!(asking.ask(0, &images(10), &[]).await.status, SourceStatus::Complete);
+            for day in 1..40 {
+                let said = asking.ask(day, fewer, &[]).await;
+                assert_eq!(said.status, SourceStatus::Partial, "day {day}");
+                assert!(said.gaps[0].0.contains("named 10"), "{said:?}");
+            }
+            let accepted = ["list".to_owned()];
+            assert_eq!(asking.ask(40, fewer, &accepted).await.status, SourceStatus::Complete);
+            assert_eq!(asking.ask(41, fewer, &[]).await.status, SourceStatus::Complete);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_source_named_wears_off_once_it_names_enough() {
+        let asking = Asking::new().await;
+        for (day, number, status) in [
+            (0, 10, SourceStatus::Complete),
+            (1, 4, SourceStatus::Partial),
+            (2, 6, SourceStatus::Complete),
+            (16, 3, SourceStatus::Complete),
+        ] {
+            assert_eq!(asking.ask(day, &images(number), &[]).await.status, status, "day {day}");
+        }
+    }
 
     #[tokio::test]
     async fn an_old_use_of_one_source_does_not_hide_a_later_one_of_another() {

@@ -39,7 +39,7 @@ async fn the_wrong_context_lets_nothing_go() {
     wrong.put(pod("shop", "web-1", &world.name("apps/web:1"), ""));
     world.point_to(&wrong);
     world
-        .plans_nothing("it names 1 images of managed registries, and named 3 within the last 1d; if that is right")
+        .plans_nothing("it names 1 image of managed registries; it named 3 before; if that is right")
         .await;
     // Between plan and apply it makes no difference.
     world.point_to(&world.cluster);
@@ -70,7 +70,7 @@ async fn that_a_cluster_names_less_is_accepted_by_name_and_once() {
     other.clear("pods");
     other.put(pod("kube-system", "dns-0", "registry.k8s.io/dns:0", ""));
     world
-        .applies_nothing("it names no image of a managed registry any more; it named 1 images before")
+        .applies_nothing("it names no image of a managed registry any more; it named 1 image before")
         .await;
     world.desk.apply(&["--accept-shrunk-usage", "prod-eu"]).await.exits(0);
     assert!(!world.has("apps/web", &image(4)));
