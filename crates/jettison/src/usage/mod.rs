@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use jettison_core::config::{Config, UsageKind, UsageSourceConfig};
-use jettison_core::model::{Gap, ImageReference, Reference, RegistryHost, Schema, SourceReport, SourceStatus, Usage};
+use jettison_core::model::{
+    Digest, Gap, ImageReference, Reference, RegistryHost, Schema, SourceReport, SourceStatus, Usage,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::output::text::{count, number};
@@ -184,11 +186,12 @@ impl Collector<'_> {
             return true;
         }
         match image.parse::<ImageReference>() {
+            // A bare digest may be of any registry, though it reads like a name and a tag.
+            Ok(_) if Digest::of_image_id(image).is_some() => true,
             Ok(image) => {
                 let host = self.config.canonical_host(&image.registry);
                 self.managed.contains(&host) || self.config.registry(&host).is_some()
             }
-            // A bare digest may be of any registry.
             Err(_) => true,
         }
     }
@@ -200,7 +203,7 @@ impl Collector<'_> {
 
     /// What was in use lately and is no longer: rollbacks, cron jobs, what is scaled to zero.
     async fn remembered(&self, current: &[SourceReport], now: Timestamp) -> Result<Option<SourceReport>, StoreError> {
-        let current: BTreeSet<(&String, &Option<jettison_core::model::Digest>)> = current
+        let current: BTreeSet<(&String, &Option<Digest>)> = current
             .iter()
             .flat_map(|source| &source.references)
             // One that is over says nothing against another source that saw it later.
@@ -318,6 +321,15 @@ mod tests {
         ] {
             assert_eq!(asking.ask(day, &images(number), &[]).await.status, status, "day {day}");
         }
+    }
+
+    /// They may be of any registry.
+    #[tokio::test]
+    async fn digests_without_a_name_count_as_images() {
+        let digests: Vec<String> = (0..4_u8).map(|number| Digest::of(&[number]).to_string()).collect();
+        let asking = Asking::new().await;
+        assert_eq!(asking.ask(0, &digests, &[]).await.status, SourceStatus::Complete);
+        assert_eq!(asking.ask(1, &digests[..1], &[]).await.status, SourceStatus::Partial);
     }
 
     #[tokio::test]
