@@ -116,7 +116,7 @@ impl Collector<'_> {
                 within(limit, said, async |said| command::ask(command, self.base, said).await).await;
             }
             UsageKind::Kubernetes(source) => {
-                let managed = ManagedNames::of(self.managed, self.config);
+                let managed = ManagedNames::of(&self.ours(), self.config);
                 let base = self.base;
                 kubernetes::Question { source, base, managed }.ask(said).await;
             }
@@ -169,31 +169,21 @@ impl Collector<'_> {
     /// Distinct images of managed registries, as written, of those that are in use now.
     fn images_named(&self, references: &[Reference], now: Timestamp) -> u64 {
         let in_use = |reference: &&Reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= now);
+        let ours = self.ours();
         let named: BTreeSet<&str> = references
             .iter()
             .filter(in_use)
             .map(|reference| reference.image.as_str())
-            .filter(|image| !image.is_empty() && self.is_managed(image))
+            .filter(|image| !image.is_empty() && is_one_of(&ours, self.config, image))
             .collect();
         named.len() as u64
     }
 
-    /// Whether an image may be one of ours. It does not hang on what is looked at in this run alone: a source would else
-    /// seem to shrink with every narrower look.
-    fn is_managed(&self, image: &str) -> bool {
-        // Without a registry to manage nobody can say that an image is not ours.
-        if self.managed.is_empty() && self.config.registries.is_empty() {
-            return true;
-        }
-        match image.parse::<ImageReference>() {
-            // A bare digest may be of any registry, though it reads like a name and a tag.
-            Ok(_) if Digest::of_image_id(image).is_some() => true,
-            Ok(image) => {
-                let host = self.config.canonical_host(&image.registry);
-                self.managed.contains(&host) || self.config.registry(&host).is_some()
-            }
-            Err(_) => true,
-        }
+    /// The registries whose images count. They do not hang on what is looked at in this run alone: with every narrower look
+    /// a source would else name less, and seem to shrink.
+    fn ours(&self) -> BTreeSet<RegistryHost> {
+        let configured = self.config.registries.iter().map(|registry| &registry.host);
+        self.managed.iter().chain(configured).cloned().collect()
     }
 
     fn memory_begins(&self, now: Timestamp) -> Timestamp {
@@ -237,6 +227,20 @@ fn covers(source: &UsageSourceConfig) -> Vec<String> {
     match source.covers.patterns() {
         [] => vec!["**".to_owned()],
         patterns => patterns.to_vec(),
+    }
+}
+
+/// Whether an image may be one of `ours`.
+fn is_one_of(ours: &BTreeSet<RegistryHost>, config: &Config, image: &str) -> bool {
+    // Without a registry to manage nobody can say that an image is not ours.
+    if ours.is_empty() {
+        return true;
+    }
+    match image.parse::<ImageReference>() {
+        // A bare digest may be of any registry, though it reads like a name and a tag.
+        Ok(_) if Digest::of_image_id(image).is_some() => true,
+        Ok(image) => ours.contains(&config.canonical_host(&image.registry)),
+        Err(_) => true,
     }
 }
 

@@ -6,7 +6,7 @@ use jettison_testkit::kubernetes::objects::{config_map, owned, pod, workload};
 
 use crate::cluster::RBAC;
 use crate::common::contents::{deletions, text};
-use crate::world::{World, image};
+use crate::world::{CONFIG, World, image};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_whatever_name_a_cluster_uses_an_image_it_stays_and_all_others_go() {
@@ -147,4 +147,18 @@ async fn a_pod_that_starts_after_the_plan_keeps_its_image_and_the_others_go() {
     }
     assert!(!world.has("apps/web", &image(5)) && !world.has("apps/web", &image(6)));
     world.puller.pull_whole("apps/web", "4").await.unwrap();
+}
+
+/// The digest may lie here as well, and a look at everything would find it: a narrower one takes no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_text_names_of_another_of_our_registries_counts_also_when_that_is_not_looked_at() {
+    let world = World::with_pods().await;
+    let another = "registries: [ { host: mirror.example.com, expects: none }, ";
+    world
+        .desk
+        .write("jettison.yaml", &CONFIG.replace("registries: [ ", another));
+    let mirrored = format!("image=mirror.example.com/web@{}", image(4).digest);
+    world.cluster.put(config_map("shop", "settings", &mirrored));
+    let plan = world.desk.run(&["plan", "{host}/**", "--output", "json"]).await;
+    assert_eq!(deletions(&plan.exits(0).json()), [""; 0]);
 }
