@@ -92,8 +92,8 @@ impl RegistryConfig {
 }
 
 impl Mirror {
-    /// The repository that an image of the mirror stands for.
-    fn behind(&self, image: &ImageReference) -> Option<RepositoryName> {
+    /// The repository that an image of the mirror stands for; none if it is no image of this mirror.
+    pub fn behind(&self, image: &ImageReference) -> Option<RepositoryName> {
         let path = image.repository.as_str().strip_prefix(self.prefix.as_str())?;
         let path = path.strip_prefix('/').filter(|_| image.registry == self.host)?;
         path.parse().ok()

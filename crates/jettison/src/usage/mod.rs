@@ -239,7 +239,7 @@ fn is_one_of(ours: &BTreeSet<RegistryHost>, config: &Config, image: &str) -> boo
     match image.parse::<ImageReference>() {
         // A bare digest may be of any registry, though it reads like a name and a tag.
         Ok(_) if Digest::of_image_id(image).is_some() => true,
-        Ok(image) => ours.contains(&config.canonical_host(&image.registry)),
+        Ok(image) => ours.contains(&config.canonical_host(&image.registry)) || config.mirrored(&image).next().is_some(),
         Err(_) => true,
     }
 }
@@ -271,7 +271,8 @@ mod tests {
         /// What it says on that day, when it has these lines.
         async fn ask(&self, day: i64, lines: &[String], accepted: &[String]) -> SourceReport {
             std::fs::write(self.folder.path().join("list.txt"), lines.join("\n")).unwrap();
-            let text = "registries: [ { host: r.io } ]\nusage: [ { name: list, kind: file, paths: [list.txt] } ]";
+            let text = "registries: [ { host: r.io, mirrors: [cache.io/r] } ]
+usage: [ { name: list, kind: file, paths: [list.txt] } ]";
             let config = Config::parse("jettison.yaml", text).unwrap().0;
             let managed = BTreeSet::new();
             let collector = Collector {
@@ -327,13 +328,17 @@ mod tests {
         }
     }
 
-    /// They may be of any registry.
+    /// Digests without a name, which may be of any registry, and images that are pulled through a mirror.
     #[tokio::test]
-    async fn digests_without_a_name_count_as_images() {
-        let digests: Vec<String> = (0..4_u8).map(|number| Digest::of(&[number]).to_string()).collect();
-        let asking = Asking::new().await;
-        assert_eq!(asking.ask(0, &digests, &[]).await.status, SourceStatus::Complete);
-        assert_eq!(asking.ask(1, &digests[..1], &[]).await.status, SourceStatus::Partial);
+    async fn images_count_by_whatever_name_they_are_ours() {
+        let digest = |number: u8| Digest::of(&[number]).to_string();
+        let digests: Vec<String> = (0..4).map(digest).collect();
+        let mirrored: Vec<String> = (0..4).map(|number| format!("cache.io/r/web:v{number}")).collect();
+        for images in [digests, mirrored] {
+            let asking = Asking::new().await;
+            assert_eq!(asking.ask(0, &images, &[]).await.status, SourceStatus::Complete);
+            assert_eq!(asking.ask(1, &images[..1], &[]).await.status, SourceStatus::Partial);
+        }
     }
 
     #[tokio::test]

@@ -175,8 +175,8 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: &str =
-        "registries: [ { host: registry.example.com, aliases: [\"mirror:5000\"] }, { host: \"[::1]:5000\" } ]";
+    const CONFIG: &str = "registries: [ { host: registry.example.com, aliases: [\"mirror:5000\"], \
+        mirrors: [cache.example.com/proxy] }, { host: \"[::1]:5000\" } ]";
 
     fn names(managed: &[&str]) -> ManagedNames {
         let config = Config::parse("jettison.yaml", CONFIG).unwrap().0;
@@ -212,6 +212,10 @@ mod tests {
             ("registry.example.com/apps/web", "registry.example.com/apps/web"),
             ("Registry.Example.COM/apps/web:v1", "Registry.Example.COM/apps/web:v1"),
             ("mirror:5000/apps/web:v1", "mirror:5000/apps/web:v1"),
+            (
+                "--image=Cache.example.com/proxy/apps/web:v1",
+                "Cache.example.com/proxy/apps/web:v1",
+            ),
             ("--image=registry.example.com/apps/web:v1", image),
             ("image:registry.example.com/apps/web:v1", image),
             ("image: \"registry.example.com/apps/web:v1\"\nname: web\n", image),
@@ -232,6 +236,7 @@ mod tests {
             "",
             "web:v1",
             "other.example.com/apps/web:v1",
+            "cache.example.com/hub/apps/web:v1",
             "registry.example.com",
             "registry.example.com/",
             "registry.example.com/UPPER",
