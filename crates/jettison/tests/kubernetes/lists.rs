@@ -93,11 +93,26 @@ async fn answers_that_are_not_whole_or_not_a_list_are_gaps() {
 }
 
 #[tokio::test]
-async fn a_typed_kind_that_is_gone_since_it_was_discovered_is_no_gap() {
+async fn a_kind_that_is_said_to_be_there_and_then_not_to_be_is_a_gap() {
+    for kind in ["cronjobs.batch", "services"] {
+        let place = Place::new().await;
+        place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
+        place.cluster.fail(kind, Fault::Status(404));
+        let why = format!("{kind}: the server has none of it (404)");
+        place.ask().await.expect_partial(&why);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_says_that_more_remains_and_leads_to_nothing_is_a_gap() {
     let place = Place::new().await;
     place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
-    place.cluster.fail("cronjobs.batch", Fault::Status(404));
-    place.ask().await.expect_complete();
+    let body = json!({"items": [], "metadata": {"continue": "", "remainingItemCount": 3}});
+    place.cluster.fail("services", Fault::Body(body.to_string()));
+    place
+        .ask()
+        .await
+        .expect_partial("services: the answer cannot be understood: objects remain");
 }
 
 #[tokio::test]
@@ -181,7 +196,12 @@ async fn a_cluster_without_any_image_is_a_gap_unless_that_is_allowed() {
 #[tokio::test]
 async fn discovery_that_fails_is_a_gap() {
     for path in ["/api", "/apis"] {
-        for fault in [Fault::Status(500), Fault::Body("{}".to_owned()), Fault::Status(404)] {
+        for fault in [
+            Fault::Status(500),
+            Fault::Status(404),
+            Fault::Body("{}".to_owned()),
+            Fault::Body(r#"{"kind":"Status","status":"Success"}"#.to_owned()),
+        ] {
             let place = Place::new().await;
             place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
             place.cluster.fail(path, fault);

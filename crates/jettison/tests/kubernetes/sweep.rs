@@ -166,3 +166,30 @@ async fn a_group_that_does_not_tell_its_kinds_is_a_gap_unless_it_is_left_out() {
         place.ask().await.expect_complete();
     }
 }
+
+#[tokio::test]
+async fn a_group_with_places_for_images_that_does_not_tell_its_kinds_is_a_gap_even_if_it_is_left_out() {
+    let mut place = with_operator().await;
+    place.more = ", leave-out: ['*.apps']".to_owned();
+    place.ask().await.expect_complete();
+    place.cluster.make_stale("apps");
+    place
+        .ask()
+        .await
+        .expect_partial("the group apps did not tell its kinds");
+}
+
+#[tokio::test]
+async fn a_group_that_an_older_server_names_and_then_does_not_know_is_a_gap() {
+    let options = jettison_testkit::kubernetes::Options {
+        is_old: true,
+        ..Default::default()
+    };
+    let place = Place::with(options, "").await;
+    place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
+    place.cluster.fail("/apis/batch/v1", Fault::Status(404));
+    place
+        .ask()
+        .await
+        .expect_partial("the group batch did not tell its kinds: the server has none of it (404)");
+}

@@ -233,6 +233,10 @@ async fn an_object_of_another_form_is_a_gap() {
     let bare = |kind: &str, api_version: &str| json!({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": "shop", "name": "x"}});
     let mut lonely = pod("shop", "x", &image("web:1"), "");
     lonely["spec"] = json!({});
+    let mut without_template = workload("apps/v1", "StatefulSet", "shop", "x", "");
+    without_template["spec"] = json!({"replicas": 0});
+    let mut without_containers = cron_job("shop", "x", "");
+    without_containers["spec"]["jobTemplate"]["spec"]["template"]["spec"] = json!({});
     let mut broken_id = pod("shop", "x", &image("web:1"), "no image at all");
     broken_id["metadata"]["labels"] = json!({});
     for (object, why) in [
@@ -252,6 +256,8 @@ async fn an_object_of_another_form_is_a_gap() {
         (bare("CronJob", "batch/v1"), "CronJob shop/x cannot be understood"),
         (bare("Pod", "v1"), "Pod shop/x cannot be understood"),
         (lonely, "Pod shop/x: it has no containers"),
+        (without_template, "StatefulSet shop/x: it has no containers"),
+        (without_containers, "CronJob shop/x: it has no containers"),
         (broken_id, "Pod shop/x container web: `no image at all` is no imageID"),
     ] {
         let place = Place::new().await;
@@ -295,7 +301,7 @@ async fn kinds_that_the_cluster_does_not_have_are_no_gap_but_pods_are() {
             is_old,
             ..Default::default()
         };
-        let place = Place::with(options, "").await;
+        let place = Place::with(options.clone(), "").await;
         place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
         place.cluster.forget("apps");
         place.cluster.forget("batch");
@@ -303,5 +309,32 @@ async fn kinds_that_the_cluster_does_not_have_are_no_gap_but_pods_are() {
         place.cluster.forget("");
         let gaps = place.ask().await.gaps().join("\n");
         assert!(gaps.contains("it serves no pods"), "{gaps}");
+
+        let place = Place::with(options, "").await;
+        place.cluster.put(pod("shop", "web-0", &image("web:1"), ""));
+        for kind in built_in_groups() {
+            place.cluster.forget(kind);
+        }
+        place
+            .ask()
+            .await
+            .expect_partial("it serves nothing but its first kinds");
     }
+}
+
+fn built_in_groups() -> [&'static str; 12] {
+    [
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "autoscaling",
+        "batch",
+        "coordination.k8s.io",
+        "events.k8s.io",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "storage.k8s.io",
+    ]
 }

@@ -120,10 +120,14 @@ struct Resource {
 /// Asks for every kind.
 pub(super) async fn discover(api: &Api) -> Discovered {
     let mut found = Discovered::default();
-    for root in ["api", "apis"] {
+    for (root, older) in [("api", "APIVersions"), ("apis", "APIGroupList")] {
         match json::<Answer>(api, &format!("/{root}")).await {
             Ok(answer) if answer.kind == "APIGroupDiscoveryList" => found.aggregated(answer.items),
-            Ok(answer) => found.older(api, groups(answer)).await,
+            Ok(answer) if answer.kind == older => found.older(api, groups(answer)).await,
+            Ok(answer) => {
+                let why = format!("it is a `{}`, and no list of kinds", legible(&answer.kind));
+                found.failed.push((root.to_owned(), Failure::Garbled(why)));
+            }
             Err(failure) => found.failed.push((root.to_owned(), failure)),
         }
     }
@@ -204,8 +208,7 @@ impl Discovered {
         while let Some((group, version, list)) = lists.next().await {
             match list {
                 Ok(list) => self.listed(&group, &version, list),
-                // Gone since it was named.
-                Err(Failure::Absent) => {}
+                // Also if it is said to be gone: it was named a moment ago.
                 Err(failure) => self.failed.push((group, failure)),
             }
         }

@@ -39,6 +39,8 @@ pub(super) enum Place {
     Pod,
     /// `spec.template`.
     Template,
+    /// `spec.template`, unless it borrows that of another object.
+    Rollout,
     /// `template`.
     PodTemplate,
     /// `spec.jobTemplate.spec.template`.
@@ -61,7 +63,7 @@ pub(super) struct Task {
 
 /// Owners before what they own: what moves on while the lists are read is then seen further on.
 const TYPED: [(&str, Place); 12] = [
-    ("rollouts.argoproj.io", Place::Template),
+    ("rollouts.argoproj.io", Place::Rollout),
     ("deployments.apps", Place::Template),
     ("statefulsets.apps", Place::Template),
     ("daemonsets.apps", Place::Template),
@@ -111,17 +113,16 @@ impl Place {
 }
 
 impl Task {
-    /// Whether nothing is missing because of this: a kind can go while the lists are read, but pods cannot.
-    pub(super) fn may_be_absent(&self, failure: &Failure) -> bool {
-        *failure == Failure::Absent && !is_pods(&self.kind)
-    }
-
-    /// What is missing because this list could not be read, and what helps.
+    /// What is missing because this list could not be read, and what helps. That the server has none of what it said that
+    /// it has is no different: one that starts up, or what stands in front of it, answers so too.
     pub(super) fn told(&self, failure: &Failure) -> String {
         let name = legible(&self.kind.name());
         let told = format!("{name}: {failure}");
         if !matches!(failure, Failure::Forbidden(_)) {
-            return told;
+            return match self.place {
+                Some(_) => told,
+                None => format!("{told}; if no image is named there, let this source `leave-out: [{name}]`"),
+            };
         }
         let (group, plural) = (legible(&self.kind.group), legible(&self.kind.plural));
         let rule = format!(r#"{{ apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["list"] }}"#);
@@ -137,8 +138,20 @@ pub(super) fn is_pods(kind: &Kind) -> bool {
     kind.group.is_empty() && kind.plural == "pods"
 }
 
+/// Whether this is of a group that has a name.
+pub(super) fn is_grouped(kind: &Kind) -> bool {
+    !kind.group.is_empty()
+}
+
+/// Whether nothing that counts is missing if a group does not tell its kinds: it is left out, and none of them has places
+/// for images.
+pub(super) fn may_miss(group: &str, source: &KubernetesSource) -> bool {
+    let is_typed = |(name, _): &(&str, Place)| name.split_once('.').is_some_and(|(_, of)| of == group);
+    source.leave_out.iter().any(|name| names_group(name, group)) && !TYPED.iter().any(is_typed)
+}
+
 /// Whether a name in `leave-out` leaves out a whole group: `*.metrics.k8s.io`.
-pub(super) fn names_group(name: &str, group: &str) -> bool {
+fn names_group(name: &str, group: &str) -> bool {
     name.strip_prefix("*.").is_some_and(|named| named == group)
 }
 

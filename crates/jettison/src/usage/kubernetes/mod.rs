@@ -97,12 +97,7 @@ impl Question<'_> {
     /// What is to be listed, owners before what they own. What could not be discovered is a gap.
     fn tasks(&self, discovered: Discovered, said: &mut Said) -> Vec<Task> {
         for (group, failure) in discovered.failed {
-            if !self
-                .source
-                .leave_out
-                .iter()
-                .any(|name| kinds::names_group(name, &group))
-            {
+            if !kinds::may_miss(&group, self.source) {
                 said.gap(discovery::told(&group, &failure));
             }
         }
@@ -114,6 +109,9 @@ impl Question<'_> {
         }
         if discovered.was_answered && !discovered.kinds.iter().any(kinds::is_pods) {
             said.gap("it serves no pods: this is no cluster, or it is not up yet".to_owned());
+        }
+        if discovered.was_answered && !discovered.kinds.iter().any(kinds::is_grouped) {
+            said.gap("it serves nothing but its first kinds: it is no whole cluster, or not up yet".to_owned());
         }
         kinds::tasks(discovered.kinds, self.source)
     }
@@ -135,9 +133,7 @@ impl Reader<'_, '_> {
         let read = |item: &RawValue| self.read(task, item);
         let listed = list::every_page(self.api, task, read).await;
         self.open().remove(&name);
-        if let Err(failure) = listed
-            && !task.may_be_absent(&failure)
-        {
+        if let Err(failure) = listed {
             self.with(|said| said.gap(task.told(&failure)));
         }
     }

@@ -29,9 +29,23 @@ enum Field {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ListMetadata {
     #[serde(rename = "continue")]
     next: Option<String>,
+    /// How many objects follow, as far as the server knows.
+    remaining_item_count: Option<i64>,
+}
+
+impl ListMetadata {
+    /// What leads to the next page.
+    fn next<E: serde::de::Error>(self) -> Result<Option<String>, E> {
+        let next = self.next.filter(|token| !token.is_empty());
+        match (&next, self.remaining_item_count) {
+            (None, Some(count)) if count > 0 => Err(E::custom("objects remain, and nothing leads to them")),
+            _ => Ok(next),
+        }
+    }
 }
 
 /// Reads a list.
@@ -60,10 +74,12 @@ impl<'de> Visitor<'de> for Page<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut next, mut has_items) = (None, false);
+        let (mut metadata, mut has_items) = (None, false);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Metadata => next = map.next_value::<ListMetadata>()?.next,
+                // The second would hide what the first leads to.
+                Field::Metadata if metadata.is_some() => return Err(A::Error::duplicate_field("metadata")),
+                Field::Metadata => metadata = Some(map.next_value::<ListMetadata>()?),
                 Field::Items => {
                     map.next_value_seed(Items { read: &mut *self.read })?;
                     has_items = true;
@@ -73,7 +89,7 @@ impl<'de> Visitor<'de> for Page<'_> {
         }
         // Whatever this is, it does not say that there are none.
         match has_items {
-            true => Ok(next.filter(|token| !token.is_empty())),
+            true => metadata.map_or(Ok(None), ListMetadata::next),
             false => Err(A::Error::missing_field("items")),
         }
     }
@@ -129,6 +145,7 @@ mod tests {
         for last in [
             r#"{"items":null,"metadata":{}}"#,
             r#"{"items":[],"metadata":{"continue":""}}"#,
+            r#"{"items":[],"metadata":{"continue":null,"remainingItemCount":0}}"#,
             r#"{"items":[]}"#,
         ] {
             assert_eq!(pieces(last).unwrap(), (Vec::new(), None), "{last}");
@@ -147,6 +164,11 @@ mod tests {
             r#"{"items":[{"a":1},{"#,
             r#"{"items":[]} and more"#,
             r#"{"items":[{"a":1}]"#,
+            r#"{"items":[],"metadata":{"remainingItemCount":1}}"#,
+            r#"{"items":[],"metadata":{"continue":"","remainingItemCount":1}}"#,
+            r#"{"metadata":{"continue":"abc"},"items":[],"metadata":{}}"#,
+            r#"{"items":[],"metadata":{"continue":5}}"#,
+            r#"{"items":[],"metadata":null}"#,
         ] {
             assert!(pieces(body).is_err(), "{body}");
         }

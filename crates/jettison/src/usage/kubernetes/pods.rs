@@ -138,11 +138,8 @@ pub(super) fn read(item: &RawValue, said: &mut Said) -> BTreeSet<String> {
     };
     let status = pod.status.unwrap_or_default();
     let mut reading = Reading::of("Pod", &pod.metadata, said);
-    if pod.spec.containers.is_none() {
-        let who = &reading.who;
-        reading
-            .said
-            .gap(format!("{who}: it has no containers, so this is not all of it"));
+    if !pod.spec.is_whole() {
+        reading.said.gap(not_whole(&reading.who));
     }
     reading.containers(
         "init container",
@@ -187,6 +184,18 @@ pub(super) fn read_template(
     reading.containers("ephemeral container", spec.ephemeral_containers.as_deref(), None);
     reading.volumes(spec.volumes.as_deref(), &[]);
     reading.known
+}
+
+impl PodSpec<'_> {
+    /// No server takes a pod, or a template of pods, without containers.
+    pub(super) fn is_whole(&self) -> bool {
+        self.containers.is_some()
+    }
+}
+
+/// That an object has no containers.
+pub(super) fn not_whole(who: &str) -> String {
+    format!("{who}: it has no containers, so this is not all of it")
 }
 
 impl<'s> Reading<'s> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::kinds::Place;
-use super::pods::{PodSpec, read_template};
+use super::pods::{PodSpec, not_whole, read_template};
 use crate::usage::said::Said;
 
 /// The longest name of an object or a namespace.
@@ -130,7 +130,18 @@ struct Patch<'a> {
 /// Reads one workload, and returns the texts that were taken in.
 pub(super) fn read(place: Place, kind: &str, item: &RawValue, said: &mut Said) -> BTreeSet<String> {
     match parsed(place, item) {
-        Ok((metadata, spec)) => read_template(kind, &metadata, &spec.unwrap_or_default(), said),
+        Ok((metadata, spec)) => {
+            let is_whole = match place {
+                // A patch may be of anything.
+                Place::Revision => true,
+                Place::Rollout => spec.as_ref().is_none_or(PodSpec::is_whole),
+                _ => spec.as_ref().is_some_and(PodSpec::is_whole),
+            };
+            if !is_whole {
+                said.gap(not_whole(&metadata.told(kind)));
+            }
+            read_template(kind, &metadata, &spec.unwrap_or_default(), said)
+        }
         Err(error) => {
             said.gap(unreadable(kind, item, error));
             BTreeSet::new()
