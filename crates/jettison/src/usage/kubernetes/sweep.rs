@@ -61,8 +61,8 @@ impl<'a> Sweep<'a> {
             }
         };
         let has_path = memchr(b'/', text.as_bytes()).is_some();
-        if self.managed.need_whole_texts() && self.is_image(text) {
-            found(text, None);
+        if self.managed.need_whole_texts() && self.is_image(text.trim()) {
+            found(text.trim(), None);
         } else if has_path || text.contains(SHA256) {
             for word in text.split(|character: char| !is_of_reference(character)) {
                 self.word(word, &mut found);
@@ -89,8 +89,10 @@ impl<'a> Sweep<'a> {
             }
             begin += length + 1;
         }
-        // Without a registry in front it may be of any.
+        // Without a registry in front it may be of any. A scheme is none.
         let has_host = word
+            .rsplit_once("://")
+            .map_or(word, |(_, behind)| behind)
             .split_once('/')
             .is_some_and(|(first, _)| first.contains(['.', ':']));
         if !has_host && let Some(digest) = lone_digest(word) {
@@ -98,9 +100,10 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// The image whose registry is this part of a word, or ends it: `image:registry.example.com/web`.
+    /// The image whose registry is this part of a word, or ends it: `image:registry.example.com/web`,
+    /// `user:password@registry.example.com/web`.
     fn image_at<'t>(&self, word: &'t str, begin: usize, part: &str) -> Option<&'t str> {
-        let inner = part.match_indices(':').map(|(place, _)| place + 1);
+        let inner = part.match_indices([':', '@']).map(|(place, _)| place + 1);
         std::iter::once(0)
             .chain(inner)
             .filter(|start| self.managed.may_be(&part[*start..]))
@@ -175,8 +178,10 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: &str = "registries: [ { host: registry.example.com, aliases: [\"mirror:5000\"], \
-        mirrors: [cache.example.com/proxy] }, { host: \"[::1]:5000\" } ]";
+    const CONFIG: &str = "registries:
+  - { host: registry.example.com, aliases: [ 'mirror:5000' ], mirrors: [ cache.example.com/proxy ] }
+  - { host: '[::1]:5000' }
+  - { host: 'odd.example.com:443' }";
 
     fn names(managed: &[&str]) -> ManagedNames {
         let config = Config::parse("jettison.yaml", CONFIG).unwrap().0;
@@ -224,6 +229,19 @@ mod tests {
             ("uses registry.example.com/apps/web:v1.", image),
             ("docker-pullable://registry.example.com/apps/web:v1", image),
             ("registry.example.com/apps/web:v1:ro", image),
+            ("https://me:password@registry.example.com/apps/web:v1", image),
+            (
+                "registry.example.com:443/apps/web:v1",
+                "registry.example.com:443/apps/web:v1",
+            ),
+            (
+                "cache.example.com/proxy/apps/web:v1",
+                "cache.example.com/proxy/apps/web:v1",
+            ),
+            (
+                "oci://registry.example.com/charts/web:1.2.3",
+                "registry.example.com/charts/web:1.2.3",
+            ),
             ("cache.io/registry.example.com/apps/web:v1", image),
         ] {
             assert_eq!(of_text(&["registry.example.com"], text), [expected], "{text}");
@@ -241,6 +259,8 @@ mod tests {
             "registry.example.com/",
             "registry.example.com/UPPER",
             "sha256:abc",
+            "cache.example.com/apps/web:v1",
+            "registry.example.com:5000/apps/web:v1",
             "app.kubernetes.io/name",
             "/",
             "//",
@@ -257,7 +277,10 @@ mod tests {
         let managed = ["registry.example.com"];
         assert_eq!(of_text(&managed, &digest), [digest.as_str()]);
         assert_eq!(of_text(&managed, &format!("1.2.3@{digest}")), [digest.as_str()]);
+        assert_eq!(of_text(&managed, &format!("docker://{digest}")), [digest.as_str()]);
         assert_eq!(of_text(&managed, &format!("other.example.com/web@{digest}")), [""; 0]);
+        let with_scheme = format!("docker-pullable://other.example.com/web@{digest}");
+        assert_eq!(of_text(&managed, &with_scheme), [""; 0]);
     }
 
     #[test]
@@ -282,6 +305,7 @@ mod tests {
     #[test]
     fn docker_hub_need_not_be_named() {
         assert_eq!(of_text(&["docker.io"], "me/web:v1"), ["me/web:v1"]);
+        assert_eq!(of_text(&["docker.io"], " me/web:v1\n"), ["me/web:v1"]);
         assert_eq!(
             of_text(&["docker.io"], "index.docker.io/me/web:v1"),
             ["index.docker.io/me/web:v1"]
@@ -292,6 +316,13 @@ mod tests {
         );
         assert_eq!(of_text(&["docker.io"], "Running"), [""; 0]);
         assert_eq!(of_text(&["registry.example.com"], "me/web:v1"), [""; 0]);
+    }
+
+    #[test]
+    fn a_port_that_goes_without_saying_makes_no_difference() {
+        for image in ["odd.example.com/web:v1", "odd.example.com:443/web:v1"] {
+            assert_eq!(of_text(&["odd.example.com:443"], image), [image]);
+        }
     }
 
     #[test]
@@ -316,8 +347,10 @@ mod tests {
             "a",
             "@sha256:",
         ] {
-            let flood = piece.repeat(4_000_000 / piece.len());
-            assert!(of_text(&["registry.example.com"], &flood).len() <= 1);
+            for end in ["", "/"] {
+                let flood = piece.repeat(1_000_000 / piece.len()) + end;
+                assert!(of_text(&["registry.example.com"], &flood).len() <= 1);
+            }
         }
     }
 }
