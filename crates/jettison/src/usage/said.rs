@@ -17,6 +17,12 @@ const TOLD_USERS: usize = 20;
 /// So many different images are gathered of one source.
 const MOST_IMAGES: usize = 500_000;
 
+/// So many references of other tools are kept.
+const MOST_TOLD: usize = 1_000_000;
+
+/// So many users are told of all images together; each image has one in any case.
+const MOST_USERS: usize = 200_000;
+
 /// So many gaps are told one by one.
 const TOLD_GAPS: usize = 1_000;
 
@@ -30,6 +36,8 @@ pub(super) struct Said {
     told: Vec<Reference>,
     /// Who uses an image, by how it is written and what it resolved to.
     images: BTreeMap<(String, Option<Digest>), Users>,
+    /// How many users of these are told.
+    users: usize,
     gaps: Vec<Gap>,
     untold: usize,
     /// That it names nothing: a gap, unless the configuration allows it.
@@ -53,6 +61,7 @@ impl Said {
             ignored: ignored.clone(),
             told: Vec::new(),
             images: BTreeMap::new(),
+            users: 0,
             gaps: Vec::new(),
             untold: 0,
             empty: Vec::new(),
@@ -86,7 +95,10 @@ impl Said {
 
     /// A reference as another tool tells it.
     pub(super) fn refers(&mut self, reference: Reference) {
-        self.told.push(reference);
+        match self.told.len() < MOST_TOLD {
+            true => self.told.push(reference),
+            false => self.is_full = true,
+        }
     }
 
     /// Something that it could not tell.
@@ -127,8 +139,9 @@ impl Said {
             self.gaps.push(Gap(format!("and {} more of these", self.untold)));
         }
         if self.is_full {
-            let why = format!("it names more than {MOST_IMAGES} different images; the others are not known");
-            self.gaps.push(Gap(why));
+            self.gaps.push(Gap(
+                "it names more images than are read; the others are not known".to_owned()
+            ));
         }
         let mut references = self.told;
         for ((image, digest), users) in self.images {
@@ -154,8 +167,9 @@ impl Said {
         }
         let users = self.images.entry(key).or_default();
         let used_by = legible(used_by);
-        if users.told.len() < TOLD_USERS {
-            users.told.insert(used_by);
+        let is_told = users.told.is_empty() || (users.told.len() < TOLD_USERS && self.users < MOST_USERS);
+        if is_told {
+            self.users += usize::from(users.told.insert(used_by));
         } else if !users.told.contains(&used_by) {
             users.others += 1;
         }
@@ -171,7 +185,7 @@ pub(super) fn status(gaps: &[Gap]) -> SourceStatus {
     }
 }
 
-/// Why a text in a place for images names none, if so. Engines put a scheme in front of what they report.
+/// Why a text in a place for images names none, if so.
 pub(super) fn understood(image: &str) -> Result<(), String> {
     if image.len() > LONGEST_REFERENCE {
         let begin: String = image.chars().take(60).collect();
@@ -247,5 +261,31 @@ mod tests {
         (0..=MOST_IMAGES).for_each(|number| told.uses(&format!("r.io/web:v{number}"), None, "ConfigMap a/b"));
         let (references, gaps) = told.finish(false);
         assert_eq!((references.len(), gaps.len()), (MOST_IMAGES, 1));
+    }
+
+    #[test]
+    fn a_flood_of_references_is_a_gap() {
+        let mut told = said();
+        let web = Reference {
+            image: "r.io/web:v1".to_owned(),
+            digest: None,
+            used_by: String::new(),
+            last_seen_at: None,
+        };
+        (0..=MOST_TOLD).for_each(|_| told.refers(web.clone()));
+        let (references, gaps) = told.finish(true);
+        assert_eq!((references.len(), gaps.len()), (MOST_TOLD, 1));
+    }
+
+    #[test]
+    fn a_flood_of_users_leaves_each_image_one() {
+        let mut told = said();
+        let images = MOST_USERS / TOLD_USERS + 10;
+        for image in 0..images {
+            (0..TOLD_USERS).for_each(|user| told.uses(&format!("r.io/web:v{image}"), None, &user.to_string()));
+        }
+        let (references, gaps) = told.finish(false);
+        assert!(gaps.is_empty());
+        assert_eq!(references.len(), MOST_USERS + 10);
     }
 }
