@@ -2,7 +2,7 @@
 //!
 //! A file that cannot be read or understood makes the source partial; nothing in it is skipped in silence.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const MAX_FORM_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// Reads every file that `patterns` fit, relative to `base`.
 pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
     for_each(patterns, base, said, |path, text, said| {
-        read_text(&path.display().to_string(), &text, said)
+        read_text(&name(path), &text, said)
     });
 }
 
@@ -44,9 +44,9 @@ pub(super) fn for_each(
             }
         };
         for file in files {
-            match contents(&file) {
+            match contents(&file, LARGEST_BYTES) {
                 Ok(text) => understand(&file, text, said),
-                Err(why) => said.gap(format!("{}: {why}", file.display())),
+                Err(why) => said.gap(format!("{}: {why}", name(&file))),
             }
         }
     }
@@ -155,15 +155,23 @@ fn read_list(name: &str, text: &str, said: &mut Said) {
     }
 }
 
-/// The text of a file, or why there is none.
-pub(super) fn contents(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+/// A file, for people.
+pub(super) fn name(path: &Path) -> String {
+    legible(&path.display().to_string())
+}
+
+/// The text of a file of at most so many bytes, or why there is none.
+pub(super) fn contents(path: &Path, most: u64) -> Result<String, String> {
+    let told = |error: std::io::Error| error.to_string();
+    // A pipe would be waited for without an end.
+    if !fs::metadata(path).map_err(told)?.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
     let mut bytes = Vec::new();
-    file.take(LARGEST_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LARGEST_BYTES {
-        return Err(format!("larger than {LARGEST_BYTES} bytes"));
+    let file = File::open(path).map_err(told)?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("larger than {most} bytes"));
     }
     let text = String::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
@@ -215,6 +223,22 @@ mod tests {
             assert!(said(content).1 > 0, "{content:?}");
         }
         assert!(read_of("nothing-*.txt", Path::new("/nowhere")).1 > 0);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_or_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [folder.path(), &pipe, Path::new("/dev/zero")] {
+            assert_eq!(contents(path, 10).unwrap_err(), "it is no plain file", "{path:?}");
+        }
+        assert_eq!(read_of("pip*", folder.path()), (Vec::new(), 1));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "0123456789").unwrap();
+        assert_eq!(contents(&file, 10).unwrap(), "0123456789");
+        assert_eq!(contents(&file, 9).unwrap_err(), "larger than 9 bytes");
     }
 
     #[test]
