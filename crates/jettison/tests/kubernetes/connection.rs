@@ -172,3 +172,32 @@ async fn a_certificate_is_believed_if_the_kubeconfig_names_its_authority_and_not
     write(&place, &changed.to_string());
     place.ask().await.expect_complete();
 }
+
+#[tokio::test]
+async fn another_machine_is_asked_with_encryption_and_a_checked_certificate_alone() {
+    let mut place = place().await;
+    let whole = kubeconfig(&place);
+    let with = |server: &str, is_unchecked: bool| {
+        let mut changed = whole.clone();
+        changed["clusters"][0]["cluster"] = json!({"server": server, "insecure-skip-tls-verify": is_unchecked});
+        changed.to_string()
+    };
+    place.more = ", timeout-seconds: 1".to_owned();
+    // Nobody has these addresses (RFC 5737), so nobody answers.
+    for (server, is_unchecked, why) in [
+        ("http://192.0.2.1:8080", false, "would be asked without encryption"),
+        ("https://192.0.2.1:6443", true, "its certificate would not be checked"),
+        (
+            "https://127.0.0.1.example.com:6443",
+            true,
+            "its certificate would not be checked",
+        ),
+    ] {
+        write(&place, &with(server, is_unchecked));
+        place.ask().await.expect_partial(why);
+    }
+    place.more.clear();
+    let (here, _) = secured(&place).await;
+    write(&place, &with(&here, true));
+    place.ask().await.expect_complete();
+}

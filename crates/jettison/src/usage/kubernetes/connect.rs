@@ -5,9 +5,13 @@
 use std::path::Path;
 
 use jettison_core::config::KubernetesSource;
+use jettison_core::model::legible;
 use kube::client::{AuthError, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use url::Url;
+
+use crate::registry::is_loopback;
 
 /// Why a cluster cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,14 @@ pub(super) enum ConnectError {
     Kubeconfig(String),
     #[error("not in a cluster: {0}; `in-cluster` needs the service account of a pod")]
     NotInCluster(String),
+    #[error(
+        "{0} would be asked without encryption, and anybody on the way could hide what runs; name it with https://"
+    )]
+    Plain(String),
+    #[error(
+        "its certificate would not be checked, and anybody on the way could hide what runs; give the kubeconfig the authority to trust instead of `insecure-skip-tls-verify`"
+    )]
+    Unchecked,
     #[error("no client for it: {0}")]
     Client(String),
 }
@@ -26,9 +38,22 @@ pub(super) async fn client(source: &KubernetesSource, base: &Path) -> Result<Cli
         true => Config::incluster().map_err(|error| ConnectError::NotInCluster(error.to_string()))?,
         false => from_kubeconfig(source, base).await?,
     };
+    expect_trust(&config)?;
     // It would wait for minutes on one broken part of a cluster. `api` asks again a few times.
     config.default_retry = false;
     built(config).await
+}
+
+/// Who poses as the cluster could say that nothing runs. On the way to this machine there is nobody.
+fn expect_trust(config: &Config) -> Result<(), ConnectError> {
+    let url = config.cluster_url.to_string();
+    let is_here = Url::parse(&url).is_ok_and(|url| is_loopback(&url));
+    match config.cluster_url.scheme_str() {
+        _ if is_here => Ok(()),
+        Some("https") if config.accept_invalid_certs => Err(ConnectError::Unchecked),
+        Some("https") => Ok(()),
+        _ => Err(ConnectError::Plain(legible(&url))),
+    }
 }
 
 /// A credential plugin is another program, and nobody knows how long it takes. So it runs on a thread that nothing waits for
@@ -95,5 +120,5 @@ fn causes(error: &dyn std::error::Error) -> String {
         }
         next = cause.source();
     }
-    jettison_core::model::legible(&told)
+    legible(&told)
 }
