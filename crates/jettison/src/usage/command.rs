@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use jettison_core::config::CommandSource;
 use jettison_core::model::legible;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
@@ -31,24 +32,40 @@ pub(super) async fn ask(source: &CommandSource, base: &Path, said: &mut Said) {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Whatever ends this wait ends the program too.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn();
     match started {
-        Ok(child) => listen(program, child, said).await,
+        Ok(child) => listen(program, Running(child), said).await,
         Err(error) => said.gap(format!("`{}` could not be started: {error}", legible(program))),
     }
 }
 
-async fn listen(program: &str, mut child: Child, said: &mut Said) {
-    let program = legible(program);
-    let (output, complaint) = tokio::join!(
-        bounded(child.stdout.take(), LARGEST_BYTES + 1),
-        bounded(child.stderr.take(), MOST_COMPLAINT)
-    );
-    if output.len() as u64 > LARGEST_BYTES {
-        return said.gap(format!("`{program}` printed more than {LARGEST_BYTES} bytes"));
+/// A program, and those that it starts. Whatever ends the wait for it ends them too.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Once it was waited for there is no id any more.
+        let id = self.0.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        if let Some(group) = id {
+            // It fails where all of them have ended, and then nothing is to be done.
+            kill_process_group(group, Signal::KILL).unwrap_or_default();
+        }
     }
+}
+
+async fn listen(program: &str, mut running: Running, said: &mut Said) {
+    let program = legible(program);
+    let child = &mut running.0;
+    let (output, complaint) = tokio::join!(
+        output(child.stdout.take(), LARGEST_BYTES),
+        complaint(child.stderr.take())
+    );
+    let output = match output {
+        Ok(output) => output,
+        Err(why) => return said.gap(format!("`{program}` {why}")),
+    };
     match child.wait().await {
         Ok(status) if status.success() => {}
         Ok(status) => said.gap(format!("`{program}` ended with {status}{}", told(&complaint))),
@@ -60,12 +77,26 @@ async fn listen(program: &str, mut child: Child, said: &mut Said) {
     }
 }
 
-/// What comes, up to a limit. One that goes on writing beyond it gets a closed pipe.
-async fn bounded(stream: Option<impl AsyncRead + Unpin>, most: u64) -> Vec<u8> {
+/// What it prints, if that is not too much.
+async fn output(stream: Option<impl AsyncRead + Unpin>, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        // What was read before an error is all there is; how the program ends tells whether that is enough.
-        drop(stream.take(most).read_to_end(&mut bytes).await);
+        let read = stream.take(most + 1).read_to_end(&mut bytes).await;
+        read.map_err(|error| format!("could not be listened to: {error}"))?;
+    }
+    match bytes.len() as u64 > most {
+        true => Err(format!("printed more than {most} bytes")),
+        false => Ok(bytes),
+    }
+}
+
+/// The beginning of what it complains about. The rest is let through: a closed pipe would end it.
+async fn complaint(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        // It is for people alone; what was read before an error is told.
+        drop((&mut stream).take(MOST_COMPLAINT).read_to_end(&mut bytes).await);
+        drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
     }
     bytes
 }
@@ -80,9 +111,12 @@ fn told(complaint: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use jettison_core::model::Reference;
     use jiff::Timestamp;
+    use tokio::io::ReadBuf;
 
     use super::*;
 
@@ -129,7 +163,71 @@ mod tests {
 
     #[tokio::test]
     async fn endless_output_ends() {
+        let endless = output(Some(tokio::io::repeat(b'x')), 1_000).await;
+        assert_eq!(endless.unwrap_err(), "printed more than 1000 bytes");
+        assert_eq!(output(Some(&b"123"[..]), 3).await.unwrap(), b"123");
         let (_, gaps) = printed("yes r.io/web:v1").await;
         assert!(gaps[0].contains("more than"), "{gaps:?}");
+    }
+
+    /// A pipe that fails in the middle.
+    struct Breaking(bool);
+
+    impl AsyncRead for Breaking {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(Err(std::io::Error::other("it broke")));
+            }
+            into.put_slice(b"r.io/web:v1\n");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn output_that_breaks_off_is_not_taken_for_whole() {
+        let broken = output(Some(Breaking(false)), 1_000).await;
+        assert_eq!(broken.unwrap_err(), "could not be listened to: it broke");
+    }
+
+    #[tokio::test]
+    async fn one_that_complains_at_length_is_let_speak() {
+        let script = "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo r.io/web:v1";
+        let (references, gaps) = printed(script).await;
+        assert_eq!((references.len(), gaps), (1, Vec::new()));
+        let long = format!("{script}; exit 1");
+        assert!(printed(&long).await.1[0].len() < 1_000);
+    }
+
+    #[tokio::test]
+    async fn what_the_program_started_ends_with_the_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let noted = folder.path().join("noted");
+        let script = "sleep 300 & echo $! > noting; mv noting noted; wait";
+        let source = CommandSource {
+            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            timeout_seconds: 5,
+        };
+        let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+        let started = async {
+            while !noted.exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = ask(&source, folder.path(), &mut said) => panic!("it waits for its child"),
+            () = started => {}
+        }
+        let process = format!("/proc/{}/cmdline", std::fs::read_to_string(&noted).unwrap().trim());
+        let runs = || std::fs::read(&process).is_ok_and(|line| !line.is_empty());
+        for _ in 0..500 {
+            if runs() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+        assert!(!runs(), "it goes on");
     }
 }
