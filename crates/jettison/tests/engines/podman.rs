@@ -49,6 +49,11 @@ fn containers_mounted_images_and_volumes_of_images_count() {
         [&data.image, &data.digest, &data.config],
     );
     told.assert_uses("volume pictures", [&volume.image, &volume.digest, &volume.config]);
+    // As it is where Podman stands in for Docker.
+    let source = format!("{{ name: host, kind: docker, host: \"{}\" }}", engine.host());
+    let taken_for_docker = scene.told(&source);
+    taken_for_docker.assert_complete();
+    assert_eq!(taken_for_docker.used, told.used);
     for (who, pushed) in [("removed", &removed), ("moving", &before)] {
         let used = &told.used[&format!("container {who} (running)")];
         assert!(

@@ -1,7 +1,9 @@
 //! The history of Helm: images that only a rollback would start again.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jettison_testkit::kubernetes::Options;
-use jettison_testkit::kubernetes::objects::{helm_release, helm_secret, pod};
+use jettison_testkit::kubernetes::objects::{config_map, helm_release, helm_secret, pod};
 
 use crate::cluster::{Place, all_roles, image};
 
@@ -92,6 +94,10 @@ async fn a_release_that_cannot_be_understood_is_a_gap_and_nothing_of_it_is_told(
         helm_secret("shop", "web", 1, "%%%"),
         helm_secret("shop", "web", 1, "aGVsbG8="),
         helm_secret("shop", "web", 1, "H4sIAAAA"),
+        // `{}`, and no JSON.
+        helm_secret("shop", "web", 1, "e30="),
+        helm_secret("shop", "web", 1, "e30"),
+        without_release(),
         release(&format!("a: [ {secret}")),
         release("&a [*a, *a]\n---\n*b"),
         release(&"[".repeat(100_000)),
@@ -104,6 +110,31 @@ async fn a_release_that_cannot_be_understood_is_a_gap_and_nothing_of_it_is_told(
             .expect_partial("Helm release shop/sh.helm.release.v1.web.v1: ");
         assert!(!told.gaps().join("\n").contains(secret), "{told:?}");
     }
+}
+
+/// A Secret of a release in which there is none.
+fn without_release() -> serde_json::Value {
+    let mut secret = helm_secret("shop", "web", 1, "");
+    secret["data"] = serde_json::Value::Null;
+    secret
+}
+
+#[tokio::test]
+async fn a_release_in_a_config_map_counts_and_another_config_map_does_not() {
+    let place = with_helm().await;
+    let secret = helm_release("shop", "web", 2, &manifest());
+    let packed = STANDARD.decode(secret["data"]["release"].as_str().unwrap()).unwrap();
+    let mut map = config_map("shop", "sh.helm.release.v1.web.v2", "");
+    map["metadata"]["labels"] = secret["metadata"]["labels"].clone();
+    map["data"] = serde_json::json!({"release": String::from_utf8(packed).unwrap()});
+    place.cluster.put(map.clone());
+    let told = place.ask().await.expect_complete();
+    assert!(told.images().contains(image("init:2").as_str()));
+    map["metadata"]["labels"] = serde_json::json!({"owner": "somebody"});
+    place.cluster.put(map);
+    // Far less than before, of course.
+    let told = place.ask().await;
+    assert!(!told.images().contains(image("init:2").as_str()));
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub(super) struct Client {
     /// As it is told to people.
     place: String,
     tunnel: Option<Tunnel>,
+    /// Whether it is Podman, whatever the configuration takes it for.
+    pub(super) is_podman: bool,
 }
 
 /// Why an engine did not tell.
@@ -109,6 +111,15 @@ struct Versions {
     /// Engines before 2016 do not tell.
     #[serde(rename = "MinAPIVersion", default)]
     oldest: String,
+    /// What the engine consists of.
+    #[serde(rename = "Components", default)]
+    components: Option<Vec<Component>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Component {
+    #[serde(rename = "Name", default)]
+    name: String,
 }
 
 /// What an engine says when it refuses; Podman adds fields of its own.
@@ -131,6 +142,8 @@ impl Client {
                 return Err(ClientError::TooNew { place, oldest });
             }
         }
+        let mut components = versions.components.iter().flatten();
+        client.is_podman = components.any(|component| component.name == "Podman Engine");
         let version = format!("v{}/", newest.min(NEWEST));
         client.base = client
             .base
@@ -156,6 +169,7 @@ impl Client {
             base,
             place,
             tunnel,
+            is_podman: false,
         })
     }
 

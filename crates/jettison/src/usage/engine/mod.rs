@@ -40,8 +40,11 @@ pub(super) async fn ask(source: &EngineSource, base: &Path, said: &mut Said) {
 
 async fn ask_all(source: &EngineSource, client: &Client, said: &mut Said) {
     containers::ask(client, said).await;
-    match source.engine {
-        ContainerEngine::Docker => swarm::ask(client, source.swarm, said).await,
-        ContainerEngine::Podman => volumes::ask(client, said).await,
+    // Either may listen at the usual place of the other.
+    if source.engine == ContainerEngine::Podman || client.is_podman {
+        volumes::ask(client, said).await;
+    }
+    if source.engine == ContainerEngine::Docker || !client.is_podman {
+        swarm::ask(client, source.swarm, said).await;
     }
 }

@@ -391,20 +391,41 @@ async fn podmans_volumes_of_images_count_and_its_swarm_is_not_asked_for() {
         {"Name": "data", "Driver": "image", "Options": {"image": "r.io/data:v1"}},
         {"Name": "odd", "Driver": "image", "Options": null},
         {"Name": "plain", "Driver": "local", "Options": {"image": "r.io/no:v1"}}]});
-    let engine = engine(
-        &[],
-        vec![
-            ("/v1.41/volumes".to_owned(), Answer::Json(volumes)),
-            (
-                "/v1.41/images/r.io/data:v1/json".to_owned(),
-                Answer::Json(image("data", &[])),
-            ),
-        ],
-    );
+    let podman = json!({"ApiVersion": "1.41", "MinAPIVersion": "1.24",
+        "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]});
+    let answers = vec![
+        ("/version".to_owned(), Answer::Json(podman)),
+        ("/v1.41/volumes".to_owned(), Answer::Json(volumes)),
+        (
+            "/v1.41/images/r.io/data:v1/json".to_owned(),
+            Answer::Json(image("data", &[])),
+        ),
+    ];
+    // It may listen where Docker does.
+    for (taken_for, asks_for_swarm) in [(ContainerEngine::Podman, false), (ContainerEngine::Docker, true)] {
+        let engine = engine(&[], answers.clone());
+        let (told, gaps) = engine.told(|source| source.engine = taken_for).await;
+        assert_eq!(told, set([format!("r.io/data:v1 | {} | volume data", digits("data"))]));
+        assert!(gaps.len() == 1 && gaps[0].starts_with("volume odd:"), "{gaps:?}");
+        assert_eq!(engine.asked().contains(&"/v1.41/info".to_owned()), asks_for_swarm);
+    }
+}
+
+#[tokio::test]
+async fn docker_that_is_taken_for_podman_is_asked_for_its_swarm() {
+    let services =
+        json!([{"ID": "s", "Spec": {"Name": "web", "TaskTemplate": {"ContainerSpec": {"Image": "r.io/web:v1"}}}}]);
+    let answers = vec![
+        ("/v1.41/services".to_owned(), Answer::Json(services)),
+        ("/v1.41/tasks".to_owned(), Answer::Json(Value::Null)),
+        ("/v1.41/volumes".to_owned(), Answer::Json(json!({"Volumes": null}))),
+    ];
+    let engine = in_swarm("active", true, answers);
     let (told, gaps) = engine.told(|source| source.engine = ContainerEngine::Podman).await;
-    assert_eq!(told, set([format!("r.io/data:v1 | {} | volume data", digits("data"))]));
-    assert!(gaps.len() == 1 && gaps[0].starts_with("volume odd:"), "{gaps:?}");
-    assert!(!engine.asked().contains(&"/v1.41/info".to_owned()));
+    assert_eq!(
+        (told, gaps),
+        (set(["r.io/web:v1 |  | service web".to_owned()]), Vec::new())
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
+use jettison_core::model::legible;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -58,12 +59,11 @@ struct Data<'a> {
 
 #[derive(Deserialize)]
 struct Release {
-    #[serde(default)]
+    /// None is without these two.
     name: String,
+    version: u64,
     #[serde(default)]
     namespace: String,
-    #[serde(default)]
-    version: u64,
     #[serde(default)]
     manifest: String,
     #[serde(default)]
@@ -136,7 +136,9 @@ impl Release {
     fn read(self, sweep: &Sweep<'_>, said: &mut Said) -> Result<(), Unreadable> {
         let who = format!(
             "Helm release {}/{} revision {}",
-            self.namespace, self.name, self.version
+            legible(&self.namespace),
+            legible(&self.name),
+            self.version
         );
         let hooks = self.hooks.unwrap_or_default();
         let manifests = std::iter::once(self.manifest).chain(hooks.into_iter().map(|hook| hook.manifest));
