@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::port::PortLease;
-use super::program::{self, run};
-
-/// It is up in half a second; a busy machine may take its time.
-const LONGEST_START: Duration = Duration::from_secs(40);
+use super::program::{self, run, wait_until_up};
 
 /// How long it may take to end its containers and itself.
 const LONGEST_END: Duration = Duration::from_secs(20);
@@ -174,14 +171,8 @@ impl Dockerd {
     }
 
     fn wait_until_up(&mut self) {
-        let started = Instant::now();
-        while run(self.client().arg("version")).is_err() {
-            let ended = self.server.try_wait().ok().flatten();
-            let log = || fs::read_to_string(self.at("log")).unwrap_or_default();
-            assert!(ended.is_none(), "dockerd ended at once: {}", log());
-            assert!(started.elapsed() < LONGEST_START, "dockerd does not answer: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let mut ask = self.client();
+        wait_until_up(&mut self.server, ask.arg("version"), &self.home.path().join("log"));
     }
 }
 

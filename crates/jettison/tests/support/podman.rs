@@ -6,15 +6,11 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::dockerd::{apart, end_gently};
-use super::program::run;
-
-/// It is up at once; a busy machine may take its time.
-const LONGEST_START: Duration = Duration::from_secs(20);
+use super::program::{run, wait_until_up};
 
 /// A running service.
 #[derive(Debug)]
@@ -109,14 +105,8 @@ impl Podman {
     }
 
     fn wait_until_up(&mut self) {
-        let started = Instant::now();
-        while run(self.client().arg("version")).is_err() {
-            let ended = self.server.try_wait().ok().flatten();
-            let log = || fs::read_to_string(self.at("log")).unwrap_or_default();
-            assert!(ended.is_none(), "podman ended at once: {}", log());
-            assert!(started.elapsed() < LONGEST_START, "podman does not answer: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let mut ask = self.client();
+        wait_until_up(&mut self.server, ask.arg("version"), &self.home.path().join("log"));
     }
 }
 

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Well beyond what any of these programs needs here (a second), and short enough for a person to wait.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+/// A server that does not answer by then will not: the slowest takes five seconds on a busy machine.
+const LONGEST_START: Duration = Duration::from_secs(40);
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -71,6 +74,22 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<Strin
                 said: last_words(&mut output, &mut errors),
             })
         }
+    }
+}
+
+/// Waits until a server answers `question`; tells what it wrote to its log if it does not.
+pub(crate) fn wait_until_up(server: &mut Child, question: &mut Command, log: &Path) {
+    let started = Instant::now();
+    while let Err(failure) = run(question) {
+        let ended = server.try_wait().ok().flatten();
+        let log = || std::fs::read_to_string(log).unwrap_or_default();
+        assert!(ended.is_none(), "{failure}; the server ended at once: {}", log());
+        assert!(
+            started.elapsed() < LONGEST_START,
+            "{failure}; the server does not answer: {}",
+            log()
+        );
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
