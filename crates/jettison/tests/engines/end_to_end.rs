@@ -38,8 +38,9 @@ const UNUSED_INDEXES: usize = 5;
 /// How pods name what they run: its tag, the image in the specification, and what the status says.
 ///
 /// Where only the status tells, the tag in the specification is gone from the registry.
-const PODS: [(&str, &str, &str); 13] = [
+const PODS: [(&str, &str, &str); 14] = [
     ("by-tag", "{repository}:by-tag", ""),
+    ("latest", "{repository}", ""),
     ("by-digest", "{repository}@{digest}", ""),
     // The tag names another image by now: both count.
     ("by-both", "{repository}:since-moved@{digest}", ""),
@@ -78,6 +79,12 @@ struct Ground {
     beside: Wire,
     /// By tag, all of the main repository.
     used: BTreeMap<String, Pushed>,
+}
+
+/// The digests of what nobody uses: of an index its own, and that of one platform.
+struct Unused {
+    here: Vec<String>,
+    beside: Vec<String>,
 }
 
 impl Ground {
@@ -210,7 +217,7 @@ impl Ground {
         assert_eq!(there.digest, self.used[tag].digest);
     }
 
-    /// Images that nobody uses, and how many manifests they are.
+    /// Images that nobody uses.
     fn push_unused(&self) -> Unused {
         let number = IMAGES - UNUSED_BESIDE - UNUSED_INDEXES - self.used.len() - 1;
         let push =
@@ -224,7 +231,7 @@ impl Ground {
         Unused { here, beside }
     }
 
-    /// Runs with what is configured and one more source, which is the kubeconfig `cluster`.
+    /// Runs with both sources; the cluster is found by this kubeconfig.
     fn run(&self, kubeconfig: &str, code: i32) -> Value {
         let (registry, host) = (self.scene.registry.host(), self.engine.host());
         let sources = format!(
@@ -252,12 +259,6 @@ usage:
             self.engine.docker(&format!("pull --quiet {image}"));
         }
     }
-}
-
-/// The digests of images that nobody uses.
-struct Unused {
-    here: Vec<String>,
-    beside: Vec<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,7 +291,7 @@ async fn an_aggressive_policy_takes_all_but_what_is_used_and_that_still_pulls() 
     let kubeconfig = ground.cluster.kubeconfig("prod", &account);
     ground.scene.user.write("kubeconfig", &kubeconfig);
     let run = ground.run("kubeconfig", 0);
-    // Beside those counted here, every index has one more platform.
+    // Every index has one more platform.
     let manifests = unused.here.len() + unused.beside.len() + UNUSED_INDEXES;
     assert_eq!(run["deleted"], manifests, "{run}");
     let tags: BTreeSet<String> = web.tags().into_iter().collect();
