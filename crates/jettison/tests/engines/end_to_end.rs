@@ -220,15 +220,18 @@ impl Ground {
     /// Images that nobody uses.
     fn push_unused(&self) -> Unused {
         let number = IMAGES - UNUSED_BESIDE - UNUSED_INDEXES - self.used.len() - 1;
-        let push =
-            |wire: &Wire, number: usize| wire.push_image(&format!("main-{number}"), OLD, &format!("unused {number}"));
-        let mut here: Vec<String> = (0..number).map(|number| push(&self.scene.web, number)).collect();
+        let (tag, name) = (|number| format!("main-{number}"), |number| format!("unused {number}"));
+        let here = (0..number).map(|number: usize| self.scene.push(&tag(number), &name(number)).digest);
+        let mut here: Vec<String> = here.collect();
         for number in 0..UNUSED_INDEXES {
             let index = self.scene.push_index(&format!("unused-index-{number}"));
             here.extend([index.digest, index.manifest]);
         }
-        let beside = (0..UNUSED_BESIDE).map(|number| push(&self.beside, number)).collect();
-        Unused { here, beside }
+        let beside = (0..UNUSED_BESIDE).map(|number| self.beside.push_image(&tag(number), OLD, &name(number)));
+        Unused {
+            here,
+            beside: beside.collect(),
+        }
     }
 
     /// Runs with both sources; the cluster is found by this kubeconfig.
