@@ -29,7 +29,7 @@ macro_rules! targets {
     };
 }
 
-targets! { challenge facts login manifest pages plan policy reference repository usage }
+targets! { challenge cluster compose engine facts helm login manifest pages plan policy reference repository usage }
 
 #[test]
 fn an_input_that_fails_is_kept_and_one_that_does_not_is_not() {

@@ -1,7 +1,11 @@
 //! One module a target. Each says at its top what it feeds to what, and what has to hold.
 
 pub mod challenge;
+pub mod cluster;
+pub mod compose;
+pub mod engine;
 pub mod facts;
+pub mod helm;
 pub mod login;
 pub mod manifest;
 pub mod pages;
@@ -14,9 +18,13 @@ pub mod usage;
 use crate::Target;
 
 /// Every target.
-pub const ALL: [Target; 10] = [
+pub const ALL: [Target; 14] = [
     target("challenge", challenge::run, 20_000),
+    target("cluster", cluster::run, 4_000),
+    target("compose", compose::run, 1_000),
+    target("engine", engine::run, 3_000),
     target("facts", facts::run, 600),
+    target("helm", helm::run, 1_000),
     target("login", login::run, 20_000),
     target("manifest", manifest::run, 10_000),
     target("pages", pages::run, 10_000),

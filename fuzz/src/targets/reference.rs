@@ -86,6 +86,8 @@ fn is_host(text: &str, grammars: &Grammars) -> bool {
 fn reference(text: &str, grammars: &Grammars) {
     match text.parse::<ImageReference>() {
         Ok(reference) => {
+            let is_id = text.len() == 64 && Digest::of_image_id(text).is_some();
+            assert!(!is_id, "an id was taken for {reference:?}");
             assert!(
                 grammars.reference.is_match(text),
                 "{text:?} was taken for {reference:?}"
@@ -99,8 +101,11 @@ fn reference(text: &str, grammars: &Grammars) {
         }
         Err(error) => {
             // Only what is read in one way, whoever splits it into host and path.
-            let short =
-                text.len() <= 200 && !text.contains(['[', ':', '_']) && !text.contains(|c: char| c.is_uppercase());
+            let is_id = text.len() == 64 && Digest::of_image_id(text).is_some();
+            let short = !is_id
+                && text.len() <= 200
+                && !text.contains(['[', ':', '_'])
+                && !text.contains(|c: char| c.is_uppercase());
             assert!(
                 !(short && grammars.reference.is_match(text)),
                 "{text:?} was refused: {error}"

@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
     let Ok(now) = "2026-01-01T12:00:00Z".parse::<Timestamp>() else {
         unreachable!("a constant");
     };
-    let (references, gaps) = jettison::usage::understood(text, now);
+    let (references, gaps) = jettison::usage::fuzzing::understood(text, now);
     assert_in_proportion(&(&references, &gaps), data);
     gaps.iter().for_each(|gap| assert_message(&gap.0));
     let told = references.iter().map(|reference| &reference.used_by);
@@ -46,7 +46,7 @@ fn form(text: &str, references: &[Reference], gaps: &[Gap]) {
 fn list(text: &str, references: &[Reference], gaps: &[Gap]) {
     let says_something = |line: &&str| !line.split('#').next().unwrap_or_default().trim().is_empty();
     let lines = text.lines().filter(says_something).count();
-    let legal = |image: &str| image.parse::<ImageReference>().is_ok() || image.parse::<Digest>().is_ok();
+    let legal = |image: &str| image.parse::<ImageReference>().is_ok() || Digest::of_image_id(image).is_some();
     assert!(references.iter().all(|reference| legal(&reference.image)));
     let lost = lines - references.len();
     match gaps {

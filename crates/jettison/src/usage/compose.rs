@@ -150,3 +150,12 @@ fn folder(path: &Path) -> &Path {
 fn plain(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
+
+/// A file with this content, beside an `.env` file: a door for the fuzz targets. What it takes in is not read.
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_text(text: &str, env: &str, said: &mut Said) {
+    let mut found = Found::default();
+    let variables = environment::understood(".env", env, said);
+    drop(found.read(Path::new("compose.yaml"), text, &variables, said));
+    found.finish(said);
+}

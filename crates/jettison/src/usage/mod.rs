@@ -8,6 +8,9 @@ mod compose;
 mod engine;
 mod file;
 mod findings;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kubernetes;
 mod said;
 
@@ -47,15 +50,6 @@ pub struct Collector<'a> {
     pub managed: &'a BTreeSet<RegistryHost>,
     /// Sources of which somebody accepted that they name fewer images now.
     pub accepted: &'a [String],
-}
-
-/// The references and gaps in a file of this content: a door for the fuzz targets.
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub fn understood(text: &str, now: Timestamp) -> (Vec<Reference>, Vec<Gap>) {
-    let mut said = Said::new(now, &BTreeSet::new());
-    file::read_text("list", text, &mut said);
-    said.finish(false)
 }
 
 impl Collector<'_> {

@@ -27,6 +27,11 @@ pub(super) fn read(path: &Path, required: bool, said: &mut Said) -> Variables {
             return Variables::new();
         }
     };
+    understood(&name, &text, said)
+}
+
+/// The variables of the text of a file.
+pub(super) fn understood(name: &str, text: &str, said: &mut Said) -> Variables {
     let mut variables = Variables::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();

@@ -13,7 +13,7 @@ use crate::usage::said::Said;
 
 /// A container as the list has it.
 #[derive(Debug, Deserialize)]
-struct Listed {
+pub(super) struct Listed {
     #[serde(rename = "Id")]
     id: String,
     #[serde(rename = "Names", default)]
@@ -29,7 +29,7 @@ struct Listed {
 
 /// What the container itself tells besides.
 #[derive(Debug, Deserialize)]
-struct Container {
+pub(super) struct Container {
     #[serde(rename = "Image")]
     image_id: String,
     #[serde(rename = "Config")]
@@ -121,7 +121,12 @@ impl Listed {
     }
 }
 
-fn understand(listed: &Listed, answer: Result<Container, ClientError>, images: &mut Images, said: &mut Said) {
+pub(super) fn understand(
+    listed: &Listed,
+    answer: Result<Container, ClientError>,
+    images: &mut Images,
+    said: &mut Said,
+) {
     let used_by = listed.told();
     match answer {
         Ok(container) => {

@@ -33,7 +33,7 @@ pub(super) struct Use {
 
 /// What is read of an image.
 #[derive(Debug, Deserialize)]
-struct Image {
+pub(super) struct Image {
     #[serde(rename = "Id")]
     id: String,
     /// `null` for one that was built here.
@@ -56,6 +56,12 @@ impl Images {
         self.0.entry(name.to_owned()).or_default().insert(used);
     }
 
+    /// All of them.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn all(self) -> impl Iterator<Item = (String, BTreeSet<Use>)> {
+        self.0.into_iter()
+    }
+
     /// Asks for each image once, and says the digests that it is known by.
     pub(super) async fn ask(self, client: &Client, said: &mut Said) {
         let asked = self.0.into_iter().map(|(name, uses)| async move {
@@ -72,7 +78,7 @@ impl Images {
     }
 }
 
-fn say(name: &str, uses: &BTreeSet<Use>, answer: Result<Image, ClientError>, said: &mut Said) {
+pub(super) fn say(name: &str, uses: &BTreeSet<Use>, answer: Result<Image, ClientError>, said: &mut Said) {
     match answer {
         Ok(image) => {
             let id = Digest::of_image_id(&image.id);

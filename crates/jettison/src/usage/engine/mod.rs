@@ -9,6 +9,8 @@ mod address;
 mod client;
 mod containers;
 mod context;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod images;
 #[cfg(test)]
 mod scripted;

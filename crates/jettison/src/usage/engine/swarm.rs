@@ -24,7 +24,7 @@ struct Membership {
 }
 
 #[derive(Debug, Deserialize)]
-struct Service {
+pub(super) struct Service {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Spec")]
@@ -67,7 +67,7 @@ struct PluginSpec {
 }
 
 #[derive(Debug, Deserialize)]
-struct Task {
+pub(super) struct Task {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "ServiceID", default)]
@@ -116,6 +116,15 @@ async fn ask_manager(client: &Client, said: &mut Said) {
         Ok(services) => services,
         Err(error) => return said.gap(error.to_string()),
     };
+    let names = say_services(services, said);
+    match client.get("tasks", &[], LIST_BYTES).await {
+        Ok(tasks) => say_tasks(tasks, &names, said),
+        Err(error) => said.gap(error.to_string()),
+    }
+}
+
+/// Says what services use, and returns their names by their ids.
+pub(super) fn say_services(services: Option<Vec<Service>>, said: &mut Said) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for service in services.into_iter().flatten() {
         let name = if service.spec.name.is_empty() {
@@ -129,12 +138,13 @@ async fn ask_manager(client: &Client, said: &mut Said) {
         }
         names.insert(service.id, service.spec.name);
     }
-    let tasks: Option<Vec<Task>> = match client.get("tasks", &[], LIST_BYTES).await {
-        Ok(tasks) => tasks,
-        Err(error) => return said.gap(error.to_string()),
-    };
+    names
+}
+
+/// Says what tasks use, of services with these names.
+pub(super) fn say_tasks(tasks: Option<Vec<Task>>, names: &BTreeMap<String, String>, said: &mut Said) {
     for task in tasks.into_iter().flatten() {
-        task.spec.say(&task.told(&names), said);
+        task.spec.say(&task.told(names), said);
     }
 }
 

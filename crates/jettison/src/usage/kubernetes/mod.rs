@@ -10,6 +10,8 @@
 mod api;
 mod connect;
 mod discovery;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod helm;
 mod image_id;
 mod kinds;
@@ -130,24 +132,12 @@ impl Reader<'_, '_> {
     async fn list(&self, task: &Task) {
         let name = legible(&task.kind.name());
         self.open().insert(name.clone());
-        let read = |item: &RawValue| self.read(task, item);
+        let read = |item: &RawValue| self.with(|said| read(task, item, &self.sweep, said));
         let listed = list::every_page(self.api, task, read).await;
         self.open().remove(&name);
         if let Err(failure) = listed {
             self.with(|said| said.gap(task.told(&failure)));
         }
-    }
-
-    fn read(&self, task: &Task, item: &RawValue) {
-        self.with(|said| {
-            let known = match &task.place {
-                Some(place) => place.read(&task.kind.kind, item, &self.sweep, said),
-                None => BTreeSet::new(),
-            };
-            if task.is_swept {
-                self.sweep.read(&task.kind.kind, item, &known, said);
-            }
-        });
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -156,5 +146,16 @@ impl Reader<'_, '_> {
 
     fn with(&self, work: impl FnOnce(&mut Said)) {
         work(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Reads one object of a list.
+fn read(task: &Task, item: &RawValue, sweep: &Sweep<'_>, said: &mut Said) {
+    let known = match &task.place {
+        Some(place) => place.read(&task.kind.kind, item, sweep, said),
+        None => BTreeSet::new(),
+    };
+    if task.is_swept {
+        sweep.read(&task.kind.kind, item, &known, said);
     }
 }

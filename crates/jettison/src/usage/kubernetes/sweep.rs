@@ -20,6 +20,12 @@ const LONGEST: usize = 1_024;
 /// How many parts are taken off the end of what is no reference, to find one at its begin.
 const MOST_CUTS: usize = 8;
 
+/// What ends no image, unless it is all of a text and ends in a dot.
+const OPEN_ENDS: [char; 4] = ['.', ':', '/', '@'];
+
+/// What ends no path.
+const NEVER_LAST: [char; 6] = ['.', ':', '/', '@', '-', '_'];
+
 /// In front of the digests that may stand alone.
 const SHA256: &str = "sha256:";
 
@@ -65,7 +71,7 @@ impl<'a> Sweep<'a> {
             found(text.trim(), None);
         } else if has_path || text.contains(SHA256) {
             for word in text.split(|character: char| !is_of_reference(character)) {
-                self.word(word, &mut found);
+                self.word(word, word.len() == text.len(), &mut found);
             }
         }
     }
@@ -80,11 +86,16 @@ impl<'a> Sweep<'a> {
                 .is_ok_and(|image: ImageReference| self.managed.have(&image))
     }
 
-    fn word(&self, word: &str, found: &mut dyn FnMut(&str, Option<Digest>)) {
+    /// The first image of a word, which may be all of a text.
+    fn word(&self, word: &str, is_whole: bool, found: &mut dyn FnMut(&str, Option<Digest>)) {
         let mut begin = 0;
         while let Some(length) = memchr(b'/', &word.as_bytes()[begin..]) {
-            let part = &word[begin..begin + length];
-            if let Some(image) = self.image_at(word, begin, part) {
+            let ends = part_ends(&word[begin..begin + length]);
+            let mut images = ends.filter_map(|(start, host)| {
+                let image = &word[begin + start..];
+                self.managed.may_be(host).then(|| self.longest(image, is_whole))?
+            });
+            if let Some(image) = images.next() {
                 return found(image, None);
             }
             begin += length + 1;
@@ -100,31 +111,34 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// The image whose registry is this part of a word, or ends it: `image:registry.example.com/web`,
-    /// `user:password@registry.example.com/web`.
-    fn image_at<'t>(&self, word: &'t str, begin: usize, part: &str) -> Option<&'t str> {
-        let inner = part.match_indices([':', '@']).map(|(place, _)| place + 1);
-        std::iter::once(0)
-            .chain(inner)
-            .filter(|start| self.managed.may_be(&part[*start..]))
-            .find_map(|start| self.longest(&word[begin + start..]))
-    }
-
     /// The longest image at the begin of a text.
-    fn longest<'t>(&self, text: &'t str) -> Option<&'t str> {
+    fn longest<'t>(&self, text: &'t str, is_whole: bool) -> Option<&'t str> {
+        let is_image = |image: &&str| {
+            image.len() <= LONGEST
+                && image
+                    .parse()
+                    .is_ok_and(|image: ImageReference| self.managed.have(&image))
+        };
         let mut end = text.len();
         for _ in 0..MOST_CUTS {
-            let image = text[..end].trim_end_matches(['.', ':', '/', '@', '-', '_']);
-            if image.len() <= LONGEST
-                && let Ok(parsed) = image.parse::<ImageReference>()
-                && self.managed.have(&parsed)
-            {
+            let most = &text[..end];
+            // A sentence may end behind it; a tag may end in the others.
+            let (sentence, least) = (most.trim_end_matches(OPEN_ENDS), most.trim_end_matches(NEVER_LAST));
+            let all = is_whole.then_some(most);
+            if let Some(image) = all.into_iter().chain([sentence, least]).find(is_image) {
                 return Some(image);
             }
-            end = image.rfind([':', '/', '@'])?;
+            end = least.rfind([':', '/', '@'])?;
         }
         None
     }
+}
+
+/// The ends of a part of a word that may be a host, with their places: `image:registry.example.com`,
+/// `user:password@registry.example.com`.
+fn part_ends(part: &str) -> impl Iterator<Item = (usize, &str)> {
+    let inner = part.match_indices([':', '@']).map(|(place, _)| place + 1);
+    std::iter::once(0).chain(inner).map(|place| (place, &part[place..]))
 }
 
 /// The digest in a word that names no registry: `sha256:…`, `1.2.3@sha256:…`.
@@ -227,6 +241,12 @@ mod tests {
             (r#"{"image":"registry.example.com/apps/web:v1"}"#, image),
             ("[registry.example.com/apps/web:v1, b]", image),
             ("uses registry.example.com/apps/web:v1.", image),
+            ("registry.example.com/apps/web:v1.", "registry.example.com/apps/web:v1."),
+            (
+                "a registry.example.com/apps/web:v1-_",
+                "registry.example.com/apps/web:v1-_",
+            ),
+            ("a registry.example.com/apps/web-_", "registry.example.com/apps/web"),
             ("docker-pullable://registry.example.com/apps/web:v1", image),
             ("registry.example.com/apps/web:v1:ro", image),
             ("https://me:password@registry.example.com/apps/web:v1", image),

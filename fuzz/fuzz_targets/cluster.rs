@@ -1,0 +1,5 @@
+//! libFuzzer on [`jettison_fuzz::targets::cluster`], which says what it looks for.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jettison_fuzz::targets::cluster::run(data));
