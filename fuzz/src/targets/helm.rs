@@ -45,11 +45,10 @@ fn release(packed: &str, data: &[u8]) -> Told {
     };
     let secret = json!({"type": "helm.sh/release.v1", "metadata": {"name": "web"}, "data": {"release": packed}});
     let page = json!({"items": [secret]}).to_string();
-    match listed("secrets", page.as_bytes(), &managed) {
-        Some((told, Ok(None))) => {
-            assert_told(&told, data);
-            told
-        }
-        other => panic!("a page with one Secret is read: {other:?}"),
-    }
+    let read = listed("secrets", page.as_bytes(), &managed);
+    let Some((told, Ok(None))) = read else {
+        unreachable!("a page with one Secret is read: {read:?}");
+    };
+    assert_told(&told, data);
+    told
 }

@@ -47,6 +47,21 @@ async fn the_images_of_an_earlier_revision_are_in_use() {
 }
 
 #[tokio::test]
+async fn hooks_count_as_well_in_a_release_that_is_not_packed_too() {
+    let place = with_helm().await;
+    let hook = format!(
+        "kind: Job\nspec: {{ template: {{ spec: {{ containers: [ {{ image: '{}' }} ] }} }} }}",
+        "a.io/hook:2"
+    );
+    let release = serde_json::json!({"name": "web", "namespace": "shop", "version": 2, "hooks": [{"manifest": hook}]});
+    place
+        .cluster
+        .put(helm_secret("shop", "web", 2, &STANDARD.encode(release.to_string())));
+    let told = place.ask().await.expect_complete();
+    assert_eq!(told.users("a.io/hook:2"), ["Helm release shop/web revision 2, Job "]);
+}
+
+#[tokio::test]
 async fn one_wrong_document_does_not_hide_the_others() {
     let place = with_helm().await;
     let manifest = format!("a: [\n{}", manifest());

@@ -148,3 +148,31 @@ fn message(body: &[u8]) -> String {
         Err(_) => legible(String::from_utf8_lossy(body).trim()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_server_is_waited_for_as_long_as_it_asks_but_not_for_ever() {
+        for (status, asked, expected) in [
+            (429, None, Some(FIRST_WAIT)),
+            (503, None, Some(FIRST_WAIT)),
+            (504, None, Some(FIRST_WAIT)),
+            (429, Some("2"), Some(Duration::from_secs(2))),
+            (429, Some("10"), Some(LONGEST_WAIT)),
+            (429, Some("11"), None),
+            (429, Some("18446744073709551615"), None),
+            (429, Some("tomorrow"), Some(FIRST_WAIT)),
+            (200, Some("1"), None),
+            (500, Some("1"), None),
+        ] {
+            let mut response = Response::builder().status(status);
+            if let Some(asked) = asked {
+                response = response.header(RETRY_AFTER, asked);
+            }
+            let response = response.body(Body::empty()).unwrap();
+            assert_eq!(time_to_wait(&response, FIRST_WAIT), expected, "{status} {asked:?}");
+        }
+    }
+}

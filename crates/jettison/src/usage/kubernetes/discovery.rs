@@ -243,3 +243,42 @@ impl Discovered {
         self.kinds.push(kind);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(names: impl Iterator<Item = String>, verb: &str) -> ResourceList {
+        let resource = |name| Resource {
+            name,
+            kind: "Thing".to_owned(),
+            verbs: vec![verb.to_owned()],
+        };
+        ResourceList {
+            resources: names.map(resource).collect(),
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_listed_counts_and_each_kind_once() {
+        let mut found = Discovered::default();
+        let names = || ["things", "things/status"].map(str::to_owned).into_iter();
+        found.listed("example.com", "v2", list(names(), "watch"));
+        assert!(found.kinds.is_empty());
+        for version in ["v2", "v1"] {
+            found.listed("example.com", version, list(names(), "list"));
+        }
+        assert_eq!(found.kinds.len(), 1);
+        assert_eq!(found.kinds[0].path(), "/apis/example.com/v2/things");
+    }
+
+    #[test]
+    fn more_kinds_than_any_cluster_has_are_noticed() {
+        let mut found = Discovered::default();
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        found.listed("example.com", "v1", list(names(MOST_KINDS), "list"));
+        assert!(!found.too_many);
+        found.listed("example.com", "v1", list(names(MOST_KINDS + 1), "list"));
+        assert!(found.too_many && found.kinds.len() == MOST_KINDS);
+    }
+}
