@@ -195,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_complains_at_length_is_let_speak() {
-        let script = "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo r.io/web:v1";
+        let script = "head -c 1000000 /dev/zero | tr '\\0' x >&2 && echo r.io/web:v1";
         let (references, gaps) = printed(script).await;
         assert_eq!((references.len(), gaps), (1, Vec::new()));
         let long = format!("{script}; exit 1");

@@ -159,3 +159,34 @@ fn read(task: &Task, item: &RawValue, sweep: &Sweep<'_>, said: &mut Said) {
         sweep.read(&task.kind.kind, item, &known, said);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn kinds_beyond_the_bound_are_a_gap() {
+        let source = KubernetesSource {
+            context: None,
+            kubeconfig: None,
+            in_cluster: false,
+            helm: false,
+            leave_out: Vec::new(),
+            timeout_seconds: 1,
+        };
+        let question = Question {
+            source: &source,
+            base: Path::new("."),
+            managed: ManagedNames::default(),
+        };
+        for (too_many, expected) in [(false, 0), (true, 1)] {
+            let mut discovered = Discovered::default();
+            discovered.too_many = too_many;
+            let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+            assert!(question.tasks(discovered, &mut said).is_empty());
+            assert_eq!(said.finish(false).1.len(), expected);
+        }
+    }
+}
