@@ -192,3 +192,29 @@ fn digest_of(text: &str, used_by: &str, said: &mut Said) -> Option<Digest> {
     }
     digest
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_no_digest_is_a_gap_and_the_name_counts_all_the_same() {
+        let listed: Listed =
+            serde_json::from_value(json!({"Id": "c", "Names": null, "Image": "x", "ImageID": "x"})).unwrap();
+        for (id, manifest, expected) in [("no digest", None, 1), ("", Some("sha256:12"), 1), ("", None, 0)] {
+            let container = json!({"Image": id, "Config": {"Image": "r.io/web:v1"},
+                "ImageManifestDescriptor": manifest.map(|digest| json!({"digest": digest}))});
+            let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+            let container = serde_json::from_value(container).unwrap();
+            understand(&listed, Ok(container), &mut Images::default(), &mut said);
+            let (references, gaps) = said.finish(true);
+            assert_eq!(references[0].image, "r.io/web:v1");
+            assert_eq!(gaps.len(), expected, "{gaps:?}");
+        }
+    }
+}

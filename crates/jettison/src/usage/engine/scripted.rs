@@ -25,6 +25,8 @@ pub(super) enum Answer {
     Refusal(u16, &'static str),
     /// The same, filled up to so many bytes.
     Long(Value, usize),
+    /// That the answer is to be had at this path.
+    Elsewhere(&'static str),
     /// Bytes that never end.
     Endless,
     /// The beginning of a longer answer.
@@ -142,6 +144,10 @@ async fn answer(stream: &mut UnixStream, answer: Option<&Answer>) -> Option<()> 
             whole(stream, 200, &body).await
         }
         Answer::Refusal(status, message) => whole(stream, *status, &json!({"message": message}).to_string()).await,
+        Answer::Elsewhere(path) => {
+            let head = format!("HTTP/1.1 302 Said\r\nLocation: {path}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()
+        }
         Answer::Truncated => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{\"Id\":")

@@ -471,3 +471,15 @@ async fn five_thousand_containers_are_read() {
     let about_images = engine.asked().iter().filter(|path| path.contains("/images/")).count();
     assert_eq!(about_images, 50, "each image is asked for once");
 }
+
+#[tokio::test]
+async fn nobody_is_sent_elsewhere_for_an_answer() {
+    let answers = vec![
+        (LIST.to_owned(), Answer::Elsewhere("/v1.41/empty")),
+        ("/v1.41/empty".to_owned(), Answer::Json(json!([]))),
+    ];
+    let engine = engine(&[("web", "r.io/web:v1")], answers);
+    let (_, gaps) = engine.told(|_| ()).await;
+    assert!(gaps.len() == 1 && gaps[0].contains("answered 302"), "{gaps:?}");
+    assert!(!engine.asked().contains(&"/v1.41/empty".to_owned()));
+}
