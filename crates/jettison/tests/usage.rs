@@ -154,6 +154,8 @@ usage:
             &["usage", "--check", "--find", "missing"],
             &["usage", "--check", "--by", "image"],
             &["usage", "--find", "everything"],
+            &["usage", "--by", "image", "apps/web"],
+            &["usage", "--accept-shrunk-usage", "list"],
         ] {
             desk.run(mistake).await.exits(2);
         }

@@ -23,6 +23,8 @@ struct Grammars {
     repository: Regex,
     host: Regex,
     reference: Regex,
+    /// An image's id, whole or shortened.
+    id: Regex,
 }
 
 static GRAMMARS: LazyLock<Option<Grammars>> = LazyLock::new(|| {
@@ -39,6 +41,7 @@ static GRAMMARS: LazyLock<Option<Grammars>> = LazyLock::new(|| {
         repository: whole(&path)?,
         host: whole(&host)?,
         reference: whole(&format!("(?:{host}/)?{path}(?::{tag})?(?:@(?:{digest}))?"))?,
+        id: whole("[0-9a-f]{12,64}|sha256:[0-9a-f]{1,64}")?,
     })
 });
 
@@ -86,7 +89,7 @@ fn is_host(text: &str, grammars: &Grammars) -> bool {
 fn reference(text: &str, grammars: &Grammars) {
     match text.parse::<ImageReference>() {
         Ok(reference) => {
-            let is_id = text.len() == 64 && Digest::of_image_id(text).is_some();
+            let is_id = grammars.id.is_match(text);
             assert!(!is_id, "an id was taken for {reference:?}");
             assert!(
                 grammars.reference.is_match(text),
@@ -101,8 +104,7 @@ fn reference(text: &str, grammars: &Grammars) {
         }
         Err(error) => {
             // Only what is read in one way, whoever splits it into host and path.
-            let is_id = text.len() == 64 && Digest::of_image_id(text).is_some();
-            let short = !is_id
+            let short = !grammars.id.is_match(text)
                 && text.len() <= 200
                 && !text.contains(['[', ':', '_'])
                 && !text.contains(|c: char| c.is_uppercase());

@@ -278,7 +278,7 @@ pub(crate) static KUBERNETES_SOURCE: Object = Object {
         key(
             "context",
             Form::Text,
-            "The context of the kubeconfig. Default: its current one.",
+            "The context of the kubeconfig. Needed unless `kubeconfig` or `in-cluster` is given; then its current one.",
         ),
         key(
             "kubeconfig",

@@ -62,6 +62,7 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
     let immutable = list(reader, fields.get("immutable"), immutable);
     check_hosts(reader, &fields);
     check_sources(reader, &fields);
+    check_covers(reader, &fields);
     Some(Config {
         registries: registries?,
         usage: usage?,
@@ -307,6 +308,34 @@ fn check_hosts(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
 }
 
 /// Usage sources have names of their own, and what a registry expects is one of them.
+/// What a source covers decides what is held while it is silent: globs that fit nothing would hold nothing.
+fn check_covers(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
+    let names = |registry| {
+        let aliases = child(registry, "aliases").map(|node| &node.value);
+        let aliases = match aliases {
+            Some(Value::List(items)) => items.iter().map(|item| &**item).collect(),
+            _ => Vec::new(),
+        };
+        child(registry, "host").into_iter().chain(aliases).filter_map(text_of)
+    };
+    let registries = entries(fields, "registries");
+    let hosts: BTreeSet<String> = registries
+        .into_iter()
+        .flat_map(names)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    for covers in entries(fields, "usage")
+        .into_iter()
+        .filter_map(|source| child(source, "covers"))
+    {
+        let Value::List(items) = &covers.value else { continue };
+        for item in items.iter() {
+            let Some(pattern) = text_of(item) else { continue };
+            sources::check_cover(reader, &item.span, pattern.strip_prefix('!').unwrap_or(pattern), &hosts);
+        }
+    }
+}
+
 fn check_sources(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
     let mut names: BTreeMap<&str, u32> = BTreeMap::new();
     for node in entries(fields, "usage")

@@ -89,6 +89,15 @@ fn kubernetes(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Kubern
             excludes(reader, fields, other, "in-cluster");
         }
     }
+    let is_named = ["context", "kubeconfig", "in-cluster"]
+        .iter()
+        .any(|key| fields.get(key).is_some());
+    if !is_named {
+        // The current context of a shell may be another one tomorrow, and the wrong cluster answers completely.
+        let message = "which cluster is not said".to_owned();
+        let hint = "name its `context` in the kubeconfig, or say `in-cluster: true`".to_owned();
+        reader.error_with("missing-key", &fields.key_span("kind"), message, hint);
+    }
     Some(KubernetesSource {
         context: context?,
         kubeconfig: kubeconfig?,
@@ -120,6 +129,41 @@ fn engine(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, engine: ContainerEng
         swarm: swarm?,
         timeout_seconds: timeout_seconds?,
     })
+}
+
+/// A glob on `registry/repository`, among these hosts.
+pub(super) fn check_cover(
+    reader: &mut Reader<'_, '_>,
+    span: &std::ops::Range<usize>,
+    pattern: &str,
+    hosts: &BTreeSet<String>,
+) {
+    if pattern.starts_with("**") {
+        return;
+    }
+    let hint = || match hosts.first() {
+        Some(host) => format!("write `{host}/apps/**`"),
+        None => "write `registry.example.com/apps/**`".to_owned(),
+    };
+    let (host, path) = pattern.split_once('/').unwrap_or((pattern, ""));
+    let is_glob = host.contains(['*', '?', '[', '{']);
+    let host = host.to_ascii_lowercase();
+    let is_host = is_glob || hosts.contains(&host) || host == "localhost" || host.contains(['.', ':']);
+    let fits_nothing =
+        host.is_empty() || path.is_empty() || !is_host || path.contains([':', '@']) || pattern.contains("://");
+    if fits_nothing {
+        let message = format!(
+            "{} fits nothing: it has to be a glob on `registry/repository`",
+            quoted(pattern)
+        );
+        reader.error_with("bad-covers", span, message, hint());
+    } else if !is_glob && !hosts.is_empty() && !hosts.contains(&host) {
+        let message = format!(
+            "{} covers nothing of the registries that are configured here",
+            quoted(pattern)
+        );
+        reader.warn("unknown-registry", span, message, hint());
+    }
 }
 
 /// Of two keys that say the same thing in two ways only one may stand there.

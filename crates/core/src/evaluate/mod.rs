@@ -30,6 +30,7 @@ pub use holds::{Holds, RESTORED_FOR};
 use rules::RepositoryRules;
 pub(crate) use survey::{Copies, Survey};
 use uses::Uses;
+pub use uses::may_matter;
 
 /// What is the same for all repositories, worked out once; then it decides one after the other.
 #[derive(Debug)]

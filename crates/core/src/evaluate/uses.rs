@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dates::given;
 use super::{elapsed, length};
 use crate::config::Config;
-use crate::facts::Facts;
+use crate::facts::{Facts, Origin};
 use crate::hashed::Map;
 use crate::model::{
     Digest, ImageReference, InvalidReference, Reference, RegistryHost, RepositoryName, SourceReport, SourceStatus, Tag,
@@ -189,11 +189,7 @@ impl Uses {
     ///
     /// A source may name what it covers by any name of the registry.
     pub(super) fn incomplete(&self, config: &Config, registry: &RegistryHost, name: &RepositoryName) -> Vec<String> {
-        let covers = |source: &&PartialSource| {
-            config
-                .names_of(registry)
-                .any(|host| source.covers.fits(&format!("{host}/{name}")))
-        };
+        let covers = |source: &&PartialSource| cover(&source.covers, config, (registry, name));
         let expected: Vec<&Unanswered> = self.unanswered.get(registry).into_iter().flatten().collect();
         told(self.partial.iter().filter(covers), &expected)
     }
@@ -282,7 +278,24 @@ fn stated_gaps(source: &SourceReport) -> Option<String> {
 
 /// A glob that cannot be read could mean anything, so it covers everything.
 fn covers(source: &SourceReport) -> NameGlobs {
-    NameGlobs::new(&source.covers).unwrap_or_else(|_| NameGlobs::all())
+    let patterns: Vec<String> = source.covers.iter().map(|pattern| with_small_host(pattern)).collect();
+    NameGlobs::new(&patterns).unwrap_or_else(|_| NameGlobs::all())
+}
+
+fn cover(covers: &NameGlobs, config: &Config, (registry, name): (&RegistryHost, &RepositoryName)) -> bool {
+    let mut hosts = config.names_of(registry);
+    hosts.any(|host| covers.fits(&format!("{host}/{name}")))
+}
+
+/// Whether a usage source could refer to a repository, by its `covers`.
+pub fn may_matter(config: &Config, source: &SourceReport, place: (&RegistryHost, &RepositoryName)) -> bool {
+    cover(&covers(source), config, place)
+}
+
+/// Capitals mean nothing in the name of a host, and everything in a repository.
+fn with_small_host(pattern: &str) -> String {
+    let host = pattern.find('/').unwrap_or(pattern.len());
+    pattern[..host].to_ascii_lowercase() + &pattern[host..]
 }
 
 /// Expected sources that are not configured, or that did not answer completely.
@@ -310,7 +323,11 @@ fn why_unanswered(facts: &Facts<'_>, name: &str) -> Option<String> {
     let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
     let mut named = sources.iter().filter(|source| source.name == name).peekable();
     if named.peek().is_none() {
-        return Some("no source of that name was asked".to_owned());
+        let why = match facts.origin {
+            Origin::Registries => "no source of that name was asked",
+            Origin::SavedFacts => "no source of that name is in a file of --usage",
+        };
+        return Some(why.to_owned());
     }
     named.find_map(stated_gaps)
 }

@@ -9,6 +9,9 @@ use std::str::FromStr;
 
 use super::{Digest, InvalidName, RegistryHost, RepositoryName, Tag, legible};
 
+/// So many digits of an id Docker shows; a name of only these letters and digits is never that long.
+const SHORT_ID: usize = 12;
+
 /// A parsed image reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageReference {
@@ -28,8 +31,8 @@ pub enum InvalidReference {
     /// Nothing is written.
     #[error("an image reference is empty")]
     Empty,
-    /// It is the id of an image: 64 hexadecimal digits name no repository.
-    #[error("`{0}` is the id of an image, and names no repository")]
+    /// It is the id of an image, whole (64 hexadecimal digits) or as engines shorten it: it names no repository.
+    #[error("`{0}` is the id of an image, and names no repository; write its name, or its whole digest")]
     ImageId(String),
     /// A part of it breaks the grammar.
     #[error("`{text}` is not an image reference")]
@@ -88,7 +91,7 @@ impl FromStr for ImageReference {
         if text.is_empty() {
             return Err(InvalidReference::Empty);
         }
-        if text.len() == 64 && Digest::of_image_id(text).is_some() {
+        if is_image_id(text) {
             return Err(InvalidReference::ImageId(text.to_owned()));
         }
         let whole = || legible(text);
@@ -130,6 +133,16 @@ impl FromStr for ImageReference {
     }
 }
 
+/// Whether a text is what engines print for an image without a name: its id, of which Docker shows the first twelve digits.
+/// They would take any such text for an id before they looked for a repository of that name.
+fn is_image_id(text: &str) -> bool {
+    let is_marked = text.starts_with("sha256:");
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let length = if is_marked { 1..=64 } else { SHORT_ID..=64 };
+    is_hex && length.contains(&digits.len())
+}
+
 fn is_host(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase())
 }
@@ -143,6 +156,9 @@ mod tests {
         let hex = Digest::of(b"x");
         let table = [
             ("nginx", "docker.io/library/nginx"),
+            ("cafe", "docker.io/library/cafe"),
+            ("aecf7d781119:v1", "docker.io/library/aecf7d781119:v1"),
+            ("me/aecf7d781119", "docker.io/me/aecf7d781119"),
             ("nginx:1.27", "docker.io/library/nginx:1.27"),
             ("me/web", "docker.io/me/web"),
             ("index.docker.io/nginx", "docker.io/library/nginx"),
@@ -192,6 +208,10 @@ mod tests {
             "web@",
             "a@b@c",
             "https://r.io/web",
+            // What `docker ps` shows of a container whose image has no name.
+            "aecf7d781119",
+            "sha256:aecf7d781119",
+            "sha256:a",
         ] {
             assert!(text.parse::<ImageReference>().is_err(), "{text}");
         }

@@ -120,7 +120,18 @@ impl<'a> Configured<'a> {
             }
         }
         let names: Vec<String> = self.names(host).iter().map(|host| format!("{host}/{name}")).collect();
-        let covers = |source: &SourceReport| match NameGlobs::new(&source.covers) {
+        // Of the patterns, the part before the first slash is a host, in letters of any size.
+        let patterns = |source: &SourceReport| -> Vec<String> {
+            let covers = source.covers.iter();
+            let split = covers.map(|pattern| pattern.split_once('/').unwrap_or((pattern, "")));
+            split
+                .map(|(host, path)| match path {
+                    "" => host.to_ascii_lowercase(),
+                    path => format!("{}/{path}", host.to_ascii_lowercase()),
+                })
+                .collect()
+        };
+        let covers = |source: &SourceReport| match NameGlobs::new(&patterns(source)) {
             Ok(globs) => names.iter().any(|name| globs.fits(name)),
             Err(_) => true,
         };

@@ -330,6 +330,10 @@ fn what_is_held_must_not_go() {
             w.usage.sources[0].status = SourceStatus::Partial;
             w.usage.sources[0].covers = vec!["elsewhere/**".to_owned()];
         }),
+        ("a partial source covers the registry in capitals", |w| {
+            w.usage.sources[0].status = SourceStatus::Partial;
+            w.usage.sources[0].covers = vec!["R.Example/**".to_owned()];
+        }),
         ("the repository has a gap", |w| {
             w.repository().gaps.push(Gap("403".to_owned()))
         }),

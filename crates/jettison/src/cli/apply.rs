@@ -9,6 +9,7 @@ use clap::Args;
 use jettison_core::config::Share;
 use jettison_core::model::RegistryHost;
 use jettison_core::plan::{ActionKind, Plan};
+use jiff::Timestamp;
 
 use super::Access;
 use super::context::{Context, Registries, confirm, read_json};
@@ -21,7 +22,6 @@ use crate::output::text::{bytes, count, number};
 use crate::output::{Console, Remarks, Summary, draw, hanging, image_name, percent, style, styled};
 use crate::registry::Registry;
 use crate::store::{Store, is_short, too_short};
-use crate::usage::Collector;
 
 /// Failures that are told one by one.
 const TOLD_FAILURES: usize = 20;
@@ -77,12 +77,10 @@ impl Consent {
 impl Apply {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         context.add_usage_files(&self.usage)?;
+        context.check_accepted(&self.accept_shrunk_usage)?;
         let store = context.store_to_settle().await?;
         let plan = find(&store, &self.plan).await?;
         self.consent.can_be_asked()?;
-        for source in &self.accept_shrunk_usage {
-            store.accept_shrunk_usage(source).await?;
-        }
         let hosts: BTreeSet<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
         let open = context.open(hosts.iter(), &self.access)?;
         let registries = Registries {
@@ -90,6 +88,11 @@ impl Apply {
             open,
         };
         settle_interrupted(&context, &store, &registries.open).await?;
+        if !self.accept_shrunk_usage.is_empty() {
+            let managed = registries.hosts();
+            let accepting = context.collector(&store, &managed, &self.accept_shrunk_usage);
+            accepting.collect(Timestamp::now()).await?;
+        }
         let console = context.console;
         let summary = Summary::of(&plan, None);
         if !self.consent.yes && !console.quiet {
@@ -184,14 +187,8 @@ impl Work<'_> {
         let applier = Applier {
             store: self.store,
             registries: &self.registries.open,
-            usage: Collector {
-                config: &self.context.config,
-                base: &self.context.base,
-                store: self.store,
-                managed: &managed,
-                // Accepted once, before the plan: what shrinks from now on is looked at anew.
-                accepted: &[],
-            },
+            // Accepted once, before: what shrinks from now on is looked at anew.
+            usage: self.context.collector(self.store, &managed, &[]),
             config: &self.context.config,
             options: ApplyOptions {
                 command: command.to_owned(),

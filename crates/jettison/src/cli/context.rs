@@ -16,8 +16,9 @@ use super::{Access, Globals, Sources};
 use crate::exit::Exit;
 use crate::output::{Console, stream};
 use crate::registry::{Connection, Registry, Secret, open};
-use crate::scan::{ScanTarget, Selection};
+use crate::scan::{ScanTarget, Selection, Target};
 use crate::store::{Store, default_directory};
+use crate::usage::Collector;
 
 /// Where the configuration is looked for when nobody says.
 const DEFAULT_CONFIG: &str = "jettison.yaml";
@@ -134,11 +135,55 @@ impl Context {
         self.add_usage_files(files)
     }
 
+    /// Who is asked what is in use.
+    pub(crate) fn collector<'c>(
+        &'c self,
+        store: &'c Store,
+        managed: &'c BTreeSet<RegistryHost>,
+        accepted: &'c [String],
+    ) -> Collector<'c> {
+        Collector {
+            config: &self.config,
+            base: &self.base,
+            store,
+            managed,
+            accepted,
+        }
+    }
+
+    /// Sources of which somebody accepts that they name fewer images have to be there: another name is mistyped.
+    pub(crate) fn check_accepted(&self, names: &[String]) -> Result<(), Failure> {
+        let known = || self.config.usage.iter().map(|source| &source.name);
+        match names.iter().find(|name| !known().any(|known| known == *name)) {
+            None => Ok(()),
+            Some(name) => Err(Failure::usage(format!(
+                "--accept-shrunk-usage {}: no usage source has that name; there is {}",
+                legible(name),
+                known().map(|name| legible(name)).collect::<Vec<_>>().join(", ")
+            ))),
+        }
+    }
+
+    /// The registry of a target, by the name that is managed.
+    pub(crate) fn host_of(&self, target: &Target) -> Result<RegistryHost, Failure> {
+        let host = self.config.canonical_host(&target.host);
+        let text = host.as_str();
+        // As in image references: another first part is that of a path.
+        if self.config.registry(&host).is_some() || text == "localhost" || text.contains(['.', ':']) {
+            return Ok(host);
+        }
+        Err(Failure::usage(format!(
+            "`{}` names no registry: a target is HOST[:PORT]/REPOSITORY-GLOB, for example registry.example.com/{}",
+            legible(&target.to_string()),
+            legible(&target.to_string())
+        )))
+    }
+
     /// The registries to work on: the targets', else the configured ones.
     pub(crate) fn registries(&self, sources: &Sources) -> Result<Registries, Failure> {
         let mut patterns: BTreeMap<RegistryHost, Vec<String>> = BTreeMap::new();
         for target in &sources.targets {
-            let host = self.config.canonical_host(&target.host);
+            let host = self.host_of(target)?;
             patterns.entry(host).or_default().push(target.pattern.clone());
         }
         if sources.targets.is_empty() {

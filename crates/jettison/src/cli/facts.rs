@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use jettison_core::config::Config;
+use jettison_core::evaluate::may_matter;
 use jettison_core::facts::{Facts, Origin};
-use jettison_core::model::{Inventory, RegistryHost, Usage};
+use jettison_core::model::{Inventory, RegistryHost, SourceStatus, Usage};
 use jettison_core::plan::{Plan, plan};
 use jettison_core::policy::Period;
 use jettison_core::reason::{Hold, Reason};
@@ -18,7 +19,6 @@ use crate::output::text::count;
 use crate::output::{Remarks, Summary};
 use crate::scan::{ScanLimits, ScanOptions, scan};
 use crate::store::Store;
-use crate::usage::Collector;
 
 /// Plans that the store keeps to look at; the journal keeps the reasons of what was really done.
 const KEPT_PLANS: u32 = 20;
@@ -43,15 +43,10 @@ pub(crate) async fn gather(
     sources: &Sources,
     probe: bool,
 ) -> Result<Gathered, Failure> {
+    context.check_accepted(&sources.accept_shrunk_usage)?;
     let now = Timestamp::now();
     let managed = registries.hosts();
-    let collector = Collector {
-        config: &context.config,
-        base: &context.base,
-        store,
-        managed: &managed,
-        accepted: &sources.accept_shrunk_usage,
-    };
+    let collector = context.collector(store, &managed, &sources.accept_shrunk_usage);
     let usage = collector.collect(now).await?;
     let options = ScanOptions {
         taken_at: now,
@@ -139,8 +134,29 @@ impl Gathered {
                 .notes
                 .push("nobody was asked what is in use: configure `usage`, or give --usage FILE".to_owned());
         }
+        remarks.notes.extend(self.holding_nothing(config));
         remarks.notes.extend(self.first_look(plan, config));
         remarks
+    }
+
+    /// Sources that did not tell everything and cover nothing of what was looked at: right for another registry, and a
+    /// mistake in `covers` for this one.
+    fn holding_nothing(&self, config: &Config) -> Vec<String> {
+        let sources = self.usage.iter().flat_map(|usage| &usage.sources);
+        let silent = sources.filter(|source| source.status == SourceStatus::Partial || !source.gaps.is_empty());
+        let idle = silent.filter(|source| {
+            let repositories = self.inventory.repositories.iter();
+            let mut places = repositories.map(|repository| (&repository.registry, &repository.name));
+            !self.inventory.repositories.is_empty() && !places.any(|place| may_matter(config, source, place))
+        });
+        idle.map(|source| {
+            format!(
+                "usage source {} did not tell everything, and holds nothing here: its `covers` ({}) fit none of these repositories",
+                source.name,
+                source.covers.join(", ")
+            )
+        })
+        .collect()
     }
 
     /// What the bytes cannot account for.

@@ -14,7 +14,7 @@ use super::context::{Context, write_json};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Progress, usage as drawn};
-use crate::usage::{Collector, Found, ImagesInUse};
+use crate::usage::{Found, ImagesInUse};
 
 /// Ask the usage sources who uses what.
 #[derive(Debug, Args)]
@@ -90,7 +90,8 @@ impl UsageCommand {
                 "no usage source is configured: list `usage` in jettison.yaml, or give --usage FILE",
             ));
         }
-        let shown = Shown::by(&self.sources, &context.config)?;
+        context.check_accepted(&self.sources.accept_shrunk_usage)?;
+        let shown = Shown::by(&self.sources, &context)?;
         let usage = self.ask(&context).await?;
         let mut gaps: Vec<String> = Vec::new();
         for source in &usage.sources {
@@ -127,13 +128,7 @@ impl UsageCommand {
         let store = context.store().await?;
         let managed = &context.config.registries;
         let managed = managed.iter().map(|registry| registry.host.clone()).collect();
-        let collector = Collector {
-            config: &context.config,
-            base: &context.base,
-            store: &store,
-            managed: &managed,
-            accepted: &self.sources.accept_shrunk_usage,
-        };
+        let collector = context.collector(&store, &managed, &self.sources.accept_shrunk_usage);
         let now = Timestamp::now();
         let usage = collector.collect(now).await?;
         store.close().await;
@@ -187,10 +182,11 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn by(sources: &Sources, config: &'a Config) -> Result<Self, Failure> {
+    fn by(sources: &Sources, context: &'a Context) -> Result<Self, Failure> {
+        let config = &context.config;
         let targets = sources.targets.iter().map(|target| {
             let globs = NameGlobs::new(&[&target.pattern]).map_err(|error| Failure::caused(Exit::Usage, &error))?;
-            Ok((config.canonical_host(&target.host), globs))
+            Ok((context.host_of(target)?, globs))
         });
         let targets = targets.collect::<Result<_, Failure>>()?;
         Ok(Self { config, targets })

@@ -124,10 +124,13 @@ fn read_list(name: &str, text: &str, said: &mut Said) {
     for (number, line) in (1..).zip(text.lines()) {
         let (image, comment) = line.split_once('#').unwrap_or((line, ""));
         let (image, comment) = (image.trim(), legible(comment.trim()));
-        if image.is_empty() || said.ignores(image) {
+        if image.is_empty() {
             continue;
         }
         if let Err(why) = understood(image) {
+            if said.ignores(image) {
+                continue;
+            }
             wrong += 1;
             if wrong <= TOLD_LINES {
                 said.gap(format!("{name}:{number}: {why}"));
@@ -226,6 +229,18 @@ mod tests {
         let many = "no image\n".repeat(TOLD_LINES);
         assert_eq!(said(&many).1, TOLD_LINES);
         assert_eq!(said(&many.repeat(2)).1, TOLD_LINES + 1);
+    }
+
+    #[test]
+    fn only_what_cannot_be_understood_is_ignored() {
+        let ignored = ["r.io/web:v1", "aecf7d781119", "no image"].map(str::to_owned);
+        let mut said = Said::new("2026-01-01T12:00:00Z".parse().unwrap(), &ignored.into());
+        read_text("list", "r.io/web:v1\naecf7d781119\nno image\n", &mut said);
+        let (references, gaps) = said.finish(false);
+        let images: Vec<&str> = references.iter().map(|reference| reference.image.as_str()).collect();
+        assert_eq!((images, gaps), (vec!["r.io/web:v1"], Vec::new()));
+        // A short id names nothing that anybody could find.
+        assert_eq!(self::said("aecf7d781119\nsha256:aecf7d781119\n").1, 2);
     }
 
     #[test]

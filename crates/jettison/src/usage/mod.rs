@@ -68,11 +68,12 @@ impl Collector<'_> {
             answers.push(report);
         }
         let mut sources = Vec::new();
-        for (source, mut report) in self.config.usage.iter().zip(answers) {
-            if self.accepted.contains(&source.name) {
+        for (source, (mut report, specified)) in self.config.usage.iter().zip(answers) {
+            // What is accepted has to be the whole answer.
+            if self.accepted.contains(&source.name) && report.gaps.is_empty() {
                 self.store.accept_shrunk_usage(&source.name).await?;
             }
-            let named = self.images_named(&report.references, now);
+            let named = self.images_named(&specified);
             let held_to = self.notice_shrinking(source, &mut report, named, now).await?;
             self.store
                 .remember_usage(&source.name, &report.references, held_to, now)
@@ -87,18 +88,21 @@ impl Collector<'_> {
         }))
     }
 
-    async fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> SourceReport {
+    /// What a source says, and the images that it names in places meant for images.
+    async fn ask(&self, source: &UsageSourceConfig, now: Timestamp) -> (SourceReport, BTreeSet<String>) {
         let mut said = Said::new(now, &source.ignore_references);
         self.listen_to(source, &mut said).await;
+        let specified = said.specified();
         let (references, gaps) = said.finish(source.allow_empty);
-        SourceReport {
+        let report = SourceReport {
             name: source.name.clone(),
             kind: source.kind.as_str().to_owned(),
             status: said::status(&gaps),
             covers: covers(source),
             gaps,
             references,
-        }
+        };
+        (report, specified)
     }
 
     async fn listen_to(&self, source: &UsageSourceConfig, said: &mut Said) {
@@ -154,23 +158,21 @@ impl Collector<'_> {
         let Some(why) = why.filter(|_| !source.allow_empty) else {
             return Ok(named);
         };
+        if !report.gaps.is_empty() {
+            // It is partial as it is; to accept that it names fewer is not what helps.
+            return Ok(most.max(named));
+        }
         let accept = format!("if that is right, accept it with --accept-shrunk-usage {}", source.name);
         report.gaps.push(Gap(format!("{why}; {accept}")));
         report.status = SourceStatus::Partial;
         Ok(most)
     }
 
-    /// Distinct images of managed registries, as written, of those that are in use now.
-    fn images_named(&self, references: &[Reference], now: Timestamp) -> u64 {
-        let in_use = |reference: &&Reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= now);
+    /// How many of these are images of managed registries.
+    fn images_named(&self, specified: &BTreeSet<String>) -> u64 {
         let ours = self.ours();
-        let named: BTreeSet<&str> = references
-            .iter()
-            .filter(in_use)
-            .map(|reference| reference.image.as_str())
-            .filter(|image| !image.is_empty() && is_one_of(&ours, self.config, image))
-            .collect();
-        named.len() as u64
+        let named = specified.iter().filter(|image| is_one_of(&ours, self.config, image));
+        named.count() as u64
     }
 
     /// The registries whose images count. They do not hang on what is looked at in this run alone: with every narrower look
@@ -307,6 +309,23 @@ usage: [ { name: list, kind: file, paths: [list.txt] } ]";
             assert_eq!(asking.ask(40, fewer, &accepted).await.status, SourceStatus::Complete);
             assert_eq!(asking.ask(41, fewer, &[]).await.status, SourceStatus::Complete);
         }
+    }
+
+    #[tokio::test]
+    async fn that_a_source_names_fewer_is_not_to_be_accepted_while_it_does_not_tell_all() {
+        let asking = Asking::new().await;
+        asking.ask(0, &images(10), &[]).await;
+        let mut broken = images(4);
+        broken.push("no image at all".to_owned());
+        let accepted = ["list".to_owned()];
+        let said = asking.ask(1, &broken, &accepted).await;
+        assert_eq!(said.gaps.len(), 1, "{said:?}");
+        assert!(!said.gaps[0].0.contains("accept"), "{said:?}");
+        assert_eq!(asking.ask(2, &images(4), &[]).await.status, SourceStatus::Partial);
+        assert_eq!(
+            asking.ask(3, &images(4), &accepted).await.status,
+            SourceStatus::Complete
+        );
     }
 
     #[tokio::test]

@@ -51,6 +51,8 @@ struct Users {
     told: BTreeSet<String>,
     /// How often others were named.
     others: u64,
+    /// Whether one of them names it in a place that is meant for images.
+    is_specified: bool,
 }
 
 impl Said {
@@ -77,20 +79,38 @@ impl Said {
             return;
         }
         match understood(image) {
-            Ok(()) => self.add(image, digest, used_by),
+            Ok(()) => self.add(image, digest, used_by, true),
             Err(_) if self.ignores(image) => {
                 if digest.is_some() {
-                    self.add("", digest, used_by);
+                    self.add("", digest, used_by, true);
                 }
             }
             Err(why) => {
                 self.gap(format!("{}: {why}", legible(used_by)));
                 // What it resolved to still counts.
                 if digest.is_some() {
-                    self.add("", digest, used_by);
+                    self.add("", digest, used_by, true);
                 }
             }
         }
+    }
+
+    /// An image that some text names. Whoever may write texts must not make a source seem to shrink, or hide that it did:
+    /// it is none of those that are [specified](Said::specified).
+    pub(super) fn mentions(&mut self, image: &str, digest: Option<Digest>, used_by: &str) {
+        if understood(image).is_ok() {
+            self.add(image, digest, used_by, false);
+        }
+    }
+
+    /// The images, as they are written, that are in use now by what is meant to name images.
+    pub(super) fn specified(&self) -> BTreeSet<String> {
+        let told = self.told.iter();
+        let told = told.filter(|reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= self.now));
+        let told = told.map(|reference| &reference.image);
+        let images = self.images.iter().filter(|(_, users)| users.is_specified);
+        let all = told.chain(images.map(|((image, _), _)| image));
+        all.filter(|image| !image.is_empty()).cloned().collect()
     }
 
     /// A reference as another tool tells it.
@@ -159,13 +179,14 @@ impl Said {
         (references, self.gaps)
     }
 
-    fn add(&mut self, image: &str, digest: Option<Digest>, used_by: &str) {
+    fn add(&mut self, image: &str, digest: Option<Digest>, used_by: &str, is_specified: bool) {
         let key = (image.to_owned(), digest);
         if self.images.len() >= MOST_IMAGES && !self.images.contains_key(&key) {
             self.is_full = true;
             return;
         }
         let users = self.images.entry(key).or_default();
+        users.is_specified |= is_specified;
         let used_by = legible(used_by);
         let is_told = users.told.is_empty() || (users.told.len() < TOLD_USERS && self.users < MOST_USERS);
         if is_told {

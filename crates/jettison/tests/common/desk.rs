@@ -94,8 +94,13 @@ impl Desk {
 
     /// Makes a plan of everything that is configured, in the file `plan.json`.
     pub(crate) async fn plan(&self) -> Value {
+        self.plan_with(0).await
+    }
+
+    /// The same, with another exit code.
+    pub(crate) async fn plan_with(&self, code: i32) -> Value {
         let ended = self.run(&["plan", "--out", "plan.json", "--output", "json"]).await;
-        ended.exits(0).json()
+        ended.exits(code).json()
     }
 
     /// Applies the file `plan.json`.

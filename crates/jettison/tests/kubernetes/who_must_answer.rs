@@ -1,6 +1,6 @@
 //! Which clusters must have answered before anything goes, and how a cluster that is the wrong one is noticed.
 
-use jettison_testkit::kubernetes::objects::{pod, workload};
+use jettison_testkit::kubernetes::objects::{config_map, pod, workload};
 use jettison_testkit::kubernetes::{Fault, TestCluster};
 use serde_json::json;
 
@@ -58,8 +58,9 @@ async fn that_a_cluster_names_less_is_accepted_by_name_and_once() {
     let other = of_another_team().await;
     world.point_to(&other);
     let accept = |name| ["plan", "--output", "json", "--accept-shrunk-usage", name];
-    let plan = world.desk.run(&accept("prod-us")).await.exits(5).json();
-    assert_eq!(deletions(&plan), [""; 0], "another source was meant");
+    let ended = world.desk.run(&accept("prod-us")).await.exits(2);
+    ended.says("no usage source has that name; there is prod-eu");
+    assert!(deletions(&world.desk.plan_with(5).await).is_empty());
     let plan = world.desk.run(&accept("prod-eu")).await.exits(0).json();
     // What the right cluster ran is remembered for a while.
     assert_eq!(deletions(&plan), [image(4).digest]);
@@ -74,6 +75,28 @@ async fn that_a_cluster_names_less_is_accepted_by_name_and_once() {
         .await;
     world.desk.apply(&["--accept-shrunk-usage", "prod-eu"]).await.exits(0);
     assert!(!world.has("apps/web", &image(4)));
+}
+
+/// Anybody who may write a ConfigMap could else stop all cleaning for long, or hide that the workloads are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_some_text_names_are_kept_and_count_for_nothing() {
+    let world = World::with_pods().await;
+    let tags: String = (1..50)
+        .map(|number| format!("{}\n", world.name(&format!("apps/web:{number}"))))
+        .collect();
+    world.cluster.put(config_map("shop", "notes", &tags));
+    assert!(
+        deletions(&world.desk.plan().await).is_empty(),
+        "the text names the fourth"
+    );
+    world.cluster.put(config_map("shop", "notes", "nothing"));
+    world.desk.plan().await;
+    world.cluster.put(config_map("shop", "notes", &tags));
+    world.cluster.clear("pods");
+    world
+        .cluster
+        .put(pod("kube-system", "dns-0", "registry.k8s.io/dns:1", ""));
+    world.plans_nothing(SHRUNK).await;
 }
 
 /// In the right cluster too most of what runs may be of others.

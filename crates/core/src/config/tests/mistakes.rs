@@ -85,6 +85,31 @@ fn every_mistake_has_its_place() {
             "usage: [ { name: a, kind: command, timeout-seconds: 0 } ]",
             &["missing-key 1:10", "bad-count 1:53"],
         ),
+        (
+            "usage: [ { name: a, kind: kubernetes, helm: true } ]",
+            &["missing-key 1:21"],
+        ),
+        ("usage: [ { name: a, kind: kubernetes, kubeconfig: b } ]", &[]),
+        (
+            "registries: [ { host: r.io, aliases: [Reg.io] } ]\nusage: [ { name: a, kind: file, paths: [b], covers: [\"t3/**\", \"r.io\", \"*\", \"http://r.io/**\", \"/r.io/**\", \"r.io/a:b\", \"other.io/**\"] } ]",
+            &[
+                "bad-covers 2:54",
+                "bad-covers 2:63",
+                "bad-covers 2:71",
+                "bad-covers 2:76",
+                "bad-covers 2:94",
+                "bad-covers 2:106",
+                "unknown-registry? 2:118",
+            ],
+        ),
+        (
+            "registries: [ { host: r.io, aliases: [Reg.io] } ]\nusage: [ { name: a, kind: file, paths: [b], covers: [\"**\", \"**/base\", \"R.IO/a\", \"reg.io/**\", \"!r.io/b\", \"*.io/a\", \"{r.io,x}/a\"] } ]",
+            &[],
+        ),
+        (
+            "usage: [ { name: a, kind: file, paths: [b], covers: [localhost/a, \"127.0.0.1:5000/**\", apps/web] } ]",
+            &["bad-covers 1:88"],
+        ),
         ("usage: [ { name: a, kind: file } ]", &["missing-key 1:10"]),
         ("usage: [ { kind: file, paths: [a] } ]", &["missing-key 1:10"]),
         (

@@ -153,6 +153,22 @@ fn references_hold_what_they_name() {
             both,
         ),
         (
+            "a partial source of the registry in capitals",
+            |w| {
+                w.source().status = SourceStatus::Partial;
+                w.source().covers = vec!["R.Example/app".to_owned()];
+            },
+            both,
+        ),
+        (
+            "a partial source of a repository in capitals, which is another",
+            |w| {
+                w.source().status = SourceStatus::Partial;
+                w.source().covers = vec!["r.example/App".to_owned()];
+            },
+            free,
+        ),
+        (
             "an expected source that is partial",
             |w| {
                 w.config += "registries: [ { host: r.example, expects: [\"policy test\"] } ]\n";
@@ -196,7 +212,7 @@ fn every_gap_is_told() {
     let expected = [
         "x.example: no answer".to_owned(),
         "usage source policy test is partial: it names an image that cannot be understood: ".to_owned(),
-        "usage source other is expected for r.example and did not answer completely: no source of that name was asked"
+        "usage source other is expected for r.example and did not answer completely: no source of that name is in a file of --usage"
             .to_owned(),
         "r.example/app: tag b: 403".to_owned(),
         format!("r.example/app: tag latest points to {unread}, which was not read"),

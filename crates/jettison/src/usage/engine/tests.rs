@@ -79,6 +79,28 @@ async fn a_container_counts_by_its_name_its_id_and_the_digests_it_was_pulled_by(
 }
 
 #[tokio::test]
+async fn a_container_counts_in_every_state() {
+    for state in [
+        "created",
+        "running",
+        "paused",
+        "restarting",
+        "removing",
+        "exited",
+        "dead",
+        "new in Docker 40",
+    ] {
+        let mut container = listed("web", "r.io/web:v1");
+        container["State"] = json!(state);
+        let change = (LIST.to_owned(), Answer::Json(json!([container])));
+        let (told, gaps) = engine(&[("web", "r.io/web:v1")], vec![change]).told(|_| ()).await;
+        let line = format!("r.io/web:v1 | {} | container web ({state})", digits("r.io/web:v1"));
+        assert!(told.contains(&line), "{state}: {told:?}");
+        assert_eq!(gaps, [""; 0], "{state}");
+    }
+}
+
+#[tokio::test]
 async fn what_runs_under_an_id_alone_names_no_reference() {
     let (whole, short) = (id("r.io/web:v1"), id("r.io/web:v1")[7..19].to_owned());
     for written in [whole.as_str(), &whole[7..], &short] {

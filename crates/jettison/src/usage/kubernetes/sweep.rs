@@ -45,14 +45,14 @@ impl<'a> Sweep<'a> {
         for_each_text(item.get(), |text| {
             self.images(text, known, &mut |image, digest| {
                 let who = who.get_or_insert_with(|| named(kind, item));
-                said.uses(image, digest, who);
+                said.mentions(image, digest, who);
             });
         });
     }
 
     /// Adds what a text names, but for what is `known` of it.
     pub(super) fn text(&self, text: &str, known: &BTreeSet<String>, who: &str, said: &mut Said) {
-        self.images(text, known, &mut |image, digest| said.uses(image, digest, who));
+        self.images(text, known, &mut |image, digest| said.mentions(image, digest, who));
     }
 
     /// Hands on the images that a text names: a reference, or the digest of one that is named nowhere.
