@@ -1,7 +1,7 @@
 //! Usage from a program: for Nomad, an inventory system, another account, and whatever jettison does not ask itself.
 //!
 //! What it prints is read as a file would be. It fails closed: an exit code that is not 0, too much output, or one that
-//! cannot be understood makes the source partial. No shell takes part.
+//! cannot be understood makes the source partial, and what was printed by then still protects. No shell takes part.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use super::file::{LARGEST_BYTES, read_text};
+use super::file::{LARGEST_BYTES, read_bytes};
 use super::said::Said;
 
 /// So much of what it complains about is kept.
@@ -36,7 +36,7 @@ pub(super) async fn ask(source: &CommandSource, base: &Path, said: &mut Said) {
         .kill_on_drop(true)
         .spawn();
     match started {
-        Ok(child) => listen(program, Running(child), said).await,
+        Ok(child) => listen(program, Running(child), LARGEST_BYTES, said).await,
         Err(error) => said.gap(format!("`{}` could not be started: {error}", legible(program))),
     }
 }
@@ -55,38 +55,63 @@ impl Drop for Running {
     }
 }
 
-async fn listen(program: &str, mut running: Running, said: &mut Said) {
-    let program = legible(program);
-    let child = &mut running.0;
-    let (output, complaint) = tokio::join!(
-        output(child.stdout.take(), LARGEST_BYTES),
-        complaint(child.stderr.take())
-    );
-    let output = match output {
-        Ok(output) => output,
-        Err(why) => return said.gap(format!("`{program}` {why}")),
-    };
-    match child.wait().await {
-        Ok(status) if status.success() => {}
-        Ok(status) => said.gap(format!("`{program}` ended with {status}{}", told(&complaint))),
-        Err(error) => said.gap(format!("`{program}` was lost: {error}")),
-    }
-    match String::from_utf8(output) {
-        Ok(text) => read_text(&format!("`{program}`"), &text, said),
-        Err(_) => said.gap(format!("`{program}` printed what is no UTF-8 text")),
+/// What a program printed so far. Whatever ends the wait for it, what was heard by then is read.
+struct Heard<'s> {
+    said: &'s mut Said,
+    /// What told it.
+    name: String,
+    bytes: Vec<u8>,
+    /// Whether it printed all that it had to say.
+    is_whole: bool,
+}
+
+impl Drop for Heard<'_> {
+    fn drop(&mut self) {
+        read_bytes(&self.name, &self.bytes, self.is_whole, self.said);
     }
 }
 
-/// What it prints, if that is not too much.
-async fn output(stream: Option<impl AsyncRead + Unpin>, most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        let read = stream.take(most + 1).read_to_end(&mut bytes).await;
-        read.map_err(|error| format!("could not be listened to: {error}"))?;
+impl Heard<'_> {
+    /// Takes in what is printed, unless that is too much.
+    async fn listen(&mut self, stream: Option<impl AsyncRead + Unpin>, most: u64) {
+        let Some(stream) = stream else { return };
+        let mut stream = stream.take(most + 1);
+        loop {
+            // Nothing of it is lost where the wait for the next piece ends early.
+            match stream.read_buf(&mut self.bytes).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => return self.gap(&format!("could not be listened to: {error}")),
+            }
+        }
+        match self.bytes.len() as u64 > most {
+            true => self.gap(&format!("printed more than {most} bytes")),
+            false => self.is_whole = true,
+        }
     }
-    match bytes.len() as u64 > most {
-        true => Err(format!("printed more than {most} bytes")),
-        false => Ok(bytes),
+
+    fn gap(&mut self, why: &str) {
+        self.said.gap(format!("{} {why}", self.name));
+    }
+}
+
+async fn listen(program: &str, mut running: Running, most: u64, said: &mut Said) {
+    let mut heard = Heard {
+        said,
+        name: format!("`{}`", legible(program)),
+        bytes: Vec::new(),
+        is_whole: false,
+    };
+    let child = &mut running.0;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let ((), complaint) = tokio::join!(heard.listen(output, most), complaint(errors));
+    if !heard.is_whole {
+        return;
+    }
+    match child.wait().await {
+        Ok(status) if status.success() => {}
+        Ok(status) => heard.gap(&format!("ended with {status}{}", told(&complaint))),
+        Err(error) => heard.gap(&format!("was lost: {error}")),
     }
 }
 
@@ -121,15 +146,37 @@ mod tests {
     use super::*;
 
     async fn printed(script: &str) -> (Vec<Reference>, Vec<String>) {
-        let source = CommandSource {
+        let folder = tempfile::tempdir().unwrap();
+        said(async |said| ask(&shell(script), folder.path(), said).await).await
+    }
+
+    fn shell(script: &str) -> CommandSource {
+        CommandSource {
             command: ["sh", "-c", script].map(str::to_owned).to_vec(),
             timeout_seconds: 5,
-        };
-        let folder = tempfile::tempdir().unwrap();
+        }
+    }
+
+    async fn said(tell: impl AsyncFnOnce(&mut Said)) -> (Vec<Reference>, Vec<String>) {
         let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
-        ask(&source, folder.path(), &mut said).await;
+        tell(&mut said).await;
         let (references, gaps) = said.finish(false);
         (references, gaps.iter().map(ToString::to_string).collect())
+    }
+
+    /// What is taken in of a stream.
+    async fn heard(stream: impl AsyncRead + Unpin, most: u64) -> (Vec<Reference>, Vec<String>) {
+        let name = "it".to_owned();
+        said(async |said| {
+            let mut heard = Heard {
+                said,
+                name,
+                bytes: Vec::new(),
+                is_whole: false,
+            };
+            heard.listen(Some(stream), most).await;
+        })
+        .await
     }
 
     #[tokio::test]
@@ -162,12 +209,61 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn endless_output_ends() {
-        let endless = output(Some(tokio::io::repeat(b'x')), 1_000).await;
-        assert_eq!(endless.unwrap_err(), "printed more than 1000 bytes");
-        assert_eq!(output(Some(&b"123"[..]), 3).await.unwrap(), b"123");
-        let (_, gaps) = printed("yes r.io/web:v1").await;
+    async fn endless_output_ends_and_what_was_printed_before_still_protects() {
+        let endless =
+            tokio::io::AsyncReadExt::chain(&b"r.io/web:v1\nr.io/api:v1\nr.io/half"[..], tokio::io::repeat(b'x'));
+        let (references, gaps) = heard(endless, 1_000).await;
+        assert_eq!(
+            (references.len(), gaps),
+            (2, vec!["it printed more than 1000 bytes".to_owned()])
+        );
+        assert_eq!(heard(&b"r.io/web:v1"[..], 11).await.1, [""; 0]);
+        assert_eq!(
+            heard(&b"r.io/web:v1"[..], 10).await.1,
+            ["it printed more than 10 bytes"]
+        );
+        let (_, gaps) = printed("head -c 1000000000 /dev/zero").await;
         assert!(gaps[0].contains("more than"), "{gaps:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_is_a_gap_and_the_other_lines_still_protect() {
+        let (references, gaps) = printed("printf 'r.io/web:v1  # caf\\351\\nr.io/api:v1\\n'").await;
+        assert_eq!(references.len(), 2, "{gaps:?}");
+        assert_eq!(gaps, ["`sh`: not UTF-8 text; what can be understood of it counts"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_printed_in_whole_lines_before_the_wait_ended_still_protects() {
+        let form = r#"{"schema":1,"taken_at":"1970-01-01T00:00:00Z","sources":[{"name":"a","status":"complete","references":[{"image":"r.io/api:v2"}]}]}"#;
+        for (prints, expected) in [
+            ("echo r.io/web:v1; printf r.io/web:v2", &["r.io/web:v1"][..]),
+            ("printf r.io/web:v2", &[]),
+            ("true", &[]),
+            (&format!("printf '%s' '{form}'"), &["r.io/api:v2"]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let printed = folder.path().join("printed");
+            let source = shell(&format!("{prints}; touch printed; exec sleep 300"));
+            let (references, gaps) = said(async |said| {
+                let waited = async {
+                    while !printed.exists() {
+                        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                    }
+                    // Its last words are in the pipe, and one more round takes them in.
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                };
+                tokio::select! {
+                    biased;
+                    () = ask(&source, folder.path(), said) => panic!("it does not wait"),
+                    () = waited => {}
+                }
+            })
+            .await;
+            let images: Vec<&str> = references.iter().map(|reference| reference.image.as_str()).collect();
+            assert_eq!(images, expected, "{prints}");
+            assert!(gaps.is_empty(), "whoever ended the wait says so: {gaps:?}");
+        }
     }
 
     /// A pipe that fails in the middle.
@@ -189,8 +285,11 @@ mod tests {
 
     #[tokio::test]
     async fn output_that_breaks_off_is_not_taken_for_whole() {
-        let broken = output(Some(Breaking(false)), 1_000).await;
-        assert_eq!(broken.unwrap_err(), "could not be listened to: it broke");
+        let (references, gaps) = heard(Breaking(false), 1_000).await;
+        assert_eq!(
+            (references.len(), gaps),
+            (1, vec!["it could not be listened to: it broke".to_owned()])
+        );
     }
 
     #[tokio::test]
@@ -207,10 +306,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let noted = folder.path().join("noted");
         let script = "sleep 300 & echo $! > noting; mv noting noted; wait";
-        let source = CommandSource {
-            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            timeout_seconds: 5,
-        };
+        let source = shell(script);
         let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
         let started = async {
             while !noted.exists() {

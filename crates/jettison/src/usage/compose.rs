@@ -61,8 +61,11 @@ enum Environment {
 /// Reads every Compose file that `patterns` fit, relative to `base`.
 pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
     let (before, mut found) = (said.len(), Found::default());
-    file::for_each(patterns, base, said, |path, text, said| {
-        read_listed(path, &text, &mut found, said);
+    file::for_each(patterns, base, said, |path, said| {
+        match file::contents(path, file::LARGEST_BYTES) {
+            Ok(text) => read_listed(path, &text, &mut found, said),
+            Err(why) => said.gap(format!("{}: {why}", file::name(path))),
+        }
     });
     found.finish(said);
     if said.len() == before && !said.has_gaps() {

@@ -1,7 +1,9 @@
 //! Usage from files: plain lists of image references, or the usage form of `jettison usage --out`.
 //!
-//! A file that cannot be read or understood makes the source partial; nothing in it is skipped in silence.
+//! A file that cannot be read or understood makes the source partial; nothing in it is skipped in silence, and what can be
+//! understood of it counts.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -17,24 +19,19 @@ pub(super) const LARGEST_BYTES: u64 = 256 * 1024 * 1024;
 /// Lines that are told one by one when they cannot be understood.
 const TOLD_LINES: usize = 10;
 
+/// What some programs write in front of a text to say that it is UTF-8.
+const MARK: &str = "\u{feff}";
+
 /// An older form tells what ran once.
 const MAX_FORM_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reads every file that `patterns` fit, relative to `base`.
 pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
-    for_each(patterns, base, said, |path, text, said| {
-        read_text(&name(path), &text, said)
-    });
+    for_each(patterns, base, said, |path, said| read_file(path, LARGEST_BYTES, said));
 }
 
-/// Reads every file that `patterns` fit, relative to `base`, and hands on its path and its content. What cannot be read
-/// is a gap.
-pub(super) fn for_each(
-    patterns: &[String],
-    base: &Path,
-    said: &mut Said,
-    mut understand: impl FnMut(&Path, String, &mut Said),
-) {
+/// Hands on the path of every file that `patterns` fit, relative to `base`. That none fits is a gap.
+pub(super) fn for_each(patterns: &[String], base: &Path, said: &mut Said, mut read: impl FnMut(&Path, &mut Said)) {
     for pattern in patterns {
         let files = match files(pattern, base) {
             Ok(files) => files,
@@ -44,12 +41,18 @@ pub(super) fn for_each(
             }
         };
         for file in files {
-            match contents(&file, LARGEST_BYTES) {
-                Ok(text) => understand(&file, text, said),
-                Err(why) => said.gap(format!("{}: {why}", name(&file))),
-            }
+            read(&file, said);
         }
     }
+}
+
+fn read_file(path: &Path, most: u64, said: &mut Said) {
+    let (name, mut bytes) = (name(path), Vec::new());
+    let read = read_into(&mut bytes, path, most);
+    if let Err(why) = &read {
+        said.gap(format!("{name}: {why}"));
+    }
+    read_bytes(&name, &bytes, read.is_ok(), said);
 }
 
 fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
@@ -71,9 +74,30 @@ fn files(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, String> {
     }
 }
 
+/// What bytes say: all there are, or as many as could be had. Then the last line may be half of another one, and does not
+/// count. Bytes that are no text spoil their line, and are a gap.
+pub(super) fn read_bytes(name: &str, bytes: &[u8], is_whole: bool, said: &mut Said) {
+    let bytes = bytes.strip_prefix(MARK.as_bytes()).unwrap_or(bytes);
+    let lines = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+    let counts = match is_whole || is_form(bytes) {
+        true => bytes,
+        false if lines == 0 => return,
+        false => &bytes[..lines],
+    };
+    let text = String::from_utf8_lossy(counts);
+    if let Cow::Owned(_) = &text {
+        said.gap(format!("{name}: not UTF-8 text; what can be understood of it counts"));
+    }
+    read_text(name, &text, said);
+}
+
+fn is_form(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
+}
+
 /// What a text says: the usage form, or else a list.
 pub(super) fn read_text(name: &str, text: &str, said: &mut Said) {
-    if text.trim_start().starts_with('{') {
+    if is_form(text.as_bytes()) {
         read_form(name, text, said);
     } else {
         read_list(name, text, said);
@@ -165,29 +189,37 @@ pub(super) fn name(path: &Path) -> String {
 
 /// The text of a file of at most so many bytes, or why there is none.
 pub(super) fn contents(path: &Path, most: u64) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, path, most)?;
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
+    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
+}
+
+/// Reads a file into `bytes`: all of it, or else as much as can be had, and why there is no more.
+fn read_into(bytes: &mut Vec<u8>, path: &Path, most: u64) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     // A pipe would be waited for without an end.
     if !fs::metadata(path).map_err(told)?.is_file() {
         return Err("it is no plain file".to_owned());
     }
-    let mut bytes = Vec::new();
     let file = File::open(path).map_err(told)?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(told)?;
-    if bytes.len() as u64 > most {
-        return Err(format!("larger than {most} bytes"));
+    file.take(most + 1).read_to_end(bytes).map_err(told)?;
+    match bytes.len() as u64 > most {
+        true => Err(format!("larger than {most} bytes")),
+        false => Ok(()),
     }
-    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use jiff::Timestamp;
+
     use super::*;
 
     /// References, and gaps.
-    fn said(content: &str) -> (Vec<Reference>, usize) {
+    fn said(content: impl AsRef<[u8]>) -> (Vec<Reference>, usize) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), content).unwrap();
         read_of("*.txt", folder.path())
@@ -203,8 +235,7 @@ mod tests {
     #[test]
     fn a_list_is_one_reference_a_line() {
         let (references, gaps) = said("\u{feff}# running\nr.io/web:v1\n\n  r.io/api:v2  # twice\r\n");
-        let images: Vec<&str> = references.iter().map(|reference| reference.image.as_str()).collect();
-        assert_eq!(images, ["r.io/web:v1", "r.io/api:v2"]);
+        assert_eq!(images(&references), ["r.io/web:v1", "r.io/api:v2"]);
         let used_by = &references[1].used_by;
         assert!(
             used_by.starts_with("twice (") && used_by.ends_with("a.txt:4)"),
@@ -259,11 +290,46 @@ mod tests {
         assert_eq!(contents(&file, 9).unwrap_err(), "larger than 9 bytes");
     }
 
+    fn images(references: &[Reference]) -> Vec<&str> {
+        references.iter().map(|reference| reference.image.as_str()).collect()
+    }
+
+    /// Latin-1, as an old editor saves it.
+    #[test]
+    fn of_what_is_no_text_the_lines_that_can_be_understood_count() {
+        let (references, gaps) = said(b"r.io/web:v1  # caf\xe9\nr.io/\xe9:v1\nr.io/api:v2\n");
+        assert_eq!((images(&references), gaps), (vec!["r.io/web:v1", "r.io/api:v2"], 2));
+        let mut form = br#"{"schema":1,"taken_at":"2026-01-01T00:00:00Z","sources":[{"name":"a","status":"complete",
+            "references":[{"image":"r.io/web:v1","used_by":"cafe"}]}]}"#
+            .to_vec();
+        let place = form.len() - "e\"}]}]}".len();
+        assert_eq!(std::mem::replace(&mut form[place], 0xe9), b'e');
+        let (references, gaps) = said(form);
+        assert_eq!((images(&references), gaps), (vec!["r.io/web:v1"], 1));
+    }
+
+    #[test]
+    fn of_a_file_that_is_too_large_the_whole_lines_at_its_begin_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let text = "r.io/web:v1\nr.io/api:v25\n";
+        std::fs::write(&file, text).unwrap();
+        let read = |most: usize| {
+            let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+            read_file(&file, most as u64, &mut said);
+            let (references, gaps) = said.finish(false);
+            (references.len(), gaps.len())
+        };
+        assert_eq!(read(text.len()), (2, 0));
+        assert_eq!(read(text.len() - 3), (1, 1));
+        assert_eq!(read(5), (0, 1));
+    }
+
     #[test]
     fn a_form_that_is_old_or_names_nothing_tells_nothing() {
         let form = |taken_at: &str, references: &str| {
             let source = format!(r#"{{"name":"a","status":"complete","references":[{references}]}}"#);
-            said(&format!(
+            said(format!(
                 r#"{{"schema":1,"taken_at":"{taken_at}","sources":[{source}]}}"#
             ))
         };
