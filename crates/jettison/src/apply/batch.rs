@@ -152,6 +152,9 @@ impl<'r, 'a> Work<'r, 'a> {
             self.taken.insert(report.digest.clone(), report.removed().to_vec());
         }
         // What may be gone gets no tag: that would bring it back without what belongs to it. The next run looks.
+        for report in reports.iter().filter(|report| !report.stays()) {
+            self.taken.remove(&report.digest);
+        }
         let stays = reports.iter().filter(|report| report.stays());
         let failed = self
             .give_back(stays.map(|report| report.digest.clone()).collect())
@@ -292,13 +295,14 @@ impl<'r, 'a> Work<'r, 'a> {
         leave.why(digest).or_else(waits).or_else(trouble)
     }
 
-    /// What has to stay, by a look that is no older than a removal may rely on.
+    /// What has to stay, by a look that is no older than a removal may rely on. To be asked before each removal.
     ///
     /// # Errors
-    /// Only if the store fails.
+    /// If the store fails, or is not where the journal was written.
     pub(super) async fn leave(&self, latest: &Mutex<Latest<'_, 'r, 'a>>) -> Result<Arc<Leave>, StoreError> {
         let mut latest = latest.lock().await;
         let latest = &mut *latest;
+        self.run.applier.store.expect_in_place(self.run.lock)?;
         // Who must not ask any more removes nothing either, so that an old look does no harm.
         let still_good = |leave: &&Arc<Leave>| leave.look.is_fresh() || self.run.trouble.why().is_some();
         if let Some(leave) = latest.leave.as_ref().filter(still_good) {

@@ -7,7 +7,7 @@ use super::trouble::{Trouble, is_passing};
 use crate::output::text::with_causes;
 use crate::registry::{FetchedManifest, ManifestReference, Registry, RegistryError};
 use crate::restore::{TagBack, put_tag_back};
-use crate::store::{EntryId, Store, StoreError};
+use crate::store::{EntryId, Store};
 
 /// Waits before a tag that could not be set is tried again: nothing else is as urgent.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
@@ -23,8 +23,8 @@ pub(super) struct Place<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotBack {
     /// The journal does not have the bytes any more, nor has the registry.
-    #[error("its bytes are lost: {}", with_causes(.0))]
-    Lost(StoreError),
+    #[error("its bytes are lost: {0}")]
+    Lost(String),
     /// The registry refuses, or does not answer.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -72,14 +72,16 @@ async fn put_back(place: &Place<'_>, tag: &Tag, manifest: &FetchedManifest) -> R
 /// The manifest as it was saved. Where the journal is damaged, as the registry still has it.
 async fn saved(place: &Place<'_>, digest: &Digest, entry: EntryId) -> Result<FetchedManifest, NotBack> {
     let lost = match place.store.saved_manifest(entry).await {
-        Ok(saved) => {
+        Ok(saved) if saved.digest == *digest => {
             return Ok(FetchedManifest {
                 digest: saved.digest,
                 media_type: saved.media_type,
                 bytes: saved.bytes.into(),
             });
         }
-        Err(lost) => lost,
+        // In a store that was put in the place of ours.
+        Ok(_) => "the journal has another manifest in its place".to_owned(),
+        Err(lost) => with_causes(&lost),
     };
     let reference = ManifestReference::Digest(digest.clone());
     let there = place.registry.manifest(place.name, &reference).await?;

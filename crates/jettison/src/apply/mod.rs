@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::output::{Face, Progress};
 use crate::registry::Registry;
-use crate::store::{RunId, RunStart, RunStatus, Store, StoreError};
+use crate::store::{RunId, RunLock, RunStart, RunStatus, Store, StoreError};
 use crate::usage::Collector;
 
 pub use check::Refusal;
@@ -126,7 +126,7 @@ impl Applier<'_> {
         };
         let run = self.store.begin_run(&start).await?;
         let mut report = RunReport::new(&run, plan, started_at);
-        report.actions = self.carry_out(plan, &run, &settled).await?;
+        report.actions = self.carry_out(plan, (&run, &lock), &settled).await?;
         report.close(Timestamp::now());
         report.status = status(&report, plan);
         // What could not be put back, or may be gone or not, keeps the run open, so that whatever comes next settles it.
@@ -137,7 +137,12 @@ impl Applier<'_> {
     }
 
     /// One repository after the other.
-    async fn carry_out(&self, plan: &Plan, run: &RunId, settled: &Settled) -> Result<Vec<ActionReport>, StoreError> {
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        (run, lock): (&RunId, &RunLock),
+        settled: &Settled,
+    ) -> Result<Vec<ActionReport>, StoreError> {
         let repositories = by_repository(plan);
         let sizes = sizes(plan);
         let size = |place: &Place<'_>| sizes.get(place).copied().unwrap_or_default();
@@ -170,6 +175,7 @@ impl Applier<'_> {
                     applier: self,
                     plan,
                     run,
+                    lock,
                     host,
                     name,
                     gone: &gone,

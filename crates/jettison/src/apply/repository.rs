@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::{Applier, Asked, Gone};
 use crate::output::Progress;
 use crate::registry::{DeleteSupport, Registry};
-use crate::store::{self, RunId, StoreError};
+use crate::store::{self, RunId, RunLock, StoreError};
 
 /// Manifests whose journal entries are synced at once.
 const BATCH: usize = 100;
@@ -28,6 +28,7 @@ pub(super) struct RepositoryRun<'a> {
     pub(super) applier: &'a Applier<'a>,
     pub(super) plan: &'a Plan,
     pub(super) run: &'a RunId,
+    pub(super) lock: &'a RunLock,
     pub(super) host: &'a RegistryHost,
     pub(super) name: &'a RepositoryName,
     /// What went from other repositories in this run.
@@ -115,25 +116,40 @@ impl<'a> RepositoryRun<'a> {
             kept_tags,
             asked,
         };
-        let batches = batches(relations.units(condemned));
         let tags_first = is_cheaper_tags_first(registry, support, condemned);
+        let done = self.remove_all(&mut work, &mut looking, tags_first).await;
+        if done.is_err() {
+            // At once: the next run may not find the journal that failed here.
+            drop(work.give_back(work.taken.keys().cloned().collect()).await);
+        }
+        done
+    }
+
+    /// Removes everything that is condemned, batch by batch.
+    async fn remove_all<'r>(
+        &'r self,
+        work: &mut Work<'r, 'a>,
+        looking: &mut Looking<'r, 'a>,
+        tags_first: bool,
+    ) -> Result<Vec<ActionReport>, StoreError> {
+        let batches = batches(work.relations.units(work.condemned));
         if tags_first {
             for batch in &batches {
                 work.journal(&batch.concat()).await?;
             }
-            work.take_tags(&batches, &mut looking).await?;
+            work.take_tags(&batches, looking).await?;
         }
         let mut reports = Vec::new();
         for batch in batches {
             if !tags_first {
                 if let Some(why) = self.trouble.why() {
-                    let manifests = batch.iter().flatten().filter_map(|digest| condemned.get(digest));
+                    let manifests = batch.iter().flatten().filter_map(|digest| work.condemned.get(digest));
                     reports.extend(leave_all(manifests, &why));
                     continue;
                 }
                 work.journal(&batch.concat()).await?;
             }
-            reports.extend(work.remove(batch, &mut looking).await?);
+            reports.extend(work.remove(batch, looking).await?);
         }
         Ok(reports)
     }

@@ -72,33 +72,38 @@ impl<'r, 'a> Work<'r, 'a> {
             leave: None,
         });
         let work = &*self;
-        let done: Vec<Result<OfUnit, StoreError>> = stream::iter(units)
+        let done: Vec<(OfUnit, Result<(), StoreError>)> = stream::iter(units)
             .map(|unit| work.take_tags_of_unit(unit, &latest))
             .buffer_unordered(REMOVALS)
             .collect()
             .await;
         drop(latest);
-        for of_unit in done {
-            let OfUnit { had, stopped } = of_unit?;
+        let mut ended = Ok(());
+        for (OfUnit { had, stopped }, result) in done {
             looking.watch.removed(had.values().flatten());
             self.taken.extend(had);
             self.held.extend(stopped);
+            ended = ended.and(result);
         }
-        Ok(())
+        ended
     }
 
+    /// What was removed is told even if the store fails in between.
     async fn take_tags_of_unit(
         &self,
         unit: &[Digest],
         latest: &Mutex<Latest<'_, 'r, 'a>>,
-    ) -> Result<OfUnit, StoreError> {
+    ) -> (OfUnit, Result<(), StoreError>) {
         let mut of_unit = OfUnit::default();
         for digest in unit {
             let Some(condemned) = self.to_delete(digest) else {
                 continue;
             };
             for tag in &condemned.action.tags {
-                let leave = self.leave(latest).await?;
+                let leave = match self.leave(latest).await {
+                    Ok(leave) => leave,
+                    Err(error) => return (of_unit, Err(error)),
+                };
                 let stays = self.relations.staying(of_unit.stopped.keys().cloned());
                 if stays.contains_key(digest) {
                     break;
@@ -117,7 +122,7 @@ impl<'r, 'a> Work<'r, 'a> {
                 }
             }
         }
-        Ok(of_unit)
+        (of_unit, Ok(()))
     }
 
     fn to_delete(&self, digest: &Digest) -> Option<&Condemned<'a>> {

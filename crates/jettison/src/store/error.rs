@@ -90,6 +90,16 @@ pub enum StoreError {
         /// Who holds it.
         holder: Holder,
     },
+    /// The files of the store are not where they were opened any more.
+    #[error(
+        "the store `{}` was deleted or replaced while a run was at work, so that what the run deletes could not be undone: \
+         nothing more is deleted, and what went before is in no journal any more; find out what clears that folder, put \
+         it back if there is a copy, and run again", directory.display()
+    )]
+    Displaced {
+        /// The directory of the store.
+        directory: PathBuf,
+    },
     /// A shortened id fits more than one.
     #[error("more than one {what} begins with `{prefix}`: give more of the id")]
     Ambiguous {

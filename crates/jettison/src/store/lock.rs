@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::open::{in_path, private_file};
+use super::whereabouts::FileId;
 use super::{Store, StoreError};
 
 /// The most that is read of what another process wrote.
@@ -56,6 +57,16 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
+    path: PathBuf,
+}
+
+impl RunLock {
+    /// Whether its file is still the one at its path: else another run could hold that one.
+    pub(super) fn is_in_place(&self) -> bool {
+        let held = self.file.metadata().map(|metadata| FileId::of(&metadata));
+        let there = FileId::at(&self.path);
+        matches!((held, there), (Ok(held), Ok(there)) if held == there)
+    }
 }
 
 impl Drop for RunLock {
@@ -85,7 +96,7 @@ impl Store {
             since: Some(Timestamp::now()),
         };
         write_holder(&mut file, &holder).map_err(in_path(&path))?;
-        Ok(RunLock { file })
+        Ok(RunLock { file, path })
     }
 
     /// Whether some run, of any process, holds the lock.

@@ -22,6 +22,7 @@ mod row;
 #[cfg(test)]
 pub(crate) mod tests;
 mod usage;
+mod whereabouts;
 
 use std::path::{Path, PathBuf};
 
@@ -44,12 +45,15 @@ pub use plans::{SavedPlan, is_short, too_short};
 pub use usage::RememberedReference;
 
 use error::Problem;
+use whereabouts::FileId;
 
 /// An open store. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
     file: PathBuf,
+    /// The file that was there when it was opened.
+    opened: FileId,
     writer: SqlitePool,
     readers: SqlitePool,
     created_at: Timestamp,

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use super::error::{Problem, migration_error};
 use super::row::{micros, time};
+use super::whereabouts::FileId;
 use super::{Store, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -78,6 +79,7 @@ async fn open_database(directory: &Path, file: &Path) -> Result<Store, StoreErro
     Ok(Store {
         directory: directory.to_owned(),
         file: file.to_owned(),
+        opened: FileId::at(file).map_err(in_path(file))?,
         writer,
         readers,
         created_at,

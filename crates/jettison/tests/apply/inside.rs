@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jettison::apply::{Applier, ApplyOptions, GONE_WITHIN, Happened, RunReport, Settled, settle};
+use jettison::apply::{Applier, ApplyError, ApplyOptions, GONE_WITHIN, Happened, RunReport, Settled, settle};
 use jettison::output::Face;
 use jettison::registry::{Connection, Limits, Registry, open};
 use jettison::store::{RunStatus, Store};
@@ -70,6 +70,10 @@ impl Inside {
     }
 
     pub(crate) async fn apply(&self, world: &World, gone_within: Duration) -> RunReport {
+        self.try_apply(world, gone_within).await.unwrap()
+    }
+
+    pub(crate) async fn try_apply(&self, world: &World, gone_within: Duration) -> Result<RunReport, ApplyError> {
         let managed = self.registries.keys().cloned().collect();
         let usage = Collector {
             config: &self.config,
@@ -92,7 +96,7 @@ impl Inside {
             config: &self.config,
             options,
         };
-        applier.apply(&self.plan).await.unwrap()
+        applier.apply(&self.plan).await
     }
 
     /// The same while the clock runs a hundred times as fast. A blocked thread keeps it from running away by itself.

@@ -98,6 +98,31 @@ async fn an_image_whose_tag_moves_meanwhile_gets_the_others_back() {
     inside.expect_settled().await;
 }
 
+/// The next run would not find them in the journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_store_is_taken_away_in_between_all_that_stands_gets_its_tags_back() {
+    // While the tags go, and while the manifests go.
+    for at in ["old-*", "sha256:*"].map(path) {
+        let world = start(true).await;
+        for number in 4..=20 {
+            world.push(&[&format!("old-{number}")], &image(number)).await;
+        }
+        let inside = Inside::tags_first(&world).await;
+        let before = world.registry.tags(WEB);
+        let state = world.desk.state();
+        let taken_away = Fault::call(move |_| std::fs::remove_dir_all(&state).unwrap());
+        world
+            .registry
+            .fail(taken_away.method("DELETE").path(&at).skip(3).times(1));
+        let error = inside.try_apply(&world, SECOND).await.unwrap_err();
+        assert!(error.to_string().contains("was deleted or replaced"), "{error}");
+        let mut after = before;
+        after.retain(|_, digest| world.registry.manifests(WEB).contains(digest));
+        assert!(after.len() > 1);
+        assert_eq!(world.registry.tags(WEB), after, "{at}");
+    }
+}
+
 /// A tag that points to it again was set by somebody, who wants it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_is_tagged_again_stays_with_all_its_tags() {

@@ -1,13 +1,13 @@
 //! A disk that is full and a file that is damaged, under what jettison remembers: it stops with a text that names the
 //! file and exit code 1, and whatever went before is in the journal. (That a full disk is called so, and that nothing is
-//! half written: `store/tests.rs`.)
+//! half written: `store/tests.rs`.) And a folder that somebody takes away under a run, which ends before the next removal.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jettison::store::Store;
-use jettison_testkit::registry::Options;
+use jettison_testkit::registry::{Fault, Options};
 use tokio::process::Command;
 
 use crate::common::desk::{Desk, Ended};
@@ -147,6 +147,39 @@ async fn a_damaged_page_is_noticed_or_harmless() {
         assert!(images_of(&world).contains(&image(0).digest), "{shown}");
     }
     assert!(noticed > 0, "no damage was ever noticed, {harmless} times");
+}
+
+/// Nobody could undo what went on, and another run could begin beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_taken_away_under_a_run_ends_it_before_the_next_removal() {
+    const IMAGES: u64 = 30;
+    // So many removals are under way at once.
+    const UNDER_WAY: usize = 8;
+    let ways: [fn(&Path); 3] = [
+        |state| fs::remove_dir_all(state).unwrap(),
+        |state| {
+            fs::rename(state, state.with_extension("old")).unwrap();
+            copy(&state.with_extension("old"), state);
+        },
+        |state| fs::remove_file(state.join("run.lock")).unwrap(),
+    ];
+    for take_away in ways {
+        let world = World::empty(Options::default()).await;
+        world.push(&["keep"], &image(0)).await;
+        for number in 1..=IMAGES {
+            world.push(&[&format!("old-{number}")], &image(number)).await;
+        }
+        world.desk.plan().await;
+        let state = world.desk.state();
+        let taken_away = Fault::call(move |_| take_away(&state));
+        // Two of the DELETEs only find out whether deletes are on.
+        world.registry.fail(taken_away.method("DELETE").skip(3).times(1));
+        let ended = world.desk.run(&["apply", "plan.json", "--yes"]).await;
+        ended.exits(1).says("the store `state` was deleted or replaced");
+        let gone = IMAGES as usize + 1 - images_of(&world).len();
+        assert!(gone <= 2 + UNDER_WAY, "{gone} are gone");
+        world.puller.pull_whole(WEB, "keep").await.unwrap();
+    }
 }
 
 /// The state as it is now, kept beside it.
