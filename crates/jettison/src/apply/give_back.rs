@@ -87,3 +87,29 @@ async fn saved(place: &Place<'_>, digest: &Digest, entry: EntryId) -> Result<Fet
     let there = place.registry.manifest(place.name, &reference).await?;
     there.ok_or(NotBack::Lost(lost))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::OciRegistry;
+    use crate::registry::scripted::{Scripted, refusal};
+    use crate::store::tests::{digest, open_new, stored_entry};
+
+    /// As where somebody puts another store in the place of ours.
+    #[tokio::test]
+    async fn no_other_manifest_gets_the_tags_of_this_one() {
+        let (_directory, store) = open_new().await;
+        let entry = stored_entry(&store, "another").await;
+        let server = Scripted::serve(|_| refusal(404, "MANIFEST_UNKNOWN")).await;
+        let registry = OciRegistry::new(&server.connection()).unwrap();
+        let place = Place {
+            registry: &registry,
+            store: &store,
+            name: &"apps/web".parse().unwrap(),
+        };
+        let tags = ["old-1".parse().unwrap()];
+        let back = put_tags_back(&place, &digest("ours"), entry.id, &tags).await;
+        assert!(matches!(back, Err(NotBack::Lost(_))), "{back:?}");
+        assert!(server.seen().iter().all(|seen| seen.method != "PUT"));
+    }
+}

@@ -19,7 +19,7 @@ mod limiter;
 mod oci;
 mod retry;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 mod token;
 
 use std::collections::BTreeMap;
