@@ -26,6 +26,9 @@ const OPEN_ENDS: [char; 4] = ['.', ':', '/', '@'];
 /// What ends no path.
 const NEVER_LAST: [char; 6] = ['.', ':', '/', '@', '-', '_'];
 
+/// Documents within documents, so deep, are read without their escapes.
+const MOST_LAYERS: usize = 4;
+
 /// In front of the digests that may stand alone.
 const SHA256: &str = "sha256:";
 
@@ -66,12 +69,31 @@ impl<'a> Sweep<'a> {
                 found(image, digest);
             }
         };
+        self.images_as_written(text, &mut found);
+        let mut layer = unescaped(text);
+        for _ in 0..MOST_LAYERS {
+            let Some(text) = layer else { break };
+            self.images_as_written(&text, &mut found);
+            layer = unescaped(&text);
+        }
+    }
+
+    fn images_as_written(&self, text: &str, found: &mut dyn FnMut(&str, Option<Digest>)) {
         let has_path = memchr(b'/', text.as_bytes()).is_some();
         if self.managed.need_whole_texts() && self.is_image(text.trim()) {
-            found(text.trim(), None);
+            tell(text.trim(), found);
         } else if has_path || text.contains(SHA256) {
-            for word in text.split(|character: char| !is_of_reference(character)) {
-                self.word(word, word.len() == text.len(), &mut found);
+            let is_end = |character: char| !is_of_reference(character);
+            let mut place = 0;
+            for part in text.split_inclusive(is_end) {
+                let word = part.trim_end_matches(is_end);
+                self.word(word, word.len() == text.len(), found);
+                if text[..place].ends_with("${")
+                    && let Some(default) = default_in(word)
+                {
+                    self.word(default, false, found);
+                }
+                place += part.len();
             }
         }
     }
@@ -96,7 +118,7 @@ impl<'a> Sweep<'a> {
                 self.managed.may_be(host).then(|| self.longest(image, is_whole))?
             });
             if let Some(image) = images.next() {
-                return found(image, None);
+                return tell(image, found);
             }
             begin += length + 1;
         }
@@ -134,6 +156,23 @@ impl<'a> Sweep<'a> {
     }
 }
 
+/// Hands on an image. A tag may end in a dot; or it is the end of a sentence, and nobody knows which.
+fn tell(image: &str, found: &mut dyn FnMut(&str, Option<Digest>)) {
+    found(image, None);
+    let sentence = image.trim_end_matches('.');
+    if sentence.len() < image.len() {
+        found(sentence, None);
+    }
+}
+
+/// The default in `NAME:-default` or `NAME-default`, as it stands behind `${`.
+fn default_in(word: &str) -> Option<&str> {
+    let (name, default) = word.split_once('-')?;
+    let name = name.strip_suffix(':').unwrap_or(name);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!name.is_empty() && name.bytes().all(is_name)).then_some(default)
+}
+
 /// The ends of a part of a word that may be a host, with their places: `image:registry.example.com`,
 /// `user:password@registry.example.com`.
 fn part_ends(part: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -150,6 +189,42 @@ fn lone_digest(word: &str) -> Option<Digest> {
 
 fn is_of_reference(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-' | '/' | ':' | '@')
+}
+
+/// A text without the escapes of JSON and of YAML in double quotes, if it has any: it may be such a document itself.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain: Option<String> = None;
+    let (mut done, mut place) = (0, 0);
+    while let Some(found) = memchr(b'\\', &text.as_bytes()[place..]) {
+        let begin = place + found;
+        place = begin + 1;
+        if let Some((character, length)) = escape(&text[place..]) {
+            let plain = plain.get_or_insert_default();
+            plain.push_str(&text[done..begin]);
+            plain.push(character);
+            place += length;
+            done = place;
+        }
+    }
+    plain.map(|plain| plain + &text[done..])
+}
+
+/// What an escape stands for whose `\` is in front of this text, and how long it is. What no image has in it may be any space.
+fn escape(text: &str) -> Option<(char, usize)> {
+    let code = |digits: usize| {
+        let code = text.get(1..=digits)?;
+        let is_hex = code.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let code = u32::from_str_radix(code, 16).ok().filter(|_| is_hex)?;
+        Some((char::from_u32(code)?, digits + 1))
+    };
+    match text.bytes().next()? {
+        byte @ (b'/' | b'"' | b'\\') => Some((byte.into(), 1)),
+        b'n' | b'r' | b't' => Some((' ', 1)),
+        b'x' => code(2),
+        b'u' => code(4),
+        b'U' => code(8),
+        _ => None,
+    }
 }
 
 /// Hands on every text of a JSON value, keys too, however deep it stands.
@@ -241,7 +316,6 @@ mod tests {
             (r#"{"image":"registry.example.com/apps/web:v1"}"#, image),
             ("[registry.example.com/apps/web:v1, b]", image),
             ("uses registry.example.com/apps/web:v1.", image),
-            ("registry.example.com/apps/web:v1.", "registry.example.com/apps/web:v1."),
             (
                 "a registry.example.com/apps/web:v1-_",
                 "registry.example.com/apps/web:v1-_",
@@ -265,6 +339,60 @@ mod tests {
             ("cache.io/registry.example.com/apps/web:v1", image),
         ] {
             assert_eq!(of_text(&["registry.example.com"], text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_ends_in_a_dot_may_end_a_sentence_or_a_tag() {
+        for (managed, image) in [
+            ("registry.example.com", "registry.example.com/apps/web:v1"),
+            ("docker.io", "me/web:v1"),
+        ] {
+            let dotted = format!("{image}.");
+            assert_eq!(of_text(&[managed], &dotted), [image, &dotted]);
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_variables_are_found() {
+        let image = "registry.example.com/apps/web:v1";
+        for (text, expected) in [
+            ("image: ${IMAGE:-registry.example.com/apps/web:v1}", image),
+            ("docker run ${IMAGE-registry.example.com/apps/web:v1} serve", image),
+            ("${IMAGE:=registry.example.com/apps/web:v1}", image),
+            ("${A:-${B_2-registry.example.com/apps/web:v1}}", image),
+            ("${IMAGE:-mirror:5000/apps/web:v1}", "mirror:5000/apps/web:v1"),
+        ] {
+            assert_eq!(of_text(&["registry.example.com"], text), [expected], "{text}");
+        }
+        for text in [
+            "my-registry.example.com/apps/web:v1",
+            "${my.registry-registry.example.com/apps/web:v1}",
+            "${-registry.example.com/apps/web:v1}",
+        ] {
+            assert_eq!(of_text(&["registry.example.com"], text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_in_an_embedded_document_is_found() {
+        let image = "registry.example.com/apps/web:v1";
+        let inner = serde_json::json!({ "run": format!("docker run\n{image}\n") }).to_string();
+        let deeper = serde_json::json!({ "a": r"registry.example.com\/apps\/web:v1" }).to_string();
+        for text in [
+            r#"{"image":"registry.example.com\/apps\/web:v1"}"#,
+            r#"{"image":"registry.example.com\u002Fapps\u002fweb\u003av1"}"#,
+            r#"image: "registry.example.com\U0000002fapps\x2Fweb\x3av1""#,
+            r#"image: "\x72egistry.example.com/apps/web:v1""#,
+            r"C:\\ \é \u12 \x3 \ud83d registry.example.com\/apps/web:v1",
+            &inner,
+            &deeper,
+        ] {
+            let found = of_text(&["registry.example.com"], text);
+            assert!(found.iter().any(|found| found == image), "{text}: {found:?}");
+        }
+        for text in ["\\", r"registry.example.com\/UPPER", r"\x", r"\u00"] {
+            assert_eq!(of_text(&["registry.example.com"], text), [""; 0], "{text}");
         }
     }
 
@@ -366,6 +494,8 @@ mod tests {
             "registry.example.com/a:",
             "a",
             "@sha256:",
+            "\\u005c",
+            "${A-",
         ] {
             for end in ["", "/"] {
                 let flood = piece.repeat(1_000_000 / piece.len()) + end;
