@@ -173,10 +173,29 @@ async fn a_group_with_places_for_images_that_does_not_tell_its_kinds_is_a_gap_ev
     place.more = ", leave-out: ['*.apps']".to_owned();
     place.ask().await.expect_complete();
     place.cluster.make_stale("apps");
-    place
+    let told = place
         .ask()
         .await
         .expect_partial("the group apps did not tell its kinds");
+    assert!(!told.gaps()[0].contains("leave-out"), "that does not help: {told:?}");
+}
+
+#[tokio::test]
+async fn the_first_group_of_all_has_a_name_and_cannot_be_left_out() {
+    for more in ["", ", leave-out: ['*.']"] {
+        let options = jettison_testkit::kubernetes::Options {
+            is_old: true,
+            ..Default::default()
+        };
+        let place = Place::with(options, more).await;
+        place.cluster.fail("/api/v1", Fault::Status(500));
+        let gaps = place.ask().await.gaps();
+        assert!(
+            gaps[0].starts_with("the core group did not tell its kinds: "),
+            "{gaps:?}"
+        );
+        assert!(!gaps[0].contains("leave-out"), "that does not help: {gaps:?}");
+    }
 }
 
 #[tokio::test]

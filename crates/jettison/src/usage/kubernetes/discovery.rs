@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{Api, Failure};
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 
 /// More kinds than any cluster has.
 pub(super) const MOST_KINDS: usize = 20_000;
@@ -138,15 +138,22 @@ pub(super) async fn discover(api: &Api) -> Discovered {
 
 /// That a group did not tell its kinds, and what helps.
 pub(super) fn told(group: &str, failure: &Failure) -> String {
-    let group = legible(group);
+    let name = match group {
+        "" => "the core group".to_owned(),
+        group => format!("the group {}", legible(group)),
+    };
     let rule = r#"{ nonResourceURLs: ["/api", "/api/*", "/apis", "/apis/*"], verbs: ["get"] }"#;
-    match (failure, group.as_str()) {
+    match (failure, group) {
         (Failure::Forbidden(_), _) => {
             format!("which kinds it has could not be asked: {failure}; its ClusterRole needs the rule {rule}")
         }
         (_, "api" | "apis") => format!("which kinds it has could not be asked: {failure}"),
-        _ => format!(
-            "the group {group} did not tell its kinds: {failure}; mend it, or let this source `leave-out: [\"*.{group}\"]`"
+        (_, group) if kinds::has_places(group) => {
+            format!("{name} did not tell its kinds: {failure}; mend it: images stand there, so it cannot be left out")
+        }
+        (_, group) => format!(
+            "{name} did not tell its kinds: {failure}; mend it, or let this source `leave-out: [\"*.{}\"]`",
+            legible(group)
         ),
     }
 }

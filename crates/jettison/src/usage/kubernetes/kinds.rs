@@ -146,8 +146,13 @@ pub(super) fn is_grouped(kind: &Kind) -> bool {
 /// Whether nothing that counts is missing if a group does not tell its kinds: it is left out, and none of them has places
 /// for images.
 pub(super) fn may_miss(group: &str, source: &KubernetesSource) -> bool {
-    let is_typed = |(name, _): &(&str, Place)| name.split_once('.').is_some_and(|(_, of)| of == group);
-    source.leave_out.iter().any(|name| names_group(name, group)) && !TYPED.iter().any(is_typed)
+    source.leave_out.iter().any(|name| names_group(name, group)) && !has_places(group)
+}
+
+/// Whether kinds of this group have places for images: it cannot be left out.
+pub(super) fn has_places(group: &str) -> bool {
+    let group_of = |name: &'static str| name.split_once('.').map_or("", |(_, group)| group);
+    TYPED.iter().any(|(name, _)| group_of(name) == group)
 }
 
 /// Whether a name in `leave-out` leaves out a whole group: `*.metrics.k8s.io`.
