@@ -259,6 +259,10 @@ async fn an_object_of_another_form_is_a_gap() {
         (without_template, "StatefulSet shop/x: it has no containers"),
         (without_containers, "CronJob shop/x: it has no containers"),
         (broken_id, "Pod shop/x container web: `no image at all` is no imageID"),
+        (
+            pod("shop", "x", &image("web:1"), "weird://thing"),
+            "Pod shop/x container web: `weird://thing` is no imageID",
+        ),
     ] {
         let place = Place::new().await;
         place.cluster.put(pod("shop", "good", &image("web:1"), ""));

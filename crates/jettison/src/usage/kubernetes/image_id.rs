@@ -11,14 +11,14 @@ pub(super) enum Running {
     Unknown,
     /// This digest, of an index, a manifest or a config.
     Digest(Digest),
-    /// Something that is no image.
+    /// Something that is no image, or in no form that any runtime has.
     Garbled,
 }
 
 /// The forms of the runtimes: `docker-pullable://repository@sha256:…`, `docker://sha256:…`, `repository@sha256:…`,
 /// `sha256:…`, bare hex, a plain name, and nothing.
 pub(super) fn running(image_id: &str) -> Running {
-    let name = image_id.split_once("://").map_or(image_id, |(_, name)| name);
+    let (scheme, name) = image_id.split_once("://").unwrap_or(("", image_id));
     let last = name.rsplit_once('@').map_or(name, |(_, digest)| digest);
     if last.is_empty() && last.len() == name.len() {
         return Running::Unknown;
@@ -26,9 +26,10 @@ pub(super) fn running(image_id: &str) -> Running {
     if let Ok(digest) = last.parse().or_else(|_| format!("sha256:{last}").parse()) {
         return Running::Digest(digest);
     }
+    // Behind a scheme stands a digest: what stands there instead may be anything.
     match name.parse::<ImageReference>() {
-        Ok(_) => Running::Unknown,
-        Err(_) => Running::Garbled,
+        Ok(_) if scheme.is_empty() => Running::Unknown,
+        _ => Running::Garbled,
     }
 }
 
@@ -58,7 +59,14 @@ mod tests {
         for form in ["", "docker://", "registry.example.com/web:v1", "web"] {
             assert_eq!(running(form), Running::Unknown, "{form}");
         }
-        for form in ["no image", "web@sha256:12", "web@", "docker://web@"] {
+        for form in [
+            "no image",
+            "web@sha256:12",
+            "web@",
+            "docker://web@",
+            "weird://thing",
+            "docker://web:v1",
+        ] {
             assert_eq!(running(form), Running::Garbled, "{form}");
         }
     }
