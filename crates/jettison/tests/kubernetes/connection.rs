@@ -45,14 +45,26 @@ async fn a_kubeconfig_that_is_not_there_or_not_understood_is_a_gap_without_its_c
     for (content, why) in [
         (
             format!("users:\n- user: {{ token: {SECRET}\nx: ]"),
-            "the kubeconfig cannot be understood (line ",
+            "kubeconfig` cannot be understood (line ",
         ),
-        (format!("[{SECRET}]"), "the kubeconfig cannot be understood"),
-        (without("contexts"), "prod-eu"),
-        (without("clusters"), "prod-eu"),
+        (format!("[{SECRET}]"), "kubeconfig` cannot be understood"),
+        (without("contexts"), "kubeconfig` has no context `prod-eu`; it has none"),
+        (without("clusters"), "kubeconfig` has no cluster `prod-eu`"),
         (
             whole.to_string().replace("http://", "%%"),
             "see `context` and `kubeconfig`",
+        ),
+        (
+            whole
+                .to_string()
+                .replace("\"name\":\"prod-eu\"", "\"name\":\"prod-us\""),
+            "kubeconfig` has no context `prod-eu`; it has `prod-us`; see",
+        ),
+        (
+            whole
+                .to_string()
+                .replace("\"server\"", "\"certificate-authority\":\"/nowhere\",\"server\""),
+            "cannot be read from `/nowhere`: No such file",
         ),
     ] {
         write(&place, &content);
@@ -60,10 +72,9 @@ async fn a_kubeconfig_that_is_not_there_or_not_understood_is_a_gap_without_its_c
         assert!(!told.gaps().join("").contains(SECRET), "{told:?}");
     }
     std::fs::remove_file(place.folder.path().join("kubeconfig")).unwrap();
-    place
-        .ask()
-        .await
-        .expect_partial("see `context` and `kubeconfig` of this source");
+    let file = place.folder.path().join("kubeconfig");
+    let why = format!("the kubeconfig `{}` cannot be read: No such file", file.display());
+    place.ask().await.expect_partial(&why);
 }
 
 #[tokio::test]
@@ -174,7 +185,7 @@ async fn a_certificate_is_believed_if_the_kubeconfig_names_its_authority_and_not
 }
 
 #[tokio::test]
-async fn another_machine_is_asked_with_encryption_and_a_checked_certificate_alone() {
+async fn no_cluster_is_asked_without_a_checked_certificate_and_no_other_machine_without_encryption() {
     let mut place = place().await;
     let whole = kubeconfig(&place);
     let with = |server: &str, is_unchecked: bool| {
@@ -199,5 +210,7 @@ async fn another_machine_is_asked_with_encryption_and_a_checked_certificate_alon
     place.more.clear();
     let (here, _) = secured(&place).await;
     write(&place, &with(&here, true));
-    place.ask().await.expect_complete();
+    let asked = place.cluster.requests().len();
+    place.ask().await.expect_partial("its certificate would not be checked");
+    assert_eq!(place.cluster.requests().len(), asked, "nobody gets the token");
 }
