@@ -7,6 +7,7 @@ use jettison_core::model::legible;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_saphyr::UserMessageFormatter;
 
 use super::environment::Variables;
 use super::interpolation::interpolate;
@@ -108,7 +109,10 @@ impl Found {
 }
 
 fn parsed(text: &str) -> Result<Project, String> {
-    let told = |error: serde_saphyr::Error| legible(error.to_string().lines().next().unwrap_or_default());
+    let told = |error: serde_saphyr::Error| {
+        let told = error.render_with_formatter(&UserMessageFormatter);
+        legible(told.lines().next().unwrap_or_default())
+    };
     let project: Project = serde_saphyr::from_str(text).map_err(told)?;
     let parts: BTreeMap<String, IgnoredAny> = serde_saphyr::from_str(text).map_err(told)?;
     let unknown = parts

@@ -139,6 +139,15 @@ fn a_file_whose_services_stand_elsewhere_is_a_gap() {
         let (_, gaps) = read_files(&[("compose.yaml", text)]);
         assert!(gaps.len() == 1 && gaps[0].contains(expected), "{text}: {gaps:?}");
     }
+    for text in [
+        "services: {}\n---\nservices: {}",
+        "services: { web: { image: a, image: b } }",
+        "services: { web: { image: a } }\nservices: {}",
+    ] {
+        let (_, gaps) = read_files(&[("compose.yaml", text)]);
+        let for_programmers = ["from_str", "Options", "Policy"];
+        assert!(!for_programmers.iter().any(|word| gaps[0].contains(word)), "{gaps:?}");
+    }
     let plain = "version: '3'\nname: shop\nx-any: { a: 1 }\nnetworks: {}\nvolumes: {}\nconfigs: {}\nsecrets: {}
 services: { web: { image: 'r.io/web:v1', ports: [80], environment: { 1: 2 } } }";
     assert_eq!(images(&[("compose.yaml", plain)]), ["r.io/web:v1"]);
