@@ -19,7 +19,7 @@ use super::context::Context;
 use super::explain::Explain;
 use super::facts::{gather, remember};
 use super::failure::Failure;
-use super::{Globals, Sources};
+use super::{Globals, Sources, signals};
 use crate::exit::Exit;
 use crate::output::text::{bytes, count};
 use crate::output::{Console, Format, Progress, Summary, draw, style, styled};
@@ -105,8 +105,10 @@ impl Demo {
         };
         if self.keep {
             // Whoever wants to try the commands wants something to be there.
+            let signalled = signals::awaited().map_err(|error| broken(&error))?;
             shown.invite(folder.path());
-            let _ = tokio::signal::ctrl_c().await;
+            // It was asked to stay until then, so that either is the end that was meant.
+            let _ = signalled.await;
             registry.stop().await;
             return Ok(Exit::Done);
         }

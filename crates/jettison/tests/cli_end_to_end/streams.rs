@@ -1,8 +1,10 @@
 //! Where words go: closed pipes, full disks, colours, and text of others that wants to steer the terminal.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::Place;
 use crate::world::images;
@@ -49,6 +51,29 @@ fn output_that_cannot_be_written_is_told() {
             said.contains("standard output could not be written: No space left"),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn a_demo_that_is_kept_ends_by_either_signal_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let place = Place::empty();
+        let folder = tempfile::tempdir().unwrap();
+        let left = || std::fs::read_dir(folder.path()).unwrap().count();
+        let mut child = place
+            .program(&["demo", "--keep", "--images", "50"])
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap().contains("explain ")),
+            "it ended by itself"
+        );
+        assert_eq!(left(), 1);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!((child.wait().unwrap().code(), left()), (Some(0), 0), "{signal:?}");
     }
 }
 
