@@ -165,7 +165,7 @@ impl Holds {
         let repository = ground.repository;
         let tags = uses.of_tags(&repository.registry, &repository.name);
         for node in ground.graph.nodes() {
-            for (hold, users) in users(ground.graph, node, uses, tags) {
+            for (hold, users) in users(ground.graph, node, uses, tags.as_ref()) {
                 self.spread_use(ground.graph, node, hold, &users);
             }
         }
@@ -214,7 +214,7 @@ impl Holds {
 }
 
 /// Who refers to a manifest itself, by its digest, its config's, or a tag.
-fn users(graph: &Graph<'_>, node: Node, uses: &Uses, tags: Option<TagUses<'_>>) -> BTreeMap<Hold, BTreeSet<String>> {
+fn users(graph: &Graph<'_>, node: Node, uses: &Uses, tags: Option<&TagUses<'_>>) -> BTreeMap<Hold, BTreeSet<String>> {
     let manifest = graph.manifest(node);
     let config = manifest.and_then(|manifest| manifest.config_digest.as_ref());
     let digests = [Some(graph.digest(node)), config].into_iter().flatten();

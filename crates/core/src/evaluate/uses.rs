@@ -41,8 +41,10 @@ struct Unanswered {
 }
 
 /// Who refers to the tags of one repository.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct TagUses<'u> {
+    /// A quick no, for most tags.
+    in_use: Sieve,
     repository: &'u RepositoryName,
     own: Option<&'u Map<Tag, BTreeSet<Use>>>,
     elsewhere: Option<&'u Map<Tag, BTreeSet<(RegistryHost, Use)>>>,
@@ -51,6 +53,9 @@ pub(super) struct TagUses<'u> {
 impl TagUses<'_> {
     /// Who refers to this tag, by its own registry or by one that nobody scans.
     pub(super) fn of(&self, tag: &Tag) -> Vec<Use> {
+        if !self.in_use.may_hold(number_of(tag)) {
+            return Vec::new();
+        }
         let own = self.own.and_then(|tags| tags.get(tag));
         let elsewhere = self.elsewhere.and_then(|tags| tags.get(tag));
         let elsewhere = elsewhere.into_iter().flatten().map(|(host, used)| Use {
@@ -107,7 +112,7 @@ impl Uses {
                 });
             }
         }
-        uses.in_use = Sieve::of(uses.by_digest.keys());
+        uses.in_use = Sieve::of(uses.by_digest.keys().map(Digest::trailing));
         uses
     }
 
@@ -155,7 +160,7 @@ impl Uses {
     pub(super) fn of_digest(&self, digest: &Digest) -> impl Iterator<Item = &Use> {
         let of = |digest| self.by_digest.get(digest);
         Some(digest)
-            .filter(|digest| self.in_use.may_hold(digest))
+            .filter(|digest| self.in_use.may_hold(digest.trailing()))
             .and_then(of)
             .into_iter()
             .flatten()
@@ -169,7 +174,10 @@ impl Uses {
     ) -> Option<TagUses<'u>> {
         let own = self.by_tag.get(&(registry.clone(), repository.clone()));
         let elsewhere = self.elsewhere.get(repository);
-        (own.is_some() || elsewhere.is_some()).then_some(TagUses {
+        let tags = own.into_iter().flat_map(Map::keys);
+        let tags: Vec<&Tag> = tags.chain(elsewhere.into_iter().flat_map(Map::keys)).collect();
+        (!tags.is_empty()).then(|| TagUses {
+            in_use: Sieve::of(tags.into_iter().map(number_of)),
             repository,
             own,
             elsewhere,
@@ -201,16 +209,16 @@ impl Uses {
     }
 }
 
-/// Some bits of each digest of a set: tells most others from them without a look at the set.
+/// A bit for each member of a set, by a number: tells most others from them without a look at the set.
 #[derive(Debug, Default)]
 struct Sieve(Vec<u64>);
 
 impl Sieve {
     /// About one bit of 32 is set, so that one of 32 others passes.
-    fn of<'d>(digests: impl ExactSizeIterator<Item = &'d Digest>) -> Self {
-        let mut sieve = Self(vec![0; (digests.len() / 2).next_power_of_two()]);
-        for digest in digests {
-            let (word, bit) = sieve.place(digest);
+    fn of(numbers: impl ExactSizeIterator<Item = u64>) -> Self {
+        let mut sieve = Self(vec![0; (numbers.len() / 2).next_power_of_two()]);
+        for number in numbers {
+            let (word, bit) = sieve.place(number);
             if let Some(word) = sieve.0.get_mut(word) {
                 *word |= bit;
             }
@@ -218,18 +226,26 @@ impl Sieve {
         sieve
     }
 
-    /// False: the digest is none of the set.
-    fn may_hold(&self, digest: &Digest) -> bool {
-        let (word, bit) = self.place(digest);
+    /// False: the number is of none of the set.
+    fn may_hold(&self, number: u64) -> bool {
+        let (word, bit) = self.place(number);
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    /// The word, of a number that is a power of two, and the bit in it.
-    fn place(&self, digest: &Digest) -> (usize, u64) {
-        let number = digest.trailing();
+    /// The word, of a number of words that is a power of two, and the bit in it.
+    fn place(&self, number: u64) -> (usize, u64) {
         let word = usize::try_from(number >> 6).unwrap_or(usize::MAX) & self.0.len().wrapping_sub(1);
         (word, 1 << (number & 63))
     }
+}
+
+/// The end of a tag as a number: builds differ there.
+fn number_of(tag: &Tag) -> u64 {
+    let text = tag.as_str().as_bytes();
+    let end = text.iter().rev().take(8);
+    let number = end.fold(text.len() as u64, |number, byte| (number << 8) ^ u64::from(*byte));
+    // Mixed, so that letters that differ in few bits differ everywhere (Knuth, The Art of Computer Programming 3, 6.4).
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
 }
 
 /// Each source once: one that is expected is told as such, with what it said itself.
@@ -338,14 +354,17 @@ mod tests {
 
     #[test]
     fn a_sieve_holds_what_it_was_made_of_and_little_else() {
-        let digest = |number: u32| Digest::of(&number.to_be_bytes());
-        for count in [0, 1, 2, 100, 5_000] {
-            let held: Vec<Digest> = (0..count).map(digest).collect();
-            let sieve = Sieve::of(held.iter());
-            assert!(held.iter().all(|digest| sieve.may_hold(digest)), "{count}");
-            let others = (10_000..20_000).filter(|number| sieve.may_hold(&digest(*number)));
-            assert!(others.count() < 1_000, "{count}");
+        let digest = |number: u32| Digest::of(&number.to_be_bytes()).trailing();
+        let tag = |number: u32| number_of(&format!("main-{number:07x}").parse().unwrap());
+        for number_of in [&digest as &dyn Fn(u32) -> u64, &tag] {
+            for count in [0, 1, 2, 100, 5_000] {
+                let held: Vec<u64> = (0..count).map(number_of).collect();
+                let sieve = Sieve::of(held.iter().copied());
+                assert!(held.iter().all(|number| sieve.may_hold(*number)), "{count}");
+                let others = (10_000..20_000).filter(|number| sieve.may_hold(number_of(*number)));
+                assert!(others.count() < 1_000, "{count}");
+            }
+            assert!(!Sieve::default().may_hold(number_of(1)));
         }
-        assert!(!Sieve::default().may_hold(&digest(1)));
     }
 }
