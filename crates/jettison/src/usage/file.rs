@@ -259,7 +259,7 @@ mod tests {
         assert!(read_of("nothing-*.txt", Path::new("/nowhere")).1 > 0);
         let many = "no image\n".repeat(TOLD_LINES);
         assert_eq!(said(&many).1, TOLD_LINES);
-        assert_eq!(said(&many.repeat(2)).1, TOLD_LINES + 1);
+        assert_eq!(said(many.repeat(2)).1, TOLD_LINES + 1);
     }
 
     #[test]
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(references[1].last_seen_at, None);
         let with_gaps = |status: &str| form.replace(r#""partial","#, &format!(r#""{status}","gaps":["a","b"],"#));
         for status in ["partial", "complete"] {
-            assert_eq!(said(&with_gaps(status)).1, 2, "{status}");
+            assert_eq!(said(with_gaps(status)).1, 2, "{status}");
         }
     }
 }
