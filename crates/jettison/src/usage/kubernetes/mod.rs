@@ -10,6 +10,7 @@
 mod api;
 mod connect;
 mod discovery;
+mod escapes;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
 mod helm;
