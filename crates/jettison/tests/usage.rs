@@ -215,6 +215,24 @@ usage:
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn a_silent_source_that_covers_nothing_here_is_told() {
+        let (_registry, desk) = world().await;
+        for (covers, is_told) in [("{host}/other/**", true), ("{host}/apps/*", false), ("**", false)] {
+            let source =
+                format!("usage: [ {{ name: late, kind: file, paths: [gone.txt], covers: [\"{covers}\"] }} ]\n");
+            desk.write(
+                "jettison.yaml",
+                &format!("registries: [ {{ host: \"{{host}}\" }} ]\n{source}"),
+            );
+            let ended = desk.run(&["plan"]).await.exits(5);
+            let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+            let told = told + &ended.stderr;
+            let why = "usage source late did not tell everything, and holds nothing here";
+            assert_eq!(told.contains(why), is_told, "{covers}: {told}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_source_says_what_it_covers() {
         let (_registry, desk) = world().await;
         let document = desk.run(&["usage", "--output", "json"]).await.exits(0).json();
