@@ -242,10 +242,10 @@ impl Sieve {
 /// The end of a tag as a number: builds differ there.
 fn number_of(tag: &Tag) -> u64 {
     let text = tag.as_str().as_bytes();
-    let end = text.iter().rev().take(8);
-    let number = end.fold(text.len() as u64, |number, byte| (number << 8) ^ u64::from(*byte));
-    // Mixed, so that letters that differ in few bits differ everywhere (Knuth, The Art of Computer Programming 3, 6.4).
-    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
+    let end = &text[text.len().saturating_sub(8)..];
+    let number = end.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    // The upper half of the product depends on every letter (Knuth, The Art of Computer Programming 3, 6.4).
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// Each source once: one that is expected is told as such, with what it said itself.
