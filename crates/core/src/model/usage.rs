@@ -40,6 +40,20 @@ pub struct SourceReport {
     pub references: Vec<Reference>,
 }
 
+impl SourceReport {
+    /// Whether it said everything it knows: one that says so and lists gaps did not.
+    pub fn is_complete(&self) -> bool {
+        self.status == SourceStatus::Complete && self.gaps.is_empty()
+    }
+}
+
+impl Reference {
+    /// When it was last seen in use, if that is over at this moment.
+    pub fn over_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.last_seen_at.filter(|seen_at| *seen_at < now)
+    }
+}
+
 /// Whether a source said everything it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

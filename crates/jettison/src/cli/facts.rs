@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jettison_core::config::Config;
 use jettison_core::evaluate::may_matter;
 use jettison_core::facts::{Facts, Origin};
-use jettison_core::model::{Inventory, RegistryHost, SourceStatus, Usage};
+use jettison_core::model::{Inventory, RegistryHost, Usage};
 use jettison_core::plan::{Plan, plan};
 use jettison_core::policy::Period;
 use jettison_core::reason::{Hold, Reason};
@@ -143,7 +143,7 @@ impl Gathered {
     /// mistake in `covers` for this one.
     fn holding_nothing(&self, config: &Config) -> Vec<String> {
         let sources = self.usage.iter().flat_map(|usage| &usage.sources);
-        let silent = sources.filter(|source| source.status == SourceStatus::Partial || !source.gaps.is_empty());
+        let silent = sources.filter(|source| !source.is_complete());
         let idle = silent.filter(|source| {
             let repositories = self.inventory.repositories.iter();
             let mut places = repositories.map(|repository| (&repository.registry, &repository.name));

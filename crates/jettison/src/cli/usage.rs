@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jettison_core::config::Config;
-use jettison_core::model::{ImageReference, Reference, RegistryHost, Schema, SourceStatus, Usage};
+use jettison_core::model::{ImageReference, Reference, RegistryHost, Schema, SourceReport, Usage};
 use jettison_core::policy::NameGlobs;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -112,10 +112,7 @@ impl UsageCommand {
             .console
             .say(self.drawn(&usage, found.as_deref(), &shown, context.console.width()));
         gaps.iter().for_each(|gap| context.console.warn(gap));
-        let complete = usage
-            .sources
-            .iter()
-            .all(|source| source.status == SourceStatus::Complete);
+        let complete = usage.sources.iter().all(SourceReport::is_complete);
         let changes = self.detailed_exit_code && found.is_some_and(|found| !found.is_empty());
         Ok(match (changes, complete && gaps.is_empty()) {
             (true, _) => Exit::Changes,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jettison_core::model::{Digest, Reference, SourceStatus, Usage};
+use jettison_core::model::{Digest, Reference, Usage};
 use jiff::Timestamp;
 
 use super::table::{Column, table};
@@ -22,10 +22,7 @@ pub fn sources(usage: &Usage, width: usize) -> String {
         Column::Figure("REFERENCES"),
     ];
     let rows = usage.sources.iter().map(|source| {
-        let status = match source.status {
-            SourceStatus::Complete if source.gaps.is_empty() => "complete",
-            _ => "partial",
-        };
+        let status = if source.is_complete() { "complete" } else { "partial" };
         let images: BTreeSet<_> = source.references.iter().map(name).collect();
         vec![
             source.name.clone(),
@@ -67,10 +64,7 @@ pub fn images(usage: &Usage, wanted: impl Fn(&Reference) -> bool, width: usize) 
     let mut users: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for source in &usage.sources {
         for reference in source.references.iter().filter(|reference| wanted(reference)) {
-            let user = match workload(reference, usage.taken_at) {
-                workload if workload.is_empty() => source.name.clone(),
-                workload => format!("{}: {workload}", source.name),
-            };
+            let user = user(&source.name, &workload(reference, usage.taken_at));
             users.entry(image_and_digest(reference)).or_default().insert(user);
         }
     }
@@ -91,13 +85,17 @@ pub fn findings(found: &[Found], width: usize) -> String {
         let users = found
             .used_by
             .iter()
-            .map(|UsedBy { source, workload }| match workload.as_str() {
-                "" => source.clone(),
-                _ => format!("{source}: {workload}"),
-            });
+            .map(|UsedBy { source, workload }| user(source, workload));
         vec![what.to_owned(), short(&found.image), in_short(users)]
     });
     table(&columns, rows.collect(), width)
+}
+
+fn user(source: &str, workload: &str) -> String {
+    match workload {
+        "" => source.to_owned(),
+        _ => format!("{source}: {workload}"),
+    }
 }
 
 fn in_short(users: impl ExactSizeIterator<Item = String>) -> String {
@@ -116,7 +114,7 @@ fn name(reference: &Reference) -> (&str, Option<&Digest>) {
 }
 
 fn workload(reference: &Reference, taken_at: Timestamp) -> String {
-    match reference.last_seen_at.filter(|seen| *seen < taken_at) {
+    match reference.over_since(taken_at) {
         None => reference.used_by.clone(),
         Some(seen) => format!("{} (last seen {})", reference.used_by, ago(seen, taken_at)),
     }

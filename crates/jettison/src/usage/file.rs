@@ -131,7 +131,7 @@ fn read_form(name: &str, text: &str, said: &mut Said) {
         for reference in source.references {
             said.refers(Reference {
                 // What was in use when the form was made counts as in use.
-                last_seen_at: reference.last_seen_at.filter(|seen| *seen < usage.taken_at),
+                last_seen_at: reference.over_since(usage.taken_at),
                 ..reference
             });
         }

@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use jettison_core::config::Config;
-use jettison_core::model::{
-    Digest, ImageReference, Reference, RegistryHost, RepositoryName, SourceReport, Tag, Usage, legible,
-};
+use jettison_core::model::{ImageReference, Reference, RegistryHost, RepositoryName, SourceReport, Usage, legible};
 use serde::Serialize;
 
 use crate::output::Progress;
 use crate::output::text::{count, with_causes};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{ManifestReference, Registry, RegistryError};
 
 /// Questions to registries at the same time.
 const AT_ONCE: usize = 16;
@@ -67,13 +65,7 @@ struct Image<'u> {
 struct Whereabouts {
     registry: RegistryHost,
     repository: RepositoryName,
-    what: Pulled,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Pulled {
-    Tag(Tag),
-    Digest(Digest),
+    what: ManifestReference,
 }
 
 impl<'u> ImagesInUse<'u> {
@@ -81,7 +73,7 @@ impl<'u> ImagesInUse<'u> {
     pub fn of(usage: &'u Usage, wanted: impl Fn(&ImageReference) -> bool) -> Self {
         let mut images: BTreeMap<&str, Image<'_>> = BTreeMap::new();
         for source in &usage.sources {
-            let now = |reference: &&Reference| reference.last_seen_at.is_none_or(|seen| seen >= usage.taken_at);
+            let now = |reference: &&Reference| reference.over_since(usage.taken_at).is_none();
             for reference in source.references.iter().filter(now) {
                 let Ok(parsed) = reference.image.parse::<ImageReference>() else {
                     continue;
@@ -181,8 +173,8 @@ impl<'u> Looked<'u> {
 impl Whereabouts {
     async fn is_there(&self, registry: &dyn Registry) -> Result<bool, RegistryError> {
         match &self.what {
-            Pulled::Tag(tag) => Ok(registry.resolve(&self.repository, tag).await?.is_some()),
-            Pulled::Digest(digest) => registry.exists(&self.repository, digest).await,
+            ManifestReference::Tag(tag) => Ok(registry.resolve(&self.repository, tag).await?.is_some()),
+            ManifestReference::Digest(digest) => registry.exists(&self.repository, digest).await,
         }
     }
 }
@@ -190,11 +182,11 @@ impl Whereabouts {
 /// Where an image is pulled from: by its digest if one is written, else by its tag.
 fn whereabouts<'i>(image: &'i ImageReference, config: &'i Config) -> impl Iterator<Item = Whereabouts> + 'i {
     config.places_of(image).filter_map(|(registry, repository)| {
-        let tag = || image.effective_tag().map(Pulled::Tag);
+        let tag = || image.effective_tag().map(ManifestReference::Tag);
         Some(Whereabouts {
             registry,
             repository,
-            what: image.digest.clone().map(Pulled::Digest).or_else(tag)?,
+            what: image.digest.clone().map(ManifestReference::Digest).or_else(tag)?,
         })
     })
 }

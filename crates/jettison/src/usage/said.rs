@@ -80,13 +80,10 @@ impl Said {
         }
         match understood(image) {
             Ok(()) => self.add(image, digest, used_by, true),
-            Err(_) if self.ignores(image) => {
-                if digest.is_some() {
-                    self.add("", digest, used_by, true);
-                }
-            }
             Err(why) => {
-                self.gap(format!("{}: {why}", legible(used_by)));
+                if !self.ignores(image) {
+                    self.gap(format!("{}: {why}", legible(used_by)));
+                }
                 // What it resolved to still counts.
                 if digest.is_some() {
                     self.add("", digest, used_by, true);
@@ -106,7 +103,7 @@ impl Said {
     /// The images, as they are written, that are in use now by what is meant to name images.
     pub(super) fn specified(&self) -> BTreeSet<String> {
         let told = self.told.iter();
-        let told = told.filter(|reference| reference.last_seen_at.is_none_or(|seen_at| seen_at >= self.now));
+        let told = told.filter(|reference| reference.over_since(self.now).is_none());
         let told = told.map(|reference| &reference.image);
         let images = self.images.iter().filter(|(_, users)| users.is_specified);
         let all = told.chain(images.map(|((image, _), _)| image));
