@@ -6,7 +6,7 @@
 //! - [`images`]: builders of manifests and blobs of every kind that a registry may hold.
 //! - [`push`] and [`pull`]: puts them into any registry over HTTP, and pulls them whole again.
 //! - [`kubernetes`]: an API server, with faults.
-//! - [`aws`]: ECR and STS, with identities, a clock of their own, and faults.
+//! - [`aws`]: ECR, ECS, Lambda and STS, with identities, a clock of their own, and faults.
 //! - [`company`]: a year of pushes by a small company.
 //!
 //! The crate shares no code with `jettison` or `jettison-core`: it reads the specifications for itself, so

@@ -13,6 +13,8 @@ pub(super) type Answer = Result<Value, Refusal>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Ecr,
+    Ecs,
+    Lambda,
     Sts,
 }
 
@@ -32,6 +34,8 @@ impl Service {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ecr => "ecr",
+            Self::Ecs => "ecs",
+            Self::Lambda => "lambda",
             Self::Sts => "sts",
         }
     }

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ecr::Ecr;
+use super::ecs::Ecs;
 use super::fault::{Fault, Faults};
 use super::identity::Credentials;
+use super::lambda::Lambda;
 use super::observe::Request;
 use super::policy::Policy;
 use super::state::State;
@@ -103,6 +105,16 @@ impl Handle {
     /// The registry of an account in a region.
     pub fn ecr(&self, account: &str, region: &str) -> Ecr {
         Ecr::new(self.clone(), account, region)
+    }
+
+    /// The clusters of an account in a region.
+    pub fn ecs(&self, account: &str, region: &str) -> Ecs {
+        Ecs::new(self.clone(), account, region)
+    }
+
+    /// The functions of an account in a region.
+    pub fn lambda(&self, account: &str, region: &str) -> Lambda {
+        Lambda::new(self.clone(), account, region)
     }
 
     /// Adds a fault; those added before it come first.

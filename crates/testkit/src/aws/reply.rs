@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::Service;
@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Errors of whoever may not: of query services 403, of JSON services 400.
+/// Errors of whoever may not: of REST and query services 403, of JSON services 400.
 const OF_IDENTITY: [&str; 6] = [
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -35,7 +35,8 @@ pub(super) fn good(service: Service, operation: &str, value: &Value) -> Response
             );
             with(200, "text/xml", body)
         }
-        Service::Ecr => with(200, "application/x-amz-json-1.1", value.to_string()),
+        Service::Lambda => with(200, "application/json", value.to_string()),
+        Service::Ecr | Service::Ecs => with(200, "application/x-amz-json-1.1", value.to_string()),
     }
 }
 
@@ -43,7 +44,7 @@ pub(super) fn good(service: Service, operation: &str, value: &Value) -> Response
 pub(super) fn bad(service: Service, refusal: &Refusal) -> Response {
     let (code, message) = (&refusal.code, &refusal.message);
     let status = match OF_IDENTITY.contains(&code.as_str()) {
-        true if service == Service::Sts => 403,
+        true if matches!(service, Service::Lambda | Service::Sts) => 403,
         _ => refusal.status,
     };
     match service {
@@ -56,7 +57,19 @@ pub(super) fn bad(service: Service, refusal: &Refusal) -> Response {
             );
             with(status, "text/xml", body)
         }
-        Service::Ecr => {
+        Service::Lambda => {
+            let mut response = with(
+                status,
+                "application/json",
+                json!({"Type": "User", "Message": message}).to_string(),
+            );
+            if let Ok(code) = HeaderValue::from_str(code) {
+                let name = HeaderName::from_static("x-amzn-errortype");
+                response.headers_mut().insert(name, code);
+            }
+            response
+        }
+        Service::Ecr | Service::Ecs => {
             let body = json!({"__type": code, "message": message});
             with(status, "application/x-amz-json-1.1", body.to_string())
         }
@@ -66,8 +79,9 @@ pub(super) fn bad(service: Service, refusal: &Refusal) -> Response {
 /// That the service is asked too often.
 pub(super) fn throttle(service: Service) -> Refusal {
     match service {
+        Service::Lambda => Refusal::with_status(429, "TooManyRequestsException", "Rate exceeded"),
         Service::Sts => Refusal::new("Throttling", "Rate exceeded"),
-        Service::Ecr => Refusal::new("ThrottlingException", "Rate exceeded"),
+        Service::Ecr | Service::Ecs => Refusal::new("ThrottlingException", "Rate exceeded"),
     }
 }
 

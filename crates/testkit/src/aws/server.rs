@@ -25,7 +25,7 @@ use super::paging::bad_token;
 use super::refusal::Refusal;
 use super::signature::Signature;
 use super::state::State;
-use super::{ecr, reply, sts};
+use super::{ecr, ecs, lambda, reply, sts};
 
 /// Bodies beyond this many bytes are refused: everything here is held in memory.
 const LARGEST_BODY: usize = 256 << 20;
@@ -161,14 +161,23 @@ fn instead(service: Service, effect: &Effect) -> Option<Refusal> {
     match effect {
         Effect::Throttle => Some(reply::throttle(service)),
         Effect::Error { status, code, message } => Some(Refusal::with_status(*status, code, message)),
-        Effect::ExpireToken => Some(bad_token("nextToken")),
+        Effect::ExpireToken => Some(expired_token(service)),
         _ => None,
+    }
+}
+
+fn expired_token(service: Service) -> Refusal {
+    match service {
+        Service::Lambda => Refusal::new("InvalidParameterValueException", bad_token("Marker").message),
+        _ => bad_token("nextToken"),
     }
 }
 
 fn perform(state: &mut State, service: Service, call: &Call) -> Answer {
     match service {
         Service::Ecr => ecr::serve(state, call),
+        Service::Ecs => ecs::serve(state, call),
+        Service::Lambda => lambda::serve(state, call),
         Service::Sts => sts::serve(state, call),
     }
 }
@@ -231,6 +240,14 @@ impl Asked {
         if let Some(target) = parts.headers.get("x-amz-target") {
             return Self::json(target.to_str().ok()?, body);
         }
+        if parts.uri.path().starts_with(lambda::ROOT) {
+            let (operation, input) = lambda::asked(parts)?;
+            return Some(Self {
+                service: Service::Lambda,
+                operation,
+                input,
+            });
+        }
         let pairs = form_urlencoded::parse(body).into_owned();
         let form: Map<String, Value> = pairs.map(|(key, value)| (key, json!(value))).collect();
         Some(Self {
@@ -244,6 +261,7 @@ impl Asked {
         let (prefix, operation) = target.split_once('.')?;
         let service = match prefix {
             "AmazonEC2ContainerRegistry_V20150921" => Service::Ecr,
+            "AmazonEC2ContainerServiceV20141113" => Service::Ecs,
             _ => return None,
         };
         Some(Self {

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ecr::Registry;
+use super::ecs::Clusters;
 use super::fault::Faults;
 use super::identity::Identities;
+use super::lambda::Functions;
 use super::observe::Log;
 use super::place::Place;
 
@@ -27,6 +29,8 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Region {
     pub(super) registry: Registry,
+    pub(super) clusters: Clusters,
+    pub(super) functions: Functions,
 }
 
 impl State {
@@ -56,6 +60,34 @@ impl State {
     pub(super) fn id(&mut self) -> String {
         self.made += 1;
         format!("{:032x}", self.made)
+    }
+
+    /// The digest that an image reference stands for now: its own, or that of its tag in a registry here.
+    pub(super) fn resolve(&self, image: &str) -> Option<String> {
+        if let Some((_, digest)) = image.rsplit_once('@') {
+            return Some(digest.to_owned());
+        }
+        let (host, path) = image.split_once('/')?;
+        let (repository, tag) = path.rsplit_once(':').unwrap_or((path, "latest"));
+        self.registry(host)?.repository(repository).ok()?.digest_of(tag)
+    }
+
+    /// Whether the image behind a reference with a digest is still there; true where nobody here knows.
+    pub(super) fn has(&self, image: &str) -> bool {
+        let found = image.split_once('/').and_then(|(host, path)| {
+            let (repository, digest) = path.rsplit_once('@')?;
+            let registry = self.registry(host)?;
+            Some(
+                registry
+                    .repository(repository)
+                    .is_ok_and(|found| found.images.contains_key(digest)),
+            )
+        });
+        found.unwrap_or(true)
+    }
+
+    fn registry(&self, host: &str) -> Option<&Registry> {
+        self.regions.get(&Place::of_host(host)?).map(|found| &found.registry)
     }
 }
 

@@ -4,8 +4,11 @@ mod ecr_lists;
 mod ecr_push;
 mod ecr_read;
 mod ecr_registry;
+mod ecs;
+mod ecs_lists;
 mod faults;
 mod identity;
+mod lambda;
 
 use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials as SdkCredentials, Region};
