@@ -328,6 +328,8 @@ async fn repositories_come_in_pages_or_by_name() {
     assert_eq!(code(&paged.unwrap_err()), "InvalidParameterException");
     let missing = lab.ecr().describe_repositories().repository_names("none").send().await;
     assert_eq!(code(&missing.unwrap_err()), "RepositoryNotFoundException");
+    let registry = lab.ecr().describe_registry().send().await.unwrap();
+    assert_eq!(registry.registry_id(), Some(ACCOUNT));
 }
 
 #[tokio::test]
