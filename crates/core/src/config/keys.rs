@@ -73,6 +73,7 @@ pub(crate) static USAGE: &[(&str, &Object)] = &[
     ("compose", &COMPOSE_SOURCE),
     ("file", &FILE_SOURCE),
     ("command", &COMMAND_SOURCE),
+    ("aws", &AWS_SOURCE),
 ];
 /// The kinds that rules may name: [`crate::model::Kind`].
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
@@ -98,6 +99,7 @@ pub(crate) static CONFIG: Object = Object {
                     Form::Object(&COMPOSE_SOURCE),
                     Form::Object(&FILE_SOURCE),
                     Form::Object(&COMMAND_SOURCE),
+                    Form::Object(&AWS_SOURCE),
                 ]),
                 least: 0,
             },
@@ -196,6 +198,46 @@ pub(crate) static REGISTRY: Object = Object {
             Form::Text,
             "A PEM file with the client's key; needs `client-certificate`.",
         ),
+        key(
+            "aws",
+            Form::Object(&REGISTRY_AWS),
+            "How an ECR registry is reached. A host of ECR is known by its name and needs no word of it.",
+        ),
+    ],
+};
+
+const AWS_PROFILE: Key = key(
+    "profile",
+    Form::Text,
+    "The profile of AWS's own configuration files. Default: what the environment names.",
+);
+const AWS_ROLE: Key = key(
+    "role-arn",
+    Form::Text,
+    "The role to take on: `arn:aws:iam::123456789012:role/NAME`.",
+);
+const AWS_ENDPOINT: Key = key(
+    "endpoint",
+    Form::Text,
+    "The address that stands in for those of AWS, for tests and private endpoints.",
+);
+
+pub(crate) static REGISTRY_AWS: Object = Object {
+    name: "aws",
+    keys: &[
+        key(
+            "account",
+            Form::Text,
+            "The twelve digits of the account, where the host does not name it; needs `region` and `endpoint`.",
+        ),
+        key(
+            "region",
+            Form::Text,
+            "The region, where the host does not name it; needs `account` and `endpoint`.",
+        ),
+        AWS_PROFILE,
+        AWS_ROLE,
+        AWS_ENDPOINT,
     ],
 };
 
@@ -364,6 +406,37 @@ pub(crate) static PODMAN_SOURCE: Object = Object {
         ENGINE_CA,
         ENGINE_CERTIFICATE,
         ENGINE_KEY,
+        SOURCE_TIMEOUT,
+        SOURCE_COVERS,
+        SOURCE_ALLOW_EMPTY,
+        SOURCE_IGNORES,
+    ],
+};
+
+pub(crate) static AWS_SOURCE: Object = Object {
+    name: "aws source",
+    keys: &[
+        SOURCE_NAME,
+        required(
+            "kind",
+            Form::Choice(&["aws"]),
+            "What an account of AWS runs: ECS and Lambda.",
+        ),
+        required("account", Form::Text, "The twelve digits of the account, in quotes."),
+        required("regions", TEXTS, "The regions that are asked."),
+        AWS_PROFILE,
+        AWS_ROLE,
+        AWS_ENDPOINT,
+        key(
+            "task-definitions",
+            Form::Count { least: 1 },
+            "So many of the newest active revisions of each family of task definitions count as used. Default: 5.",
+        ),
+        key(
+            "lambda-versions",
+            Form::Count { least: 1 },
+            "So many of the newest published versions of each function count as used. Default: 5.",
+        ),
         SOURCE_TIMEOUT,
         SOURCE_COVERS,
         SOURCE_ALLOW_EMPTY,

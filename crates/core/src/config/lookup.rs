@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Config, Expects, Mirror, RegistryConfig};
+use super::{AwsAccess, Config, EcrPlace, Expects, Mirror, RegistryConfig};
 use crate::model::{ImageReference, RegistryHost, RepositoryName};
 use crate::policy::{NameGlobs, Policy, standard};
 
@@ -59,6 +59,12 @@ impl Config {
         self.registry(host).is_some_and(|registry| registry.trust_created)
     }
 
+    /// Where a registry lies on AWS, configured or not; `None` if it is not ECR.
+    pub fn ecr(&self, host: &RegistryHost) -> Option<EcrPlace> {
+        let configured = self.registry(host).and_then(RegistryConfig::ecr);
+        configured.or_else(|| EcrPlace::of_host(host))
+    }
+
     /// Trusts build dates of these registries, configured or not (`--trust-created`).
     pub fn trust_created_of<'h>(&mut self, hosts: impl IntoIterator<Item = &'h RegistryHost>) {
         for host in hosts {
@@ -87,6 +93,8 @@ impl RegistryConfig {
             ca_file: None,
             client_certificate: None,
             client_key: None,
+            aws: AwsAccess::default(),
+            ecr_place: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here opens a file: the caller hands in the text and a name for it. Nothing is read from the environment
 //! either, and no secret belongs into the file.
 
+mod aws;
 mod diagnostic;
 pub(crate) mod keys;
 mod lookup;
@@ -15,6 +16,7 @@ mod share;
 mod sources;
 pub(crate) mod tree;
 
+pub use aws::{AwsAccess, EcrPlace};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Report, Severity};
 pub(crate) use diagnostic::{Source, quoted};
 pub use outline::{Outline, Site};
@@ -113,6 +115,10 @@ pub struct RegistryConfig {
     pub client_certificate: Option<String>,
     /// A PEM file with the client's key.
     pub client_key: Option<String>,
+    /// How AWS is reached, where this is an ECR registry.
+    pub aws: AwsAccess,
+    /// Where it lies on AWS, if the file says so; [`RegistryConfig::ecr`] knows what the host says too.
+    pub ecr_place: Option<EcrPlace>,
 }
 
 /// A place of another registry that serves the images of this one: a pull-through cache, a proxy project.
@@ -170,6 +176,8 @@ pub enum UsageKind {
     },
     /// A program that prints what a file may hold.
     Command(CommandSource),
+    /// An account of AWS.
+    Aws(AwsSource),
 }
 
 /// A Kubernetes cluster, and what to ask it.
@@ -228,6 +236,33 @@ pub struct CommandSource {
     pub timeout_seconds: u64,
 }
 
+/// An account of AWS, and what of it to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSource {
+    /// The twelve digits of the account.
+    pub account: String,
+    /// The regions that are asked, each once, in order. Never empty.
+    pub regions: Vec<String>,
+    /// How it is reached.
+    pub access: AwsAccess,
+    /// So many of the newest active revisions of each family of task definitions count as used.
+    pub task_definitions: u64,
+    /// So many of the newest published versions of each function count as used.
+    pub lambda_versions: u64,
+    /// How long it may take to answer.
+    pub timeout_seconds: u64,
+}
+
+impl AwsSource {
+    /// The account in each of its regions: what it answers for.
+    pub fn places(&self) -> impl Iterator<Item = EcrPlace> {
+        self.regions.iter().map(|region| EcrPlace {
+            account: self.account.clone(),
+            region: region.clone(),
+        })
+    }
+}
+
 impl UsageKind {
     /// The word that the configuration and the usage form use.
     pub fn as_str(&self) -> &'static str {
@@ -240,6 +275,7 @@ impl UsageKind {
             Self::Compose { .. } => "compose",
             Self::File { .. } => "file",
             Self::Command(_) => "command",
+            Self::Aws(_) => "aws",
         }
     }
 }

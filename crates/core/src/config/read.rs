@@ -6,7 +6,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Source};
 use super::reader::{Fields, Reader, did_you_mean};
 use super::tree::{self, Node, Value};
 use super::{Config, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
-use super::{keys, sources};
+use super::{aws, keys, sources};
 use crate::model::RegistryHost;
 use crate::policy::NameGlobs;
 use crate::policy::read::{self as policy, optional};
@@ -63,6 +63,9 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
     check_hosts(reader, &fields);
     check_sources(reader, &fields);
     check_covers(reader, &fields);
+    if let (Some(registries), Some(usage)) = (&registries, &usage) {
+        aws::check_answered(reader, &entries(&fields, "registries"), (registries, usage));
+    }
     Some(Config {
         registries: registries?,
         usage: usage?,
@@ -104,6 +107,8 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     let ca_file = text("ca-file");
     let (client_certificate, client_key) = (text("client-certificate"), text("client-key"));
     client_identity(reader, &fields);
+    let aws = aws::of_registry(reader, &fields, host.as_ref());
+    let (aws, ecr_place) = aws?;
     Some(RegistryConfig {
         host: host?,
         aliases: aliases?,
@@ -115,6 +120,8 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
         ca_file: ca_file?,
         client_certificate: client_certificate?,
         client_key: client_key?,
+        aws,
+        ecr_place,
     })
 }
 

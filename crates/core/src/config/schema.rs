@@ -69,6 +69,10 @@ fn between_keys(object: &str) -> Vec<(&'static str, Value)> {
             "dependentRequired",
             json!({ "client-certificate": ["client-key"], "client-key": ["client-certificate"] }),
         )],
+        "aws" => vec![(
+            "dependentRequired",
+            json!({ "account": ["region"], "region": ["account"] }),
+        )],
         "image" => vec![("oneOf", one_of(&["tags", "untagged"]))],
         _ => Vec::new(),
     }

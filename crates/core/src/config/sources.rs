@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::aws;
 use super::diagnostic::quoted;
 use super::keys::{self, Object};
 use super::read::child;
@@ -59,6 +60,7 @@ fn read_kind(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, kind: &str) -> Op
         "docker" => engine(reader, fields, ContainerEngine::Docker).map(UsageKind::Engine),
         "podman" => engine(reader, fields, ContainerEngine::Podman).map(UsageKind::Engine),
         "command" => command(reader, fields).map(UsageKind::Command),
+        "aws" => aws::source(reader, fields).map(UsageKind::Aws),
         "compose" => {
             let paths = fields.get("paths").and_then(|node| owned(reader, node))?;
             Some(UsageKind::Compose { paths })
@@ -174,7 +176,7 @@ fn excludes(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, key: &str, other: 
     }
 }
 
-fn timeout(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<u64> {
+pub(super) fn timeout(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<u64> {
     fields
         .get("timeout-seconds")
         .map_or(Some(TIMEOUT_SECONDS), |node| reader.count(node, 1))
@@ -184,7 +186,7 @@ fn flag(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, key: &str) -> Option<b
     fields.get(key).map_or(Some(false), |node| reader.flag(node))
 }
 
-fn text(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
+pub(super) fn text(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
     optional(fields.get(key), |node| reader.name(node).map(str::to_owned))
 }
 

@@ -1,5 +1,6 @@
 //! What a configuration says once it is read; how mistakes in it are treated, below.
 
+mod aws;
 mod bounds;
 mod mistakes;
 mod schema;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use jettison_core::config::{Config, Expects, schema};
+use jettison_core::config::{Config, Expects, RegistryConfig, schema};
 use jettison_core::evaluate::{Decision, evaluate};
 use jettison_core::facts::{Facts, Origin};
 use jettison_core::model::{Digest, Tag};
@@ -155,6 +155,11 @@ fn config_for(cases: &Cases, file: &Path, globals: &Globals, console: &Console) 
         None => Config::default(),
     };
     // The file says what is in use; the sources that a real run would expect have no say in a test.
+    for repository in &cases.inventory.repositories {
+        if config.registry(&repository.registry).is_none() {
+            config.registries.push(RegistryConfig::new(repository.registry.clone()));
+        }
+    }
     for registry in &mut config.registries {
         registry.expects = Expects::None;
     }

@@ -10,6 +10,11 @@ fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
         ("newest-per", "minProperties", serde_json::json!(1)),
         ("group-by", "maxProperties", serde_json::json!(1)),
         ("rule", "dependentRequired", serde_json::json!({ "unless": ["expire"] })),
+        (
+            "aws",
+            "dependentRequired",
+            serde_json::json!({ "account": ["region"], "region": ["account"] }),
+        ),
     ] {
         assert_eq!(schema["$defs"][object][keyword], rule, "{object}");
     }
@@ -62,6 +67,8 @@ fn the_reader_reads_every_key_of_the_schema() {
         &keys::KUBERNETES_SOURCE,
         &keys::DOCKER_SOURCE,
         &keys::PODMAN_SOURCE,
+        &keys::AWS_SOURCE,
+        &keys::REGISTRY_AWS,
         &keys::LIMITS,
         &keys::IMMUTABLE,
         &keys::POLICY,
@@ -104,6 +111,7 @@ fn the_schema_knows_the_keys_of_the_table() {
     let schema = schema();
     for object in [
         &keys::REGISTRY,
+        &keys::REGISTRY_AWS,
         &keys::POLICY,
         &keys::RULE,
         &keys::MATCH,
