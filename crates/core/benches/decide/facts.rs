@@ -120,6 +120,7 @@ impl MadeUp {
                 kind: "kubernetes".to_owned(),
                 status: SourceStatus::Complete,
                 covers: vec!["**".to_owned()],
+                answers_for: Vec::new(),
                 gaps: Vec::new(),
                 references,
             }],

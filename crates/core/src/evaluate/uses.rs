@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dates::given;
 use super::{elapsed, length};
-use crate::config::Config;
+use crate::config::{Config, Expects};
 use crate::facts::{Facts, Origin};
 use crate::hashed::Map;
 use crate::model::{
@@ -36,7 +36,8 @@ struct PartialSource {
 /// A source that a registry expects and that did not answer completely.
 #[derive(Debug)]
 struct Unanswered {
-    name: String,
+    /// Its name; `None` where no source was asked at all.
+    name: Option<String>,
     sentence: String,
 }
 
@@ -85,35 +86,48 @@ impl Uses {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         let places = (0..facts.inventory.count()).map(|position| facts.inventory.place(position));
         let scanned: BTreeSet<&RegistryHost> = places.map(|(host, _)| host).collect();
-        let mut uses = Self {
-            unanswered: unanswered(facts),
-            ..Self::default()
-        };
-        let Some(usage) = facts.usage else { return uses };
-        for source in &usage.sources {
-            let mut why = stated_gaps(source);
-            for reference in &source.references {
-                let Some(hold) = hold_of(reference, usage, facts) else {
-                    continue;
-                };
-                let used = Use {
-                    hold,
-                    by: describe(reference, source),
-                };
-                if let Err(error) = uses.add(reference, used, facts.config, &scanned) {
-                    why.get_or_insert_with(|| format!("it names an image that cannot be understood: {error}"));
-                }
-            }
-            if let Some(why) = why {
-                uses.partial.push(PartialSource {
-                    name: source.name.clone(),
-                    why,
-                    covers: covers(source),
-                });
-            }
+        let mut uses = Self::default();
+        let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
+        let listen = |source| uses.listen(source, facts, &scanned);
+        let whys: Vec<Option<String>> = sources.iter().map(listen).collect();
+        let answers: Vec<Answer<'_>> = sources
+            .iter()
+            .zip(&whys)
+            .map(|(source, why)| Answer { source, why })
+            .collect();
+        for Answer { source, why } in &answers {
+            uses.partial.extend(why.as_ref().map(|why| PartialSource {
+                name: source.name.clone(),
+                why: why.clone(),
+                covers: covers(source),
+            }));
         }
+        uses.unanswered = unanswered(facts, &answers, &scanned);
         uses.in_use = Sieve::of(uses.by_digest.keys().map(Digest::trailing));
         uses
+    }
+
+    /// Notes what a source refers to; why it did not say everything, if it did not.
+    fn listen(
+        &mut self,
+        source: &SourceReport,
+        facts: &Facts<'_>,
+        scanned: &BTreeSet<&RegistryHost>,
+    ) -> Option<String> {
+        let mut why = stated_gaps(source);
+        for reference in &source.references {
+            let Some(hold) = facts.usage.and_then(|usage| hold_of(reference, usage, facts)) else {
+                continue;
+            };
+            let used = Use {
+                hold,
+                by: describe(reference, source),
+            };
+            if let Err(error) = self.add(reference, used, facts.config, scanned) {
+                why.get_or_insert_with(|| format!("it names an image that cannot be understood: {error}"));
+            }
+        }
+        why
     }
 
     fn add(
@@ -250,7 +264,11 @@ fn number_of(tag: &Tag) -> u64 {
 
 /// Each source once: one that is expected is told as such, with what it said itself.
 fn told<'s>(partial: impl Iterator<Item = &'s PartialSource>, expected: &[&Unanswered]) -> Vec<String> {
-    let is_told = |source: &&PartialSource| expected.iter().any(|expected| expected.name == source.name);
+    let is_told = |source: &&PartialSource| {
+        expected
+            .iter()
+            .any(|expected| expected.name.as_ref() == Some(&source.name))
+    };
     let partial = partial
         .filter(|source| !is_told(source))
         .map(|source| format!("usage source {} is partial: {}", source.name, source.why));
@@ -314,16 +332,26 @@ fn with_small_host(pattern: &str) -> String {
     pattern[..host].to_ascii_lowercase() + &pattern[host..]
 }
 
-/// Expected sources that are not configured, or that did not answer completely.
-fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<Unanswered>> {
+/// What a source said, and why that is not everything, if it is not.
+struct Answer<'a> {
+    source: &'a SourceReport,
+    why: &'a Option<String>,
+}
+
+/// Per registry what it expects, and nobody told or not completely.
+fn unanswered(
+    facts: &Facts<'_>,
+    answers: &[Answer<'_>],
+    scanned: &BTreeSet<&RegistryHost>,
+) -> BTreeMap<RegistryHost, Vec<Unanswered>> {
     let mut unanswered: BTreeMap<RegistryHost, Vec<Unanswered>> = BTreeMap::new();
     for registry in &facts.config.registries {
         for name in registry.expects.sources() {
-            let Some(why) = why_unanswered(facts, name) else {
+            let Some(why) = why_unanswered(facts.origin, answers, name) else {
                 continue;
             };
             unanswered.entry(registry.host.clone()).or_default().push(Unanswered {
-                name: name.clone(),
+                name: Some(name.clone()),
                 sentence: format!(
                     "usage source {name} is expected for {} and did not answer completely: {why}",
                     registry.host
@@ -331,21 +359,47 @@ fn unanswered(facts: &Facts<'_>) -> BTreeMap<RegistryHost, Vec<Unanswered>> {
             });
         }
     }
+    let accounts = scanned
+        .iter()
+        .filter_map(|host| Some(((*host).clone(), unheard_account(facts.config, answers, host)?)));
+    accounts.for_each(|(host, unheard)| unanswered.entry(host).or_default().push(unheard));
     unanswered
 }
 
 /// Why a source that is expected says too little, if it does. Whoever has its name has to have said everything.
-fn why_unanswered(facts: &Facts<'_>, name: &str) -> Option<String> {
-    let sources = facts.usage.map_or(&[][..], |usage| &usage.sources);
-    let mut named = sources.iter().filter(|source| source.name == name).peekable();
+fn why_unanswered(origin: Origin, answers: &[Answer<'_>], name: &str) -> Option<String> {
+    let mut named = answers.iter().filter(|answer| answer.source.name == name).peekable();
     if named.peek().is_none() {
-        let why = match facts.origin {
+        let why = match origin {
             Origin::Registries => "no source of that name was asked",
             Origin::SavedFacts => "no source of that name is in a file of --usage",
         };
         return Some(why.to_owned());
     }
-    named.find_map(stated_gaps)
+    named.filter_map(|answer| answer.why.clone()).min()
+}
+
+/// An ECR registry expects whoever asks its own account and region what runs there, unless the file says what it expects.
+fn unheard_account(config: &Config, answers: &[Answer<'_>], host: &RegistryHost) -> Option<Unanswered> {
+    let expects = config.registry(host).map(|registry| &registry.expects);
+    let place = config
+        .ecr(host)
+        .filter(|_| matches!(expects, None | Some(Expects::Unset)))?;
+    let written = place.to_string();
+    let answers = answers
+        .iter()
+        .filter(|answer| answer.source.kind == "aws" && answer.source.answers_for.contains(&written));
+    // Whoever has told everything comes first.
+    let (why, name) = match answers.map(|answer| (answer.why, &answer.source.name)).min() {
+        Some((None, _)) => return None,
+        Some((Some(why), name)) => (
+            format!("usage source {name} did not answer completely: {why}"),
+            Some(name.clone()),
+        ),
+        None => (format!("no usage source asked; {}", place.how_to_ask()), None),
+    };
+    let sentence = format!("{host} is ECR, and what runs in {place} is not known: {why}");
+    Some(Unanswered { name, sentence })
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub struct SourceReport {
     /// Globs of `registry/repository` that this source could refer to.
     #[serde(default = "everything")]
     pub covers: Vec<String>,
+    /// The accounts and regions of AWS that it speaks for, `123456789012/eu-central-1`; only a source of the kind `aws` does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers_for: Vec<String>,
     /// What it could not tell. One that says complete and lists gaps is partial.
     #[serde(default)]
     pub gaps: Vec<Gap>,

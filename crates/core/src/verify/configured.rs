@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::times::length;
 use super::world::Place;
-use crate::config::{Config, Expects, ImmutableTags, ProtectPattern, RegistryConfig, Share};
+use crate::config::{Config, EcrPlace, Expects, ImmutableTags, ProtectPattern, RegistryConfig, Share};
 use crate::model::{Digest, ImageReference, RegistryHost, RepositoryName, SourceReport, Tag, TagEntry, Usage};
 use crate::policy::{NameGlobs, Policy};
 
@@ -119,6 +119,9 @@ impl<'a> Configured<'a> {
                 }
             }
         }
+        if let Some(why) = self.account_unclear(host, &sources, partial) {
+            return Some(why);
+        }
         let names: Vec<String> = self.names(host).iter().map(|host| format!("{host}/{name}")).collect();
         // Of the patterns, the part before the first slash is a host, in letters of any size.
         let patterns = |source: &SourceReport| -> Vec<String> {
@@ -140,6 +143,26 @@ impl<'a> Configured<'a> {
             .filter_map(|number| sources.get(*number))
             .find(|source| covers(source));
         unclear.map(|source| format!("source `{}` did not say everything", source.name))
+    }
+
+    /// ECR that names no sources of its own: somebody must have told everything that runs in its account and region.
+    fn account_unclear(
+        &self,
+        host: &RegistryHost,
+        sources: &[&SourceReport],
+        partial: &BTreeSet<usize>,
+    ) -> Option<String> {
+        let place = match self.registries.get(host) {
+            Some(registry) if registry.expects != Expects::Unset => return None,
+            Some(registry) => registry.ecr().or_else(|| EcrPlace::of_host(host)),
+            None => EcrPlace::of_host(host),
+        };
+        let EcrPlace { account, region } = place?;
+        let told = sources.iter().enumerate().any(|(number, source)| {
+            let speaks = source.kind == "aws" && source.answers_for.contains(&format!("{account}/{region}"));
+            speaks && !partial.contains(&number)
+        });
+        (!told).then(|| format!("nobody told everything that runs in the account {account}, region {region}"))
     }
 }
 

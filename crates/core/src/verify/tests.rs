@@ -23,6 +23,16 @@ use crate::reason::{Finding, Reason, Relation, Ruling};
 const POLICY: &str =
     "policies: [ { name: p, untag: true, rules: [ { name: r, match: {}, expire: { older-than: 1d } } ] } ]\n";
 
+/// The registry is ECR.
+const ECR: &str =
+    "registries: [ { host: r.example, aws: { account: '123456789012', region: us-east-1, endpoint: 'http://a' } } ]\n";
+
+/// The source tells what runs in an account and region.
+fn answer_for(world: &mut World, place: &str) {
+    let source = &mut world.usage.sources[0];
+    (source.kind, source.answers_for) = ("aws".to_owned(), vec![place.to_owned()]);
+}
+
 struct World {
     inventory: Inventory,
     usage: Usage,
@@ -99,6 +109,7 @@ fn source() -> SourceReport {
         kind: "file".to_owned(),
         status: SourceStatus::Complete,
         covers: vec!["**".to_owned()],
+        answers_for: Vec::new(),
         gaps: Vec::new(),
         references: Vec::new(),
     }
@@ -334,6 +345,26 @@ fn what_is_held_must_not_go() {
             w.usage.sources[0].status = SourceStatus::Partial;
             w.usage.sources[0].covers = vec!["R.Example/**".to_owned()];
         }),
+        ("nobody asked the account of ECR", |w| w.config += ECR),
+        ("somebody asked another account", |w| {
+            w.config += ECR;
+            answer_for(w, "123456789013/us-east-1");
+        }),
+        ("somebody asked another region", |w| {
+            w.config += ECR;
+            answer_for(w, "123456789012/us-east-2");
+        }),
+        ("somebody else says to have asked the account", |w| {
+            w.config += ECR;
+            answer_for(w, "123456789012/us-east-1");
+            w.usage.sources[0].kind = "file".to_owned();
+        }),
+        ("the account did not answer completely", |w| {
+            w.config += ECR;
+            answer_for(w, "123456789012/us-east-1");
+            w.usage.sources[0].gaps.push(Gap("403".to_owned()));
+            w.usage.sources[0].covers = vec!["elsewhere/**".to_owned()];
+        }),
         ("the repository has a gap", |w| {
             w.repository().gaps.push(Gap("403".to_owned()))
         }),
@@ -406,6 +437,16 @@ fn what_is_free_may_go() {
         ("two say the same", |w| {
             w.repository().manifests.push(manifest(3));
             w.repository().tags.push(tag("d", 3));
+        }),
+        ("the account of ECR answered", |w| {
+            w.config += ECR;
+            answer_for(w, "123456789012/us-east-1");
+        }),
+        ("nobody has to ask the account of ECR", |w| {
+            w.config += &ECR.replace("aws:", "expects: none, aws:")
+        }),
+        ("somebody else is expected than the account of ECR", |w| {
+            w.config += &ECR.replace("aws:", "expects: [prod], aws:")
         }),
         ("an expected source says everything", |w| {
             w.config += "registries: [ { host: r.example, expects: [prod] } ]\n"

@@ -72,7 +72,9 @@ impl World {
                     tag.immutable = true;
                 }
             }
-            Protection::Expects => return self.with_settings(|settings| settings.expects = "[prod, dev, nobody]"),
+            Protection::Expects => {
+                return self.with_settings(|settings| settings.expects = Some("[prod, dev, nobody]"));
+            }
             Protection::Partial(covers) => {
                 let source = world.source();
                 source.covers = vec![(*covers).to_owned()];
@@ -103,6 +105,7 @@ impl World {
             kind: "file".to_owned(),
             status: SourceStatus::Complete,
             covers: vec!["**".to_owned()],
+            answers_for: Vec::new(),
             gaps: Vec::new(),
             references: Vec::new(),
         });

@@ -29,8 +29,10 @@ pub(crate) struct Settings {
     pub(crate) immutable: Vec<&'static str>,
     /// Whether the first registry has its alias.
     pub(crate) alias: bool,
-    /// `expects` of the first registry.
-    pub(crate) expects: &'static str,
+    /// `expects` of the first registry, if it is given.
+    pub(crate) expects: Option<&'static str>,
+    /// Whether the first registry is ECR.
+    pub(crate) ecr: bool,
     /// `trust-created` of both registries.
     pub(crate) trust_created: bool,
 }
@@ -109,7 +111,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let immutable = prop_oneof![9 => Just(Vec::new()), 1 => subsequence(lists, 1..=2)];
     let registries = (
         prop::bool::weighted(0.6),
-        prop_oneof![12 => Just("none"), 1 => Just("[prod]"), 1 => Just("[prod, dev]")],
+        prop_oneof![12 => Just(Some("none")), 1 => Just(Some("[prod]")), 1 => Just(Some("[prod, dev]")), 3 => Just(None)],
+        prop::bool::weighted(0.5),
         prop::bool::weighted(0.3),
     );
     (
@@ -122,7 +125,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     )
         .prop_map(
             |(policies, (max_deletions, keep_at_least, max_share), grace, protect, immutable, registries)| {
-                let (alias, expects, trust_created) = registries;
+                let (alias, expects, ecr, trust_created) = registries;
                 Settings {
                     policies,
                     max_deletions,
@@ -133,6 +136,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
                     immutable,
                     alias,
                     expects,
+                    ecr,
                     trust_created,
                 }
             },
@@ -217,11 +221,21 @@ impl Settings {
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("registries:\n");
         let aliases = if self.alias { ALIAS } else { "" };
-        for (host, aliases, expects) in [("r1.example", aliases, self.expects), ("r2.example:5000", "", "none")] {
+        let expects = self
+            .expects
+            .map_or_else(String::new, |expects| format!(", expects: {expects}"));
+        let aws = match self.ecr {
+            true => ", aws: { account: \"123456789012\", region: us-east-1, endpoint: \"http://a\" }",
+            false => "",
+        };
+        for (host, aliases, more) in [
+            ("r1.example", aliases, expects + aws),
+            ("r2.example:5000", "", ", expects: none".to_owned()),
+        ] {
             let trust = self.trust_created;
             writeln!(
                 text,
-                "  - {{ host: \"{host}\", aliases: [{aliases}], expects: {expects}, trust-created: {trust} }}"
+                "  - {{ host: \"{host}\", aliases: [{aliases}], trust-created: {trust}{more} }}"
             )
             .unwrap();
         }

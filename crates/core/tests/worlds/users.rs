@@ -29,11 +29,18 @@ fn source() -> impl Strategy<Value = SourceReport> {
     ];
     let status = prop_oneof![30 => Just(SourceStatus::Complete), 1 => Just(SourceStatus::Partial)];
     let gap = prop::bool::weighted(0.02);
-    (select(vec!["prod", "dev"]), covers, status, gap, vec(reference(), 0..3)).prop_map(
-        |(name, covers, status, gap, references)| SourceReport {
+    let kinds = prop_oneof![
+        2 => Just(("file", "")),
+        3 => Just(("aws", "123456789012/us-east-1")),
+        1 => Just(("aws", "123456789012/us-east-2")),
+    ];
+    let who = (select(vec!["prod", "dev"]), kinds);
+    (who, covers, status, gap, vec(reference(), 0..3)).prop_map(
+        |((name, (kind, place)), covers, status, gap, references)| SourceReport {
             name: name.to_owned(),
-            kind: "file".to_owned(),
+            kind: kind.to_owned(),
             status,
+            answers_for: vec![place.to_owned()],
             covers: covers.into_iter().map(str::to_owned).collect(),
             gaps: if gap {
                 vec![Gap("timed out".to_owned())]

@@ -100,6 +100,7 @@ impl Collector<'_> {
             kind: source.kind.as_str().to_owned(),
             status: said::status(&gaps),
             covers: covers(source),
+            answers_for: answers_for(source),
             gaps,
             references,
         };
@@ -214,9 +215,18 @@ impl Collector<'_> {
             kind: "memory".to_owned(),
             status: SourceStatus::Complete,
             covers: vec!["**".to_owned()],
+            answers_for: Vec::new(),
             gaps: Vec::new(),
             references,
         }))
+    }
+}
+
+/// The accounts and regions that a source speaks for, whether it could tell everything or not.
+fn answers_for(source: &UsageSourceConfig) -> Vec<String> {
+    match &source.kind {
+        UsageKind::Aws(source) => source.places().map(|place| place.to_string()).collect(),
+        _ => Vec::new(),
     }
 }
 

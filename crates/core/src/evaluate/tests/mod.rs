@@ -1,5 +1,6 @@
 //! What is decided for single entries: dates, rules, groups, holds, each in a world that shows just that.
 
+mod accounts;
 mod groups;
 mod holds;
 mod rules;

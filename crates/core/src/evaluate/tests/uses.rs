@@ -7,7 +7,7 @@ use crate::worlds::{World, ago, seconds_ago};
 
 const RULE: &str = "name: r, match: {}, expire: { older-than: 1d }";
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(&[RULE], "tags: [a], pushed: 9d ago\ntags: [latest], pushed: 9d ago")
 }
 
@@ -195,7 +195,7 @@ fn references_hold_what_they_name() {
     }
 }
 
-fn told(world: &World) -> Vec<String> {
+pub(super) fn told(world: &World) -> Vec<String> {
     world.with_facts(|facts| gaps(facts, &crate::evaluate::evaluate(facts, &world.inventory)))
 }
 

@@ -315,6 +315,7 @@ fn assemble(
         kind: "file".to_owned(),
         status: SourceStatus::Complete,
         covers: vec!["**".to_owned()],
+        answers_for: Vec::new(),
         gaps: Vec::new(),
         references,
     };
