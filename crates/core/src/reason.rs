@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Tag};
@@ -30,6 +31,8 @@ pub enum Reason {
     NotExpired(Ruling),
     /// A rule would expire it, but it is the newest of a calendar bucket that the rule keeps.
     Unless(Ruling),
+    /// A rule archives it, and it is archived already.
+    Archived(Ruling),
     /// No rule fits it.
     NoRule {
         /// The policy that governs the repository, if one does.
@@ -91,6 +94,28 @@ pub enum Reason {
     /// A rule expires it, but the registry has deletes switched off.
     CannotDelete {
         /// The rule that expires it.
+        #[serde(flatten)]
+        ruling: Ruling,
+    },
+    /// A rule archives it, but the registry has no archive, or nobody knows of one.
+    CannotArchive {
+        /// The rule that archives it.
+        #[serde(flatten)]
+        ruling: Ruling,
+    },
+    /// A rule archives it, but the registry holds so little that this saves nothing.
+    ArchiveSavesNothing {
+        /// What the scan saw in all repositories of the registry, in bytes, each blob counted once.
+        stored: u64,
+        /// The rule that archives it.
+        #[serde(flatten)]
+        ruling: Ruling,
+    },
+    /// A rule deletes it, but it was archived so short a time ago that this costs more than to leave it.
+    ArchiveMinimum {
+        /// Since when it is archived.
+        archived_at: Timestamp,
+        /// The rule that deletes it.
         #[serde(flatten)]
         ruling: Ruling,
     },
@@ -175,6 +200,7 @@ impl Reason {
             Self::KeepAlways(_) => "keep-always",
             Self::NotExpired(_) => "not-expired",
             Self::Unless(_) => "unless",
+            Self::Archived(_) => "archived",
             Self::NoRule { .. } => "no-rule",
             Self::Hold { .. } => "hold",
             Self::Needed { .. } => "needed",
@@ -183,19 +209,29 @@ impl Reason {
             Self::Brake { .. } => "brake",
             Self::CannotUntag { .. } => "cannot-untag",
             Self::CannotDelete { .. } => "cannot-delete",
+            Self::CannotArchive { .. } => "cannot-archive",
+            Self::ArchiveSavesNothing { .. } => "archive-saves-nothing",
+            Self::ArchiveMinimum { .. } => "archive-minimum",
         }
     }
 
     /// The rule that spoke, if one did.
     pub fn ruling(&self) -> Option<&Ruling> {
         match self {
-            Self::Expired(rule) | Self::KeepAlways(rule) | Self::NotExpired(rule) | Self::Unless(rule) => Some(rule),
+            Self::Expired(rule)
+            | Self::KeepAlways(rule)
+            | Self::NotExpired(rule)
+            | Self::Unless(rule)
+            | Self::Archived(rule) => Some(rule),
             Self::Needed { ruling, .. }
             | Self::KeepAtLeast { ruling, .. }
             | Self::SharesImage { ruling, .. }
             | Self::Brake { ruling, .. }
             | Self::CannotUntag { ruling }
-            | Self::CannotDelete { ruling } => Some(ruling),
+            | Self::CannotDelete { ruling }
+            | Self::CannotArchive { ruling }
+            | Self::ArchiveSavesNothing { ruling, .. }
+            | Self::ArchiveMinimum { ruling, .. } => Some(ruling),
             Self::Follows { .. } | Self::NoRule { .. } | Self::Hold { .. } => None,
         }
     }

@@ -48,6 +48,7 @@ fn manifest(number: usize, minutes: usize) -> Manifest {
         untagged_at: None,
         last_pulled_at: None,
         first_seen_at: None,
+        archived_at: None,
         restored_at: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),

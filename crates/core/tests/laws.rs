@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 
-use worlds::{World, deleted, protections, worlds, worlds_without_brake};
+use worlds::{World, deleted, gone, protections, worlds, worlds_without_brake};
 
 fn planned(world: &World) -> Plan {
     let facts = world.facts();
@@ -35,11 +35,10 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// Everything that the plan deletes, as the inventory knows it.
-fn deletions<'w>(world: &'w World, plan: &Plan) -> Vec<(&'w Repository, &'w Manifest)> {
-    let deleted = deleted(plan);
+/// Everything of these, as the inventory knows it.
+fn manifests<'w>(world: &'w World, taken: &BTreeSet<(String, Digest)>) -> Vec<(&'w Repository, &'w Manifest)> {
     let goes = |repository: &Repository, digest: &Digest| {
-        deleted.contains(&(format!("{}/{}", repository.registry, repository.name), digest.clone()))
+        taken.contains(&(format!("{}/{}", repository.registry, repository.name), digest.clone()))
     };
     let all = world
         .inventory
@@ -77,7 +76,8 @@ proptest! {
     #[test]
     fn nothing_used_or_needed_is_deleted(world in worlds()) {
         let plan = planned(&world);
-        let gone = deletions(&world, &plan);
+        let gone = manifests(&world, &gone(&plan));
+        let deleted = deleted(&plan);
         let used: BTreeSet<&Digest> = world.usage.iter().flat_map(|usage| &usage.sources).flat_map(|source| &source.references)
             .filter(|reference| reference.last_seen_at.is_none()).filter_map(|reference| reference.digest.as_ref()).collect();
         for (repository, manifest) in &gone {
@@ -86,7 +86,14 @@ proptest! {
             prop_assert!(manifest.annotations.get("io.jettison.keep").is_none_or(|word| word != "true"));
             prop_assert!(!repository.tags.iter().any(|tag| tag.digest == manifest.digest && tag.immutable));
             for other in &repository.manifests {
-                let stays = !gone.iter().any(|(place, it)| place.name == repository.name && place.registry == repository.registry && it.digest == other.digest);
+                let goes = gone.iter().any(|(place, it)| place.name == repository.name && place.registry == repository.registry && it.digest == other.digest);
+                let place = format!("{}/{}", repository.registry, repository.name);
+                let is_deleted = |digest: &Digest| deleted.contains(&(place.clone(), digest.clone()));
+                // What is in the archive only needs that the others are there.
+                let stays = match is_deleted(&manifest.digest) {
+                    true => !is_deleted(&other.digest),
+                    false => !goes && other.archived_at.is_none(),
+                };
                 let related = other.children.contains(&manifest.digest) || other.subject.as_ref() == Some(&manifest.digest) || manifest.subject.as_ref() == Some(&other.digest);
                 prop_assert!(!(stays && related), "{} goes, {} stays", manifest.digest, other.digest);
             }
@@ -104,10 +111,12 @@ proptest! {
         // A fuse that is blown keeps what it refuses, and so nothing elsewhere is an orphan for that. With more held it may
         // be whole, and then what it let go of makes orphans as in any other plan.
         prop_assume!(!refuses_what_orphans_elsewhere(&world, &plan));
-        let before = deleted(&plan);
-        let after = deleted(&planned(&world.protected_by(&protection)));
-        let added: Vec<_> = after.difference(&before).collect();
-        prop_assert!(added.is_empty(), "{added:?}");
+        let after = planned(&world.protected_by(&protection));
+        for (what, taken) in [("deleted", deleted as fn(&Plan) -> _), ("gone", gone)] {
+            let (before, after) = (taken(&plan), taken(&after));
+            let added: Vec<_> = after.difference(&before).collect();
+            prop_assert!(added.is_empty(), "{what}: {added:?}");
+        }
     }
 
     /// Law 3.
@@ -122,10 +131,10 @@ proptest! {
     fn planning_again_after_an_apply_deletes_nothing_more(world in worlds_without_brake()) {
         let plan = planned(&world);
         prop_assume!(!refuses_what_orphans_elsewhere(&world, &plan));
-        let again = deleted(&planned(&world.applied(&plan, true)));
+        let again = gone(&planned(&world.applied(&plan, true)));
         prop_assert!(again.is_empty(), "after everything: {again:?}");
-        let again = deleted(&planned(&world.applied(&plan, false)));
-        let before = deleted(&plan);
+        let again = gone(&planned(&world.applied(&plan, false)));
+        let before = gone(&plan);
         let added: Vec<_> = again.difference(&before).collect();
         prop_assert!(added.is_empty(), "after what is not refused: {added:?}");
     }
@@ -151,7 +160,7 @@ proptest! {
         let plan = planned(&world);
         for kept in plan.kept.iter().chain(&plan.blocked) {
             let takes = |action: &&Action| action.registry == kept.registry && action.repository == kept.repository
-                && (kept.tag.as_ref().is_some_and(|tag| action.tags.contains(tag)) || (action.digest == kept.digest && action.action == ActionKind::Delete));
+                && (kept.tag.as_ref().is_some_and(|tag| action.tags.contains(tag)) || (action.digest == kept.digest && action.action != ActionKind::Untag));
             prop_assert!(!plan.actions.iter().any(|action| takes(&action)), "{kept:?}");
         }
     }
@@ -198,11 +207,15 @@ enum Spoil {
     Elsewhere,
     /// Marks an action as refused or as not refused.
     Refused,
+    /// Deletes what is to be archived.
+    DeleteInstead,
+    /// Archives what is to be deleted.
+    ArchiveInstead,
     /// Changes the content behind the id.
     Id,
 }
 
-const SPOILS: [Spoil; 13] = [
+const SPOILS: [Spoil; 15] = [
     Spoil::Delete,
     Spoil::DeleteKept,
     Spoil::UntagKept,
@@ -215,6 +228,8 @@ const SPOILS: [Spoil; 13] = [
     Spoil::ForgetTag,
     Spoil::Elsewhere,
     Spoil::Refused,
+    Spoil::DeleteInstead,
+    Spoil::ArchiveInstead,
     Spoil::Id,
 ];
 
@@ -284,6 +299,10 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
         }
         Spoil::ForgetDelete => {
             let forgotten = bad.actions.remove(at(plan.actions.len())?);
+            // Nothing is lost where something is left behind that could follow what was archived before.
+            if let (ActionKind::Archive, Reason::Follows { root, .. }) = (forgotten.action, &forgotten.reason) {
+                plan.actions.iter().any(|action| action.digest == *root).then_some(())?;
+            }
             let root = matches!(forgotten.reason, Reason::Expired(_));
             root.then_some(Law::EveryVerdictHasAReason)
         }
@@ -304,13 +323,15 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             plan.actions
                 .iter()
                 .any(|action| {
-                    matches!(
+                    // What is archived may follow what was archived before, and then the order says nothing.
+                    let follows = matches!(
                         action.reason,
                         Reason::Follows {
                             relation: Relation::Child,
                             ..
                         }
-                    )
+                    );
+                    follows && action.action == ActionKind::Delete
                 })
                 .then_some(())?;
             None
@@ -327,6 +348,32 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             let index = at(plan.actions.len())?;
             bad.actions[index].refused = !plan.actions[index].refused;
             Some(Law::Limits)
+        }
+        Spoil::DeleteInstead => {
+            let archived: Vec<usize> = (0..)
+                .zip(&plan.actions)
+                .filter(|(_, it)| it.action == ActionKind::Archive)
+                .map(|(place, _)| place)
+                .collect();
+            bad.actions[archived[at(archived.len())?]].action = ActionKind::Delete;
+            None
+        }
+        Spoil::ArchiveInstead => {
+            let index = at(plan.actions.len())?;
+            let repository =
+                world.inventory.repositories.iter().find(|it| {
+                    it.registry == plan.actions[index].registry && it.name == plan.actions[index].repository
+                })?;
+            // Beside something that is archived this may be no mistake, only milder than it need be.
+            let mut others = plan
+                .actions
+                .iter()
+                .filter(|it| it.registry == repository.registry && it.repository == repository.name);
+            let archives = others.any(|it| it.action == ActionKind::Archive)
+                || repository.manifests.iter().any(|it| it.archived_at.is_some());
+            (!archives).then_some(())?;
+            bad.actions[index].action = ActionKind::Archive;
+            None
         }
         Spoil::Id => {
             bad.id = "0".repeat(64);
@@ -415,6 +462,8 @@ fn the_worlds_reach_every_reason() {
         let plan = planned(&world);
         let actions = plan.actions.iter().map(|action| match action.action {
             ActionKind::Delete => action.reason.code(),
+            ActionKind::Archive if matches!(action.reason, Reason::Follows { .. }) => "archive along",
+            ActionKind::Archive => "archive",
             ActionKind::Untag => "untag",
         });
         let stays = plan.kept.iter().chain(&plan.blocked).map(|kept| match &kept.reason {
@@ -452,6 +501,12 @@ fn the_worlds_reach_every_reason() {
         "brake",
         "cannot-untag",
         "cannot-delete",
+        "archive",
+        "archive along",
+        "archived",
+        "cannot-archive",
+        "archive-saves-nothing",
+        "archive-minimum",
         "in-use",
         "recently-used",
         "restored",

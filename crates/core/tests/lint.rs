@@ -25,7 +25,7 @@ use worlds::worlds;
 fn rulings<'e>(evaluated: &'e [RepositoryEvaluation<'_>]) -> impl Iterator<Item = &'e Ruling> {
     decisions(evaluated).filter_map(|decision| match decision {
         Decision::Keep(reason) => reason.ruling(),
-        Decision::Expire(ruling) => Some(ruling),
+        Decision::Expire(ruling, _) => Some(ruling),
     })
 }
 

@@ -77,6 +77,8 @@ pub(crate) static USAGE: &[(&str, &Object)] = &[
 ];
 /// The kinds that rules may name: [`crate::model::Kind`].
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
+/// What may be done with what a rule expires: [`crate::policy::RuleAction`].
+pub(crate) const ACTIONS: &[&str] = &["delete", "archive"];
 
 pub(crate) static CONFIG: Object = Object {
     name: "configuration",
@@ -497,6 +499,11 @@ pub(crate) static POLICY: Object = Object {
             Form::Flag,
             "Also take expired tags off images that stay. Default: false.",
         ),
+        key(
+            "archive-anyway",
+            Form::Flag,
+            "Archive also where the registry holds so little that archiving saves nothing. Default: false.",
+        ),
         required(
             "rules",
             Form::List {
@@ -528,6 +535,11 @@ pub(crate) static RULE: Object = Object {
                 },
             ]),
             "When what fits may go: a mapping whose conditions must all hold, or a list of such, of which one suffices.",
+        ),
+        key(
+            "action",
+            Form::Choice(ACTIONS),
+            "What is done with what expires: it is deleted, or archived where the registry can. Default: delete.",
         ),
         key(
             "group-by",

@@ -57,7 +57,10 @@ fn between_keys(object: &str) -> Vec<(&'static str, Value)> {
     match object {
         "rule" => vec![
             ("oneOf", one_of(&["keep", "expire"])),
-            ("dependentRequired", json!({ "unless": ["expire"] })),
+            (
+                "dependentRequired",
+                json!({ "unless": ["expire"], "action": ["expire"] }),
+            ),
         ],
         "match" => vec![(
             "dependentSchemas",

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::keys::{self, Form, Key, Object};
 use super::*;
 use crate::policy::cases::Cases;
-use crate::policy::{ByteSize, GroupBy, NewestPer, Order, STANDARD_YAML, Verb};
+use crate::policy::{ByteSize, GroupBy, NewestPer, Order, RuleAction, STANDARD_YAML, Verb};
 
 fn parse(text: &str) -> Config {
     match Config::parse("jettison.yaml", text) {
@@ -75,6 +75,7 @@ policies:
     repositories: ["apps/**", "!apps/legacy/**"]
     registries: ["*.example.com"]
     untag: true
+    archive-anyway: true
     rules:
       - name: production
         match: { tags: ["prod-*"], kinds: [image, chart], labels: { team: "r*" }, platforms: ["linux/*"] }
@@ -87,6 +88,7 @@ policies:
         unless: { newest-per: { day: 7, year: 3 } }
       - match: { untagged: true }
         expire: { older-than: 0h }
+        action: archive
 limits: { max-share: 97.5%, keep-at-least: 0, max-deletions: 100 }
 grace: 12h
 usage-memory: 1w
@@ -141,7 +143,10 @@ immutable: [ { repositories: ["**"], tags: ["v*"] } ]
             ..NewestPer::default()
         })
     );
-    assert_eq!((policy.line, policy.rules[2].line), (16, 30));
+    let actions: Vec<RuleAction> = policy.rules.iter().map(|rule| rule.action).collect();
+    assert_eq!(actions, [RuleAction::Delete, RuleAction::Delete, RuleAction::Archive]);
+    assert!(policy.archive_anyway && policy.archives());
+    assert_eq!((policy.line, policy.rules[2].line), (16, 31));
     assert_eq!(config.usage[0].kind.as_str(), "file");
 }
 

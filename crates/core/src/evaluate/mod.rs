@@ -3,6 +3,7 @@
 //! A pure function of its argument. It decides for each entry alone; what follows from that for whole
 //! manifests, for tags that share one and for what hangs together, is the plan's to say.
 
+mod archiving;
 mod dates;
 mod entries;
 mod ground;
@@ -13,15 +14,18 @@ mod survey;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Inventory, Kind, RegistryHost, Repository, RepositoryName, Tag};
-use crate::policy::Period;
+use crate::policy::{Period, Policy, RuleAction};
 use crate::reason::{Hold, Reason, Ruling};
 
+pub use archiving::Archiving;
+pub(crate) use archiving::archived_lately;
 use dates::Dates;
 pub(crate) use dates::{FIRST_RELEASE, given};
 use entries::{Entry, Roots};
@@ -37,6 +41,8 @@ pub use uses::may_matter;
 pub(crate) struct Evaluator<'a> {
     facts: &'a Facts<'a>,
     uses: Uses,
+    /// The bytes of each registry, once somebody asks.
+    stored: OnceLock<BTreeMap<RegistryHost, u64>>,
 }
 
 /// What was decided in one repository.
@@ -54,6 +60,8 @@ pub struct RepositoryEvaluation<'a> {
     pub verdicts: Vec<Verdict<'a>>,
     /// Whether its policy takes expired tags off images that stay.
     pub untag: bool,
+    /// Whether what its rules archive can be archived.
+    pub archiving: Archiving,
 }
 
 /// What was decided on one root.
@@ -87,14 +95,23 @@ pub struct Verdict<'a> {
 pub enum Decision {
     /// It stays, and why.
     Keep(Reason),
-    /// It goes, if nothing else needs it, and which rule says so.
-    Expire(Ruling),
+    /// It goes, if nothing else needs it, which rule says so, and what is done with it.
+    Expire(Ruling, RuleAction),
 }
 
 impl Decision {
     /// Whether the entry goes, if nothing else needs it.
     pub fn expires(&self) -> bool {
-        matches!(self, Self::Expire(_))
+        matches!(self, Self::Expire(..))
+    }
+
+    /// What its rule wants done with the image; `None` if it is to stay as it is. What is archived already is to be archived.
+    pub fn wants(&self) -> Option<RuleAction> {
+        match self {
+            Self::Expire(_, action) => Some(*action),
+            Self::Keep(Reason::Archived(_)) => Some(RuleAction::Archive),
+            Self::Keep(_) => None,
+        }
     }
 }
 
@@ -111,37 +128,45 @@ impl<'a> Evaluator<'a> {
         Self {
             facts,
             uses: Uses::of(facts),
+            stored: OnceLock::new(),
         }
     }
 
     /// Decides every entry of one repository.
     pub(crate) fn decide<'r>(&self, repository: &'r Repository, survey: &Survey<'_>) -> RepositoryEvaluation<'r> {
         let graph = Graph::of(repository);
-        let (holds, roots, verdicts, untag) = self.judge(repository, &graph, survey);
+        let mut policies = self.facts.config.policies().iter();
+        let policy = policies.find(|policy| policy.covers(&repository.registry, &repository.name));
+        let (holds, roots, verdicts) = self.judge(repository, &graph, (survey, policy));
         RepositoryEvaluation {
             repository,
             graph,
             holds,
             roots,
             verdicts,
-            untag,
+            untag: policy.is_some_and(|policy| policy.untag),
+            archiving: Archiving::of(repository, policy, || self.stored(&repository.registry)),
         }
+    }
+
+    /// The bytes of all manifests and blobs of a registry.
+    fn stored(&self, registry: &RegistryHost) -> u64 {
+        let stored = self.stored.get_or_init(|| archiving::stored(self.facts.inventory));
+        stored.get(registry).copied().unwrap_or_default()
     }
 
     fn judge<'r>(
         &self,
         repository: &'r Repository,
         graph: &Graph<'r>,
-        survey: &Survey<'_>,
-    ) -> (Holds, Vec<RootVerdicts>, Vec<Verdict<'r>>, bool) {
+        (survey, policy): (&Survey<'_>, Option<&Policy>),
+    ) -> (Holds, Vec<RootVerdicts>, Vec<Verdict<'r>>) {
         let ground = Ground::new(self.facts, repository, graph);
         let dates = Dates::new(repository, graph, self.facts.now);
         let mut holds = Holds::of(&ground, &dates, &self.uses);
         let roots = Roots::of(repository, graph, &dates, survey);
         let unproven = roots.roots.iter().filter(|root| root.unproven);
         holds.add_unproven(graph, unproven.map(|root| root.node));
-        let mut policies = self.facts.config.policies().iter();
-        let policy = policies.find(|policy| policy.covers(&repository.registry, &repository.name));
         let rules = RepositoryRules {
             facts: self.facts,
             repository,
@@ -155,7 +180,7 @@ impl<'a> Evaluator<'a> {
             node: root.node,
             kind: root.kind,
             time: root.time,
-            ruled_to_stay: !decisions[root.entries.clone()].iter().all(Decision::expires),
+            ruled_to_stay: decisions[root.entries.clone()].iter().any(|it| it.wants().is_none()),
             entries: root.entries.clone(),
         });
         let of_roots = of_roots.collect();
@@ -165,7 +190,7 @@ impl<'a> Evaluator<'a> {
             decision: held(&ground, &holds, entry).map_or(decision, Decision::Keep),
         });
         let verdicts = verdicts.collect();
-        (holds, of_roots, verdicts, policy.is_some_and(|policy| policy.untag))
+        (holds, of_roots, verdicts)
     }
 
     /// What could not be read of the registries as a whole, and of usage.

@@ -113,11 +113,20 @@ impl RepositoryRules<'_> {
                 (_, None) => Err(Reason::NotExpired(ruling(Shown::All, measures))),
                 (_, Some(alternative)) => match groups.and_then(|groups| groups.spared(position)) {
                     Some(shown) => Err(Reason::Unless(ruling(shown, measures))),
-                    None => Ok(ruling(Shown::Alternative(alternative), measures)),
+                    None if rule.archives() && self.is_archived(entry.root) => {
+                        Err(Reason::Archived(ruling(Shown::Alternative(alternative), measures)))
+                    }
+                    None => Ok((ruling(Shown::Alternative(alternative), measures), rule.action)),
                 },
             };
-            decisions[*place] = shown.map_or_else(Decision::Keep, Decision::Expire);
+            decisions[*place] = shown.map_or_else(Decision::Keep, |(ruling, action)| Decision::Expire(ruling, action));
         }
+    }
+
+    fn is_archived(&self, node: Node) -> bool {
+        self.graph
+            .manifest(node)
+            .is_some_and(|manifest| manifest.archived_at.is_some())
     }
 
     fn groups(&self, rule: &Rule, governed: &Governed) -> Groups {

@@ -89,6 +89,9 @@ pub struct Capabilities {
     /// Pull times are kept, by the registry or from recorded events.
     #[serde(default)]
     pub pull_time: Option<bool>,
+    /// An image can be archived: moved to a cheaper storage from which it cannot be pulled, and brought back.
+    #[serde(default)]
+    pub archive: Option<bool>,
     /// How far a deletion can be taken back.
     #[serde(default)]
     pub undo: Undo,
@@ -180,6 +183,9 @@ pub struct Manifest {
     /// When jettison first saw it.
     #[serde(default)]
     pub first_seen_at: Option<Timestamp>,
+    /// Since when it is archived, if it is. What is archived is there and cannot be pulled.
+    #[serde(default)]
+    pub archived_at: Option<Timestamp>,
     /// When `undo` put it back, until it is released.
     #[serde(default)]
     pub restored_at: Option<Timestamp>,

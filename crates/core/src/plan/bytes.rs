@@ -1,7 +1,7 @@
-//! What each deletion frees, by reference counting over everything that was scanned.
+//! What each deletion frees and each archival moves, by reference counting over everything that was scanned.
 //!
-//! A blob counts for the action that takes its last reference, so that the figures add up. The dedup domain
-//! is the registry. What the inventory does not know (other repositories, untagged manifests that a registry
+//! A blob counts for the deletion that takes its last reference, so that the figures add up; where archived manifests
+//! still refer to it, for the last archival of one. The dedup domain is the registry. What the inventory does not know (other repositories, untagged manifests that a registry
 //! does not list) may still hold a blob: the figure is the most that can be freed.
 //!
 //! Nearly every blob lies in one repository, whose share of the plan can be counted by itself. Only what lies in
@@ -25,17 +25,72 @@ pub(super) struct Spread<'a>(BTreeMap<&'a RegistryHost, Set<u64>>);
 pub(super) struct Release {
     digest: Digest,
     size: u64,
-    /// The action that takes its last reference here, by its place in the share; `None` if something keeps it.
-    last: Option<usize>,
+    fate: Fate,
 }
 
 /// What is known so far of everything that lies in several repositories.
 #[derive(Default)]
-pub(super) struct Ledger<'a>(BTreeMap<&'a RegistryHost, Map<Digest, Fate>>);
+pub(super) struct Ledger<'a>(BTreeMap<&'a RegistryHost, Map<Digest, (u64, Fate)>>);
 
+/// What becomes of a blob or manifest with all that refers to it. Actions are meant by their places.
+#[derive(Debug, Clone, Copy, Default)]
 struct Fate {
-    size: u64,
-    last: Option<usize>,
+    /// Something that refers to it stays as it is.
+    stays: bool,
+    /// Something that refers to it is archived, before or now.
+    archived: bool,
+    last_deletion: Option<usize>,
+    last_archival: Option<usize>,
+}
+
+impl Fate {
+    /// What one manifest means for all that it refers to.
+    fn of(manifest: &Manifest, taken: Option<(usize, ActionKind)>) -> Self {
+        let is_archived = manifest.archived_at.is_some();
+        match taken {
+            Some((place, ActionKind::Delete)) => Self {
+                last_deletion: Some(place),
+                ..Self::default()
+            },
+            Some((place, ActionKind::Archive)) => Self {
+                archived: true,
+                last_archival: Some(place),
+                ..Self::default()
+            },
+            Some((_, ActionKind::Untag)) | None => Self {
+                stays: !is_archived,
+                archived: is_archived,
+                ..Self::default()
+            },
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            stays: self.stays || other.stays,
+            archived: self.archived || other.archived,
+            last_deletion: self.last_deletion.max(other.last_deletion),
+            last_archival: self.last_archival.max(other.last_archival),
+        }
+    }
+
+    /// Its actions lie so much further back in the whole plan.
+    fn behind(self, first: usize) -> Self {
+        Self {
+            last_deletion: self.last_deletion.map(|place| first + place),
+            last_archival: self.last_archival.map(|place| first + place),
+            ..self
+        }
+    }
+
+    /// The action for which the bytes count.
+    fn counts_for(self) -> Option<usize> {
+        match self {
+            Self { stays: true, .. } => None,
+            Self { archived: true, .. } => self.last_archival,
+            _ => self.last_deletion,
+        }
+    }
 }
 
 impl<'a> Spread<'a> {
@@ -90,16 +145,14 @@ fn contents(manifest: &Manifest) -> impl Iterator<Item = (&Digest, u64)> {
     std::iter::once((&manifest.digest, manifest.size)).chain(blobs)
 }
 
-/// Fills in the bytes that the actions of one repository free for certain, and tells what else they may free.
+/// Fills in the bytes that the actions of one repository free or move for certain, and tells what else they may.
 pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spread: &Spread<'_>) -> Vec<Release> {
     let repository = limited.evaluation.repository;
     let graph = &limited.evaluation.graph;
     let mut turns = vec![None; graph.nodes().len()];
     for (place, action) in actions.iter().enumerate() {
-        if action.action == ActionKind::Delete
-            && let Some(node) = graph.node(&action.digest)
-        {
-            turns[node] = Some(place);
+        if let Some(node) = graph.node(&action.digest) {
+            turns[node] = Some((place, action.action));
         }
     }
     if actions.is_empty() && !spread.0.contains_key(&repository.registry) {
@@ -107,17 +160,16 @@ pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spr
     }
     let mut held: Vec<Held<'_>> = Vec::new();
     for node in graph.nodes() {
-        let contents = graph.manifest(node).into_iter().flat_map(contents);
-        let turn = turns[node];
-        held.extend(contents.map(|(digest, size)| Held { digest, size, turn }));
+        let Some(manifest) = graph.manifest(node) else { continue };
+        let fate = Fate::of(manifest, turns[node]);
+        held.extend(contents(manifest).map(|(digest, size)| Held { digest, size, fate }));
     }
     let mut releases = Vec::new();
     let order = by_digest(&held);
     for same in order.chunk_by(|a, b| held[a.1].digest == held[b.1].digest) {
         let held = || same.iter().map(|(_, place)| &held[*place]);
         let size = held().map(|held| held.size).max().unwrap_or_default();
-        let all_go = held().all(|held| held.turn.is_some());
-        let last = held().filter_map(|held| held.turn).max().filter(|_| all_go);
+        let fate = held().map(|held| held.fate).fold(Fate::default(), Fate::and);
         let Some(digest) = held().next().map(|held| held.digest) else {
             continue;
         };
@@ -125,10 +177,10 @@ pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spr
             releases.push(Release {
                 digest: digest.clone(),
                 size,
-                last,
+                fate,
             });
-        } else if let Some(last) = last {
-            free(actions, last, size);
+        } else if let Some(place) = fate.counts_for() {
+            free(actions, place, size);
         }
     }
     releases
@@ -138,8 +190,7 @@ pub(super) fn count(actions: &mut [Action], limited: &LimitedRepository<'_>, spr
 struct Held<'a> {
     digest: &'a Digest,
     size: u64,
-    /// The action that takes the manifest, if one does.
-    turn: Option<usize>,
+    fate: Fate,
 }
 
 /// The places of all, sorted by digest, each behind the digest's first bytes.
@@ -169,19 +220,18 @@ impl<'a> Ledger<'a> {
     /// Notes what a repository says, whose actions begin at `first` in the plan. Repositories come in the plan's order.
     pub(super) fn note(&mut self, host: &'a RegistryHost, releases: Vec<Release>, first: usize) {
         let fates = self.0.entry(host).or_default();
-        for Release { digest, size, last } in releases {
-            let last = last.map(|last| first + last);
-            let fate = fates.entry(digest).or_insert(Fate { size, last });
-            fate.size = fate.size.max(size);
-            fate.last = fate.last.zip(last).map(|(before, last)| before.max(last));
+        for Release { digest, size, fate } in releases {
+            let (largest, all) = fates.entry(digest).or_default();
+            *largest = size.max(*largest);
+            *all = all.and(fate.behind(first));
         }
     }
 
     /// Fills in what is free after all.
     pub(super) fn settle(self, actions: &mut [Action]) {
-        for fate in self.0.into_values().flat_map(Map::into_values) {
-            if let Some(last) = fate.last {
-                free(actions, last, fate.size);
+        for (size, fate) in self.0.into_values().flat_map(Map::into_values) {
+            if let Some(place) = fate.counts_for() {
+                free(actions, place, size);
             }
         }
     }

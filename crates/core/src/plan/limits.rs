@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::fates::{Fate, Fates};
 use super::model::Refused;
-use super::stays::{Stays, expires};
-use crate::evaluate::{RepositoryEvaluation, RootVerdicts};
+use super::stays::wanted;
+use crate::evaluate::{Decision, RepositoryEvaluation, RootVerdicts};
 use crate::facts::Facts;
 use crate::graph::Node;
 use crate::model::Kind;
+use crate::policy::RuleAction;
 
 /// The fuse never blows for so few.
 const FUSE_IGNORES: u64 = 5;
@@ -18,7 +20,9 @@ const FUSE_IGNORES: u64 = 5;
 /// One repository under the limits.
 pub(super) struct LimitedRepository<'r> {
     pub(super) evaluation: RepositoryEvaluation<'r>,
-    pub(super) stays: Stays,
+    pub(super) fates: Fates,
+    /// The moment the decisions are made for.
+    pub(super) now: Timestamp,
     /// Expiring roots that are among the newest, which never go.
     pub(super) newest: BTreeSet<Node>,
     pub(super) keep_at_least: u64,
@@ -64,11 +68,12 @@ impl Brake {
 pub(super) fn limit<'r>(facts: &Facts<'_>, evaluation: RepositoryEvaluation<'r>) -> LimitedRepository<'r> {
     let limits = &facts.config.limits;
     let newest = newest(&evaluation, limits.keep_at_least);
-    let stays = Stays::of(&evaluation, &newest);
+    let fates = Fates::of(&evaluation, &newest, facts.now);
     LimitedRepository {
-        refused: fuse(facts, &evaluation, &stays),
+        refused: fuse(facts, &evaluation, &fates),
         evaluation,
-        stays,
+        fates,
+        now: facts.now,
         newest,
         keep_at_least: limits.keep_at_least,
         waiting: BTreeSet::new(),
@@ -77,10 +82,15 @@ pub(super) fn limit<'r>(facts: &Facts<'_>, evaluation: RepositoryEvaluation<'r>)
 }
 
 impl LimitedRepository<'_> {
-    /// The roots that go, unless the registry has deletes switched off.
+    /// The roots that are deleted or archived, unless the registry has deletes switched off.
     fn going(&self) -> impl Iterator<Item = &RootVerdicts> {
         let roots = self.evaluation.roots.iter();
-        roots.filter(|root| !self.stays.contains(root.node))
+        roots.filter(|root| goes(&self.evaluation, &self.fates, root.node))
+    }
+
+    /// Whether something is deleted or archived, unless the registry has deletes switched off.
+    pub(super) fn goes(&self, node: Node) -> bool {
+        goes(&self.evaluation, &self.fates, node)
     }
 
     /// Whether the registry can delete here.
@@ -102,14 +112,47 @@ impl LimitedRepository<'_> {
             return;
         }
         let went: Vec<Node> = self.going().map(|root| root.node).collect();
-        self.stays = Stays::of(&self.evaluation, &self.newest.union(&late).copied().collect());
-        self.waiting = went.into_iter().filter(|node| self.stays.contains(*node)).collect();
+        let kept = self.newest.union(&late).copied().collect();
+        self.fates = Fates::of(&self.evaluation, &kept, self.now);
+        self.waiting = went.into_iter().filter(|node| !self.goes(*node)).collect();
     }
 }
 
-/// The expiring ones among the newest `limit` image roots: by newest entry, those of unknown time last, by first sight.
+/// Whether something is done with a manifest. What was archived before and stays so is left alone.
+fn goes(evaluation: &RepositoryEvaluation<'_>, fates: &Fates, node: Node) -> bool {
+    match fates.of_node(node) {
+        Fate::Stays => false,
+        Fate::Archived => !is_archived(evaluation, node),
+        Fate::Deleted => evaluation.graph.manifest(node).is_some(),
+    }
+}
+
+fn is_archived(evaluation: &RepositoryEvaluation<'_>, node: Node) -> bool {
+    let manifest = evaluation.graph.manifest(node);
+    manifest.is_some_and(|manifest| manifest.archived_at.is_some())
+}
+
+/// The expiring ones among the newest `limit` image roots, and among the newest of those that can be pulled.
 fn newest(evaluation: &RepositoryEvaluation<'_>, limit: u64) -> BTreeSet<Node> {
-    let images = evaluation.roots.iter().filter(|root| root.kind == Kind::Image);
+    let mut newest = newest_of(evaluation, limit, |_| true);
+    if evaluation.roots.iter().any(|root| is_archived(evaluation, root.node)) {
+        newest.append(&mut newest_of(evaluation, limit, |root| {
+            !is_archived(evaluation, root.node)
+        }));
+    }
+    newest
+}
+
+/// The expiring ones among the newest `limit` of these: by newest entry, those of unknown time last, by first sight.
+fn newest_of(
+    evaluation: &RepositoryEvaluation<'_>,
+    limit: u64,
+    counts: impl Fn(&RootVerdicts) -> bool,
+) -> BTreeSet<Node> {
+    let images = evaluation
+        .roots
+        .iter()
+        .filter(|root| root.kind == Kind::Image && counts(root));
     let first_seen = |root: &RootVerdicts| {
         let manifest = evaluation.graph.manifest(root.node)?;
         manifest.first_seen_at.filter(|_| root.time.is_none())
@@ -121,12 +164,18 @@ fn newest(evaluation: &RepositoryEvaluation<'_>, limit: u64) -> BTreeSet<Node> {
         images.select_nth_unstable_by_key(limit, |(newness, _)| *newness);
         images.truncate(limit);
     }
-    let expiring = images.into_iter().filter(|(_, root)| expires(evaluation, root));
+    let expires = |root: &RootVerdicts| match wanted(evaluation, root) {
+        // With what is archived already nothing is done.
+        Some(RuleAction::Archive) => !is_archived(evaluation, root.node),
+        Some(RuleAction::Delete) => true,
+        None => false,
+    };
+    let expiring = images.into_iter().filter(|(_, root)| expires(root));
     expiring.map(|(_, root)| root.node).collect()
 }
 
 /// Whether too large a share of the roots of one kind would go or lose a tag, before the brake.
-fn fuse(facts: &Facts<'_>, evaluation: &RepositoryEvaluation<'_>, stays: &Stays) -> Option<Refused> {
+fn fuse(facts: &Facts<'_>, evaluation: &RepositoryEvaluation<'_>, fates: &Fates) -> Option<Refused> {
     let capabilities = &evaluation.repository.capabilities;
     if capabilities.delete == Some(false) {
         return None;
@@ -136,7 +185,7 @@ fn fuse(facts: &Facts<'_>, evaluation: &RepositoryEvaluation<'_>, stays: &Stays)
         let (gone, all) = counts.entry(root.kind).or_default();
         *all += 1;
         let untagged = capabilities.delete_tag != Some(false) && loses_tags(evaluation, root);
-        *gone += u64::from(!stays.contains(root.node) || untagged);
+        *gone += u64::from(goes(evaluation, fates, root.node) || untagged);
     }
     let limit = facts.config.limits.max_share;
     let blown = counts
@@ -158,8 +207,16 @@ fn ratio(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(parts).unwrap_or(u32::MAX)) / 10_000.0
 }
 
-/// Whether some of its tags expire, others stay, and the policy takes the expired ones off.
+/// Whether rules delete some of its tags, others stay, and the policy takes the expired ones off. What is archived is left
+/// alone.
 pub(super) fn loses_tags(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> bool {
-    let expiring = || evaluation.entries(root).iter().filter(|entry| entry.decision.expires());
-    evaluation.untag && (1..root.entries.len()).contains(&expiring().count())
+    let entries = evaluation.entries(root);
+    let some_stay = entries.iter().any(|entry| !entry.decision.expires());
+    let some_go = entries.iter().any(|entry| loses_tag(&entry.decision));
+    evaluation.untag && some_stay && some_go && !is_archived(evaluation, root.node)
+}
+
+/// Whether a tag goes from an image that stays: archiving is nothing that could be done with a tag.
+pub(super) fn loses_tag(decision: &Decision) -> bool {
+    matches!(decision, Decision::Expire(_, RuleAction::Delete))
 }

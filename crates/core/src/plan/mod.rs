@@ -7,6 +7,7 @@
 mod bytes;
 mod circles;
 mod draft;
+mod fates;
 mod limits;
 mod model;
 mod order;

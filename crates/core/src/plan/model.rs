@@ -100,7 +100,7 @@ impl Plan {
     }
 }
 
-/// One step: the deletion of one manifest, or the removal of tags from one.
+/// One step: the deletion or archival of one manifest, or the removal of tags from one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
@@ -114,9 +114,9 @@ pub struct Action {
     pub digest: Digest,
     /// What it is.
     pub kind: Kind,
-    /// The tags that go: all of a deleted manifest, or the removed ones.
+    /// The tags that go: all of a deleted manifest, or the removed ones; of an archived one, all that it keeps.
     pub tags: Vec<Tag>,
-    /// The bytes this step frees beyond those that earlier steps free.
+    /// The bytes this step frees beyond those that earlier steps free; of an archival, those that it moves to the archive.
     pub bytes: u64,
     /// The fuse of its repository is blown: shown, and not done until somebody accepts the share.
     pub refused: bool,
@@ -131,7 +131,7 @@ pub struct Action {
     pub entries: Vec<ExpiredTag>,
 }
 
-/// A tag of a deleted root, and the rule that expires it.
+/// A tag of a deleted or archived root, and the rule that expires it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpiredTag {
@@ -147,6 +147,8 @@ pub struct ExpiredTag {
 pub enum ActionKind {
     /// Delete the manifest with all its tags.
     Delete,
+    /// Move the manifest to the registry's archive, from which it cannot be pulled; its tags stay on it.
+    Archive,
     /// Remove the tags; the manifest stays.
     Untag,
 }

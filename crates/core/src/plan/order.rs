@@ -1,4 +1,4 @@
-//! The order of deletions: an index before its children, a subject before what is attached to it.
+//! The order of deletions and archivals: an index before its children, a subject before what is attached to it.
 //!
 //! Registries refuse to delete a child that an index still lists, and if the subject's delete is refused
 //! its signature must still be there.
@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::circles;
+use super::fates::Fate;
 use super::limits::LimitedRepository;
 use crate::evaluate::RootVerdicts;
 use crate::graph::{Graph, Node};
@@ -24,15 +25,37 @@ pub(super) enum Step<'e> {
     Follows { node: Node, root: Node, relation: Relation },
 }
 
-/// The manifests that go, in the order in which they can: roots oldest first, each with what goes along.
+impl Step<'_> {
+    pub(super) fn node(&self) -> Node {
+        match self {
+            Self::Root(root) => root.node,
+            Self::Follows { node, .. } => *node,
+        }
+    }
+}
+
+/// The manifests that go, in the order in which they can: first what is deleted, then what is archived. An index that is
+/// deleted may list what is archived, but what is archived needs nothing that is deleted.
+///
+/// Among what is archived is what was archived before, with which nothing is done: more may belong to it by now.
+pub(super) fn steps<'e>(repository: &'e LimitedRepository<'_>) -> Vec<Step<'e>> {
+    let mut steps = steps_to(repository, Fate::Deleted);
+    steps.append(&mut steps_to(repository, Fate::Archived));
+    steps
+}
+
+/// The manifests of one fate: roots oldest first, each with what goes along.
 ///
 /// The list of roots is gone through again and again, and each time those go that nothing stands in the way of any
 /// more. What comes of that is worked out without going through it.
-pub(super) fn steps<'e>(repository: &'e LimitedRepository<'_>) -> Vec<Step<'e>> {
+fn steps_to<'e>(repository: &'e LimitedRepository<'_>, fate: Fate) -> Vec<Step<'e>> {
     let evaluation = &repository.evaluation;
     let graph = &evaluation.graph;
-    let goes = |node: Node| graph.manifest(node).is_some() && !repository.stays.contains(node);
+    let goes = |node: Node| graph.manifest(node).is_some() && repository.fates.of_node(node) == fate;
     let mut waiting: Vec<&RootVerdicts> = evaluation.roots.iter().filter(|root| goes(root.node)).collect();
+    if waiting.is_empty() {
+        return Vec::new();
+    }
     waiting.sort_by_key(|root| (root.time.is_none(), root.time, root.node));
     let left: Vec<bool> = graph.nodes().map(goes).collect();
     let mut queue = Queue::new(graph, left, waiting);

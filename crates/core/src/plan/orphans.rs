@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::fates::Fate;
 use super::limits::limit;
 use crate::evaluate::{Copies, Evaluator, Survey};
 use crate::facts::Facts;
@@ -129,7 +130,7 @@ fn gone(
     }
     let goes = |copies: &&Copies| {
         let node = limited.evaluation.graph.node(&copies.1);
-        node.is_some_and(|node| !limited.stays.contains(node))
+        node.is_some_and(|node| limited.fates.of_node(node) == Fate::Deleted)
     };
     held.iter().filter(goes).cloned().collect()
 }

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::evaluate::{Decision, RepositoryEvaluation, RootVerdicts};
+use crate::evaluate::{RepositoryEvaluation, RootVerdicts};
 use crate::graph::{Graph, Node};
+use crate::policy::RuleAction;
 use crate::reason::Relation;
 
 /// Why a manifest stays although no verdict of its own keeps it.
@@ -27,7 +28,7 @@ pub(super) struct Stays {
 }
 
 impl Stays {
-    /// What stays when the roots in `kept` stay whatever the verdicts say.
+    /// What stays when all in `kept` stays whatever the verdicts say.
     pub(super) fn of(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Self {
         let graph = &evaluation.graph;
         let free = free(evaluation, kept);
@@ -163,17 +164,24 @@ fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> Vec<bool> {
     listed
 }
 
-/// Whether all entries of a root expire and nothing holds it.
-pub(super) fn expires(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> bool {
-    let mut entries = evaluation.entries(root).iter();
-    entries.all(|entry| matches!(entry.decision, Decision::Expire(_))) && !evaluation.holds.any(root.node)
+/// What is to be done with a root, if all its entries expire and nothing holds it; of two wishes the milder one.
+pub(super) fn wanted(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts) -> Option<RuleAction> {
+    let mut mildest = None;
+    for entry in evaluation.entries(root) {
+        let wish = entry.decision.wants()?;
+        mildest = Some(mildest.map_or(wish, |known: RuleAction| known.min(wish)));
+    }
+    mildest.filter(|_| !evaluation.holds.any(root.node))
 }
 
 /// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays.
 fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<bool> {
     let graph = &evaluation.graph;
     let mut hanging = vec![false; graph.nodes().len()];
-    let expiring = evaluation.roots.iter().filter(|root| expires(evaluation, root));
+    let expiring = evaluation
+        .roots
+        .iter()
+        .filter(|root| wanted(evaluation, root).is_some());
     let mut open: Vec<Node> = expiring.map(|root| root.node).collect();
     let mut expires = vec![false; graph.nodes().len()];
     open.iter().for_each(|node| expires[*node] = !kept.contains(node));
@@ -186,5 +194,6 @@ fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<boo
     for root in &evaluation.roots {
         hanging[root.node] = expires[root.node];
     }
+    kept.iter().for_each(|node| hanging[*node] = false);
     hanging
 }

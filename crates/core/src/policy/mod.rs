@@ -40,6 +40,8 @@ pub struct Policy {
     pub registries: NameGlobs,
     /// Whether expired tags are also taken off images that stay.
     pub untag: bool,
+    /// Whether its rules archive also where that saves nothing.
+    pub archive_anyway: bool,
     /// Its rules, tried in order; the first that fits an entry governs it.
     pub rules: Vec<Rule>,
     /// The line it begins on.
@@ -47,6 +49,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether any of its rules archives.
+    pub(crate) fn archives(&self) -> bool {
+        self.rules.iter().any(Rule::archives)
+    }
+
     /// Whether this policy covers that repository.
     pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
         self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str())
@@ -62,6 +69,8 @@ pub struct Rule {
     pub matches: Match,
     /// What shall become of that.
     pub verb: Verb,
+    /// What is done with what expires. Of no meaning for a rule that keeps.
+    pub action: RuleAction,
     /// Among which entries it ranks.
     pub group_by: GroupBy,
     /// What it ranks by.
@@ -83,6 +92,11 @@ impl Rule {
             Verb::Expire(_) => Need::All,
         };
         self.speaks_of(candidate.kind) && self.matches.fits(candidate, need)
+    }
+
+    /// Whether what it expires is archived.
+    pub(crate) fn archives(&self) -> bool {
+        matches!(self.verb, Verb::Expire(_)) && self.action == RuleAction::Archive
     }
 
     /// A rule speaks of images unless it names other kinds; `keep: always` speaks of all.
@@ -117,6 +131,16 @@ pub enum Verb {
     KeepAlways,
     /// They expire where all conditions of any of these hold. Never empty.
     Expire(Vec<Conditions>),
+}
+
+/// What is done with what a rule expires.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleAction {
+    /// It is moved to a cheaper storage from which it cannot be pulled, and can be brought back.
+    Archive,
+    /// It is deleted.
+    #[default]
+    Delete,
 }
 
 /// Conditions that must all hold. At least one is given.

@@ -20,6 +20,7 @@ fn everything_stays() -> Policy {
         repositories: NameGlobs::all(),
         registries: NameGlobs::all(),
         untag: false,
+        archive_anyway: false,
         rules: Vec::new(),
         line: 1,
     }

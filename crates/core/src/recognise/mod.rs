@@ -63,6 +63,7 @@ fn describe(digest: &Digest, manifest: &ReadManifest, content: Content<'_>) -> M
         untagged_at: None,
         last_pulled_at: None,
         first_seen_at: None,
+        archived_at: None,
         restored_at: None,
         labels: if parsed.children.is_empty() {
             config.labels

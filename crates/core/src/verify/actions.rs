@@ -33,9 +33,9 @@ fn tags_are_its_own(inspection: &mut Inspection<'_, '_>, action: &Action, node: 
         let detail = "the tag does not point to it".to_owned();
         inspection.report_tag(Law::Facts, &action.digest, Some(tag), detail);
     }
-    if action.action == ActionKind::Delete {
+    if action.action != ActionKind::Untag {
         for &tag in own.difference(&named) {
-            let detail = "it is deleted, and its action does not name this tag".to_owned();
+            let detail = "it goes, and its action does not name this tag".to_owned();
             inspection.report_tag(Law::Facts, &action.digest, Some(tag), detail);
         }
     }
@@ -47,35 +47,40 @@ fn tags_are_its_own(inspection: &mut Inspection<'_, '_>, action: &Action, node: 
 
 fn registry_can(inspection: &mut Inspection<'_, '_>, action: &Action) {
     let capabilities = inspection.contents.record.capabilities;
-    let (able, what) = match action.action {
-        ActionKind::Delete => (capabilities.delete, "deletes nothing"),
-        ActionKind::Untag => (capabilities.delete_tag, "removes no single tags"),
+    let (unable, what) = match action.action {
+        ActionKind::Delete => (capabilities.delete == Some(false), "deletes nothing"),
+        ActionKind::Untag => (capabilities.delete_tag == Some(false), "removes no single tags"),
+        // Few registries have an archive: one that does has to say so.
+        ActionKind::Archive => (capabilities.archive != Some(true), "archives nothing"),
     };
-    if able == Some(false) {
+    if unable {
         inspection.report(Law::Facts, &action.digest, format!("the registry {what} here"));
     }
 }
 
 /// What follows comes after its root and belongs to something that goes; an index goes before its children.
 fn comes_after_its_cause(inspection: &mut Inspection<'_, '_>, number: usize, action: &Action, id: Id) {
-    if action.action != ActionKind::Delete {
+    if action.action == ActionKind::Untag {
         return;
     }
     let node = inspection.node(id);
     let late = |index: &Id| {
-        let late = inspection.deleted[*index].is_some_and(|place| place > number);
+        let late = inspection.goes(*index).is_some_and(|place| place > number);
         late && !belongs_to(inspection, *index, id)
     };
     if let Some(index) = node.indexes.iter().copied().find(late) {
-        let detail = format!("it is deleted before {}, which lists it", inspection.digest(index));
+        let detail = format!("it goes before {}, which lists it", inspection.digest(index));
         inspection.report(Law::Facts, &action.digest, detail);
     }
     let Reason::Follows { root, relation } = &action.reason else {
         return;
     };
-    let root_place = inspection.contents.id(root).and_then(|root| inspection.deleted[root]);
-    if root_place.is_none_or(|place| place >= number) {
-        let detail = format!("it follows {root}, which is not deleted before it");
+    if !inspection
+        .contents
+        .id(root)
+        .is_some_and(|root| is_before(inspection, root, number, action.action))
+    {
+        let detail = format!("it follows {root}, to which that is not done before");
         inspection.report(Law::EveryVerdictHasAReason, &action.digest, detail);
     }
     let causes = match relation {
@@ -83,10 +88,24 @@ fn comes_after_its_cause(inspection: &mut Inspection<'_, '_>, number: usize, act
         Relation::Attached => &node.present_subjects,
         Relation::Subject | Relation::Index => &Vec::new(),
     };
-    if !causes.iter().any(|cause| inspection.deletes(*cause)) {
+    let is_cause = |cause: &Id| match action.action {
+        ActionKind::Archive => inspection.ends_archived(*cause),
+        ActionKind::Delete | ActionKind::Untag => inspection.deletes(*cause),
+    };
+    if !causes.iter().any(is_cause) {
         let detail = "it follows nothing that goes by the relation it names".to_owned();
         inspection.report(Law::EveryVerdictHasAReason, &action.digest, detail);
     }
+}
+
+/// Whether the same is done to a manifest before an action's place in the plan. What was archived before is archived.
+fn is_before(inspection: &Inspection<'_, '_>, id: Id, number: usize, done: ActionKind) -> bool {
+    let place = match done {
+        ActionKind::Archive if !inspection.archives(id) => return inspection.ends_archived(id),
+        ActionKind::Archive => inspection.archived[id],
+        ActionKind::Delete | ActionKind::Untag => inspection.deleted[id],
+    };
+    place.is_some_and(|place| place < number)
 }
 
 /// Whether a manifest belongs to `top`, directly or not: in a loop of relations no order is right.

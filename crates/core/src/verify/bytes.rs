@@ -1,26 +1,73 @@
-//! The bytes of a plan are those of what only deleted manifests refer to, per registry.
+//! The bytes of a plan, per registry: of its deletions those of what only deleted manifests refer to, of its archivals
+//! those of what none refers to any more that can be pulled.
 
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::world::{Contents, Place, World};
-use super::{Law, Violation};
+use super::world::{Id, World};
+use super::{Inspection, Law, Violation};
 use crate::hashed::{Map, Set, map_for};
 use crate::model::{Digest, RegistryHost, Repository};
-use crate::plan::Plan;
+use crate::plan::{ActionKind, Plan};
 
 /// Per registry the last bytes of all digests that stand in several of its repositories. What it says is too much where
 /// two digests end alike; then something is only looked at more closely than it need be.
 pub(super) struct Tally<'a>(BTreeMap<&'a RegistryHost, Set<u64>>);
 
-/// What the deletions in one repository free, as far as that is to be seen there.
+/// What the actions in one repository free or move, as far as that is to be seen there.
 #[derive(Default)]
 pub(super) struct Freed {
     /// The bytes of what is nowhere else.
-    surely: u128,
-    /// What may be in other repositories as well: its size, and whether anything here still refers to it.
-    perhaps: Vec<(Digest, u64, bool)>,
+    surely: Sums,
+    /// What may be in other repositories as well: its size, and who here refers to it.
+    perhaps: Vec<(Digest, u64, Referrers)>,
+}
+
+/// Bytes that are freed, and bytes that move to the archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    freed: u128,
+    moved: u128,
+}
+
+/// What kinds of manifests refer to something once the plan is carried out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Referrers {
+    /// Some that stay and can be pulled.
+    staying: bool,
+    /// Some in the archive.
+    archived: bool,
+    /// Some that the plan puts there.
+    newly_archived: bool,
+}
+
+impl Referrers {
+    fn of(inspection: &Inspection<'_, '_>, id: Id) -> Self {
+        let archived = inspection.ends_archived(id);
+        Self {
+            staying: !archived && !inspection.deletes(id),
+            archived,
+            newly_archived: inspection.archives(id),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.staying |= other.staying;
+        self.archived |= other.archived;
+        self.newly_archived |= other.newly_archived;
+    }
+}
+
+impl Sums {
+    fn add(&mut self, size: u64, referrers: Referrers) {
+        if !referrers.staying && !referrers.archived {
+            self.freed += u128::from(size);
+        }
+        if !referrers.staying && referrers.newly_archived {
+            self.moved += u128::from(size);
+        }
+    }
 }
 
 impl<'a> Tally<'a> {
@@ -36,24 +83,26 @@ impl<'a> Tally<'a> {
         Self(several.collect())
     }
 
-    pub(super) fn freed(&self, place: Place<'_>, contents: &Contents<'_>, deleted: &[Option<usize>]) -> Freed {
-        let several = self.0.get(place.0);
-        let mut stored: Map<&Digest, (u64, bool)> = map_for(contents.nodes.len() * 3);
-        for (node, deleted) in contents.nodes.iter().zip(deleted) {
+    pub(super) fn freed(&self, inspection: &Inspection<'_, '_>) -> Freed {
+        let several = self.0.get(inspection.place.0);
+        let nodes = &inspection.contents.nodes;
+        let mut stored: Map<&Digest, (u64, Referrers)> = map_for(nodes.len() * 3);
+        for (id, node) in nodes.iter().enumerate() {
             let manifest = node.manifest;
+            let referrer = Referrers::of(inspection, id);
             let blobs = manifest.blobs.iter().map(|blob| (&blob.digest, blob.size));
             for (digest, size) in blobs.chain([(&manifest.digest, manifest.size)]) {
-                let (known, stays) = stored.entry(digest).or_default();
+                let (known, referrers) = stored.entry(digest).or_default();
                 *known = size.max(*known);
-                *stays |= deleted.is_none();
+                referrers.add(referrer);
             }
         }
         let mut freed = Freed::default();
-        for (digest, (size, stays)) in stored {
+        for (digest, (size, referrers)) in stored {
             if several.is_some_and(|several| several.contains(&digest.trailing())) {
-                freed.perhaps.push((digest.clone(), size, stays));
-            } else if !stays {
-                freed.surely += u128::from(size);
+                freed.perhaps.push((digest.clone(), size, referrers));
+            } else {
+                freed.surely.add(size, referrers);
             }
         }
         freed
@@ -90,31 +139,45 @@ fn ends_of(record: &Repository, ends: &mut Vec<u64>) {
 
 /// The plan's bytes against what is freed.
 pub(super) fn add_up(plan: &Plan, shares: Vec<(&RegistryHost, Freed)>) -> Vec<Violation> {
-    let mut said: BTreeMap<&RegistryHost, u128> = BTreeMap::new();
+    let mut said: BTreeMap<&RegistryHost, Sums> = BTreeMap::new();
     for action in &plan.actions {
-        *said.entry(&action.registry).or_default() += u128::from(action.bytes);
+        let said = said.entry(&action.registry).or_default();
+        let sum = match action.action {
+            ActionKind::Archive => &mut said.moved,
+            ActionKind::Delete | ActionKind::Untag => &mut said.freed,
+        };
+        *sum += u128::from(action.bytes);
     }
-    let mut freed: BTreeMap<&RegistryHost, u128> = BTreeMap::new();
-    let mut perhaps: BTreeMap<&RegistryHost, Map<Digest, (u64, bool)>> = BTreeMap::new();
+    let mut freed: BTreeMap<&RegistryHost, Sums> = BTreeMap::new();
+    let mut perhaps: BTreeMap<&RegistryHost, Map<Digest, (u64, Referrers)>> = BTreeMap::new();
     for (host, share) in shares {
-        *freed.entry(host).or_default() += share.surely;
-        for (digest, size, stays) in share.perhaps {
-            let (known, stays_anywhere) = perhaps.entry(host).or_default().entry(digest).or_default();
+        let sums = freed.entry(host).or_default();
+        sums.freed += share.surely.freed;
+        sums.moved += share.surely.moved;
+        for (digest, size, referrers) in share.perhaps {
+            let (known, anywhere) = perhaps.entry(host).or_default().entry(digest).or_default();
             *known = size.max(*known);
-            *stays_anywhere |= stays;
+            anywhere.add(referrers);
         }
     }
     for (host, stored) in perhaps {
-        let gone = stored.into_values().filter(|(_, stays)| !stays);
-        *freed.entry(host).or_default() += gone.map(|(size, _)| u128::from(size)).sum::<u128>();
+        let sums = freed.entry(host).or_default();
+        stored
+            .into_values()
+            .for_each(|(size, referrers)| sums.add(size, referrers));
     }
     let mut violations = Vec::new();
     for (registry, said) in said {
-        let freed = freed.get(registry).copied().unwrap_or_default();
-        // Nobody stores more than that: the sizes are made up, and the plan says the largest number that there is.
-        if freed != said && freed <= u128::from(u64::MAX) {
-            let detail = format!("the bytes of its actions add up to {said}; they free {freed}");
-            violations.push(Violation::of_registry(Law::Facts, registry, detail));
+        let sums = freed.get(registry).copied().unwrap_or_default();
+        for (said, is, what) in [
+            (said.freed, sums.freed, "free"),
+            (said.moved, sums.moved, "move to the archive"),
+        ] {
+            // Nobody stores more than that: the sizes are made up, and the plan says the largest number that there is.
+            if is != said && is <= u128::from(u64::MAX) {
+                let detail = format!("the bytes of its actions add up to {said}; they {what} {is}");
+                violations.push(Violation::of_registry(Law::Facts, registry, detail));
+            }
         }
     }
     violations

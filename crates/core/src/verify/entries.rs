@@ -139,8 +139,11 @@ fn kept_tags_stay(inspection: &mut Inspection<'_, '_>) {
             let detail = format!("its tag is kept ({}), and an action removes it", reason.code());
             inspection.report_tag(Law::KeptTagsStay, digest, tag.as_ref(), detail);
         }
-        if inspection.deletes_digest(digest) {
-            let detail = format!("it has an entry that stays ({}), and it is deleted", reason.code());
+        if inspection.goes_digest(digest) {
+            let detail = format!(
+                "it has an entry that stays ({}), and it is deleted or archived",
+                reason.code()
+            );
             inspection.report_tag(Law::KeptTagsStay, digest, tag.as_ref(), detail);
         }
     }
@@ -154,9 +157,9 @@ fn roots_have_rules(inspection: &mut Inspection<'_, '_>, action: &Action) {
     let is_root = inspection.standings[id].is_root();
     let detail = match (&action.reason, action.action) {
         (Reason::Expired(_), _) if is_root => return,
-        (Reason::Follows { .. }, ActionKind::Delete) if !is_root => return,
-        (_, ActionKind::Delete) if is_root => "a root is deleted, and no rule expires it",
-        (_, ActionKind::Delete) => "what belongs to something else is deleted by itself",
+        (Reason::Follows { .. }, ActionKind::Delete | ActionKind::Archive) if !is_root => return,
+        (_, ActionKind::Delete | ActionKind::Archive) if is_root => "a root goes, and no rule expires it",
+        (_, ActionKind::Delete | ActionKind::Archive) => "what belongs to something else goes by itself",
         (_, ActionKind::Untag) => "tags are removed, and no rule expires them",
     };
     inspection.report(Law::EveryVerdictHasAReason, &action.digest, detail.to_owned());
@@ -168,8 +171,8 @@ fn untagged_roots_are_free(inspection: &mut Inspection<'_, '_>, action: &Action,
     let Some(id) = inspection.contents.id(digest) else {
         return;
     };
-    if inspection.deletes(id) {
-        let detail = "its tags are removed as from an image that stays, and it is deleted".to_owned();
+    if inspection.goes(id).is_some() {
+        let detail = "its tags are removed as from an image that stays, and it goes".to_owned();
         inspection.report(Law::KeptTagsStay, digest, detail);
     }
     if let Some(why) = &held[id] {

@@ -37,15 +37,17 @@ pub(super) fn check(inspection: &mut Inspection<'_, '_>) {
 /// How new a root is: by its time, and without one, behind all others, by its first sight.
 type Newness = (Option<Timestamp>, Option<Timestamp>);
 
-/// Each deleted image has at least that many staying ones which are as new as it, or newer.
+/// Each deleted image has at least that many staying ones which are as new as it, or newer. One that can be pulled needs
+/// that many which can be, whether it is deleted or archived.
 fn newest_images_stay(inspection: &mut Inspection<'_, '_>) {
     let limit = inspection.holds.configured().keep_at_least();
-    if limit == 0 || inspection.deleted.iter().all(Option::is_none) {
+    let goes = |id: Id| inspection.goes(id).is_some();
+    if limit == 0 || !(0..inspection.deleted.len()).any(goes) {
         return;
     }
     let contents = inspection.contents;
     let times = Times::new(contents, inspection.world.facts.now);
-    let mut staying: Vec<Newness> = Vec::new();
+    let (mut staying, mut within_reach): (Vec<Newness>, Vec<Newness>) = (Vec::new(), Vec::new());
     let mut going: Vec<(Newness, Id)> = Vec::new();
     for (id, standing) in inspection.standings.iter().enumerate() {
         if !standing.is_root() || contents.kind(id, *standing) != Kind::Image {
@@ -54,14 +56,22 @@ fn newest_images_stay(inspection: &mut Inspection<'_, '_>) {
         let time = times.newest_entry(id, *standing);
         let first_seen = contents.nodes[id].manifest.first_seen_at;
         let newness = (time, first_seen.filter(|_| time.is_none()));
-        match inspection.deletes(id) {
-            true => going.push((newness, id)),
-            false => staying.push(newness),
+        if goes(id) {
+            going.push((newness, id));
+        }
+        if !inspection.deletes(id) {
+            staying.push(newness);
+        }
+        if !inspection.deletes(id) && !inspection.ends_archived(id) {
+            within_reach.push(newness);
         }
     }
     staying.sort_unstable();
+    within_reach.sort_unstable();
     for (newness, id) in going {
-        let newer = staying.len() - staying.partition_point(|other| *other < newness);
+        let could_be_pulled = contents.nodes[id].manifest.archived_at.is_none();
+        let others = if could_be_pulled { &within_reach } else { &staying };
+        let newer = others.len() - others.partition_point(|other| *other < newness);
         if u64::try_from(newer).is_ok_and(|newer| newer < limit) {
             let detail = format!("it is among the {limit} newest images, and only {newer} as new as it stay");
             inspection.report(Law::Limits, inspection.digest(id), detail);
@@ -102,7 +112,9 @@ fn fuses(inspection: &mut Inspection<'_, '_>, listed: &[&Refused]) {
 /// Per kind: how many roots would go or lose a tag, those that wait included, and how many there are.
 fn shares(inspection: &Inspection<'_, '_>) -> BTreeMap<Kind, (usize, usize)> {
     let (plan, doings, contents) = (inspection.plan, inspection.doings, inspection.contents);
-    let mut goes: Vec<bool> = inspection.deleted.iter().map(Option::is_some).collect();
+    let mut goes: Vec<bool> = (0..contents.nodes.len())
+        .map(|id| inspection.goes(id).is_some())
+        .collect();
     let untags = doings.actions(plan).map(|(_, action)| action);
     let untags = untags.filter(|action| action.action == ActionKind::Untag);
     let waits = doings
@@ -136,7 +148,7 @@ pub(super) fn check_run(plan: &Plan, configured: &Configured<'_>) -> Vec<Violati
         .actions
         .iter()
         .filter(|action| matches!(action.reason, Reason::Expired(_)));
-    let deleted = expired.filter(|action| action.action == ActionKind::Delete).count();
+    let gone = expired.filter(|action| action.action != ActionKind::Untag).count();
     let waits = plan
         .kept
         .iter()
@@ -145,10 +157,10 @@ pub(super) fn check_run(plan: &Plan, configured: &Configured<'_>) -> Vec<Violati
         .map(|kept| (&kept.registry, &kept.repository, &kept.digest))
         .collect();
     let mut violations = Vec::new();
-    if let Some(most) = configured.max_deletions().filter(|most| as_u64(deleted) > *most) {
+    if let Some(most) = configured.max_deletions().filter(|most| as_u64(gone) > *most) {
         violations.push(Violation::of_plan(
             Law::Limits,
-            format!("{deleted} roots are deleted in one run; {most} may be"),
+            format!("{gone} roots are deleted in one run; {most} may be"),
         ));
     }
     if as_u64(waiting.len()) != plan.limits.waiting {

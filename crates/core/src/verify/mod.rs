@@ -6,6 +6,7 @@
 //! Pure: no clock, no input, no output.
 
 mod actions;
+mod archive;
 mod bytes;
 mod configured;
 mod doings;
@@ -191,7 +192,7 @@ fn look_everywhere<'a>(
         let mut inspection = Inspection::new((world, &holds), *place, &contents, (plan, all.of(*place)));
         inspection.run();
         let look = Look {
-            freed: tally.freed(*place, &contents, &inspection.deleted),
+            freed: tally.freed(&inspection),
             violations: inspection.violations,
             incomplete: contents.incomplete.is_some(),
         };
@@ -230,8 +231,10 @@ struct Inspection<'w, 'a> {
     standings: Vec<Standing>,
     plan: &'w Plan,
     doings: &'w Doings,
-    /// For each manifest that goes, the place of its (first) action in the plan.
+    /// For each manifest that is deleted, the place of its (first) action in the plan.
     deleted: Vec<Option<usize>>,
+    /// For each manifest that the plan archives, the place of its (first) action.
+    archived: Vec<Option<usize>>,
     /// Whether each tag is in an action.
     lost: Vec<bool>,
     violations: Vec<Violation>,
@@ -245,12 +248,16 @@ impl<'w, 'a> Inspection<'w, 'a> {
         (plan, doings): (&'w Plan, &'w Doings),
     ) -> Self {
         let mut deleted = vec![None; contents.nodes.len()];
+        let mut archived = vec![None; contents.nodes.len()];
         let mut lost = vec![false; contents.tags.len()];
         for (number, action) in doings.actions(plan) {
-            if action.action == ActionKind::Delete
-                && let Some(id) = contents.id(&action.digest)
-            {
-                deleted[id].get_or_insert(number);
+            let taken = match action.action {
+                ActionKind::Delete => Some(&mut deleted),
+                ActionKind::Archive => Some(&mut archived),
+                ActionKind::Untag => None,
+            };
+            if let (Some(taken), Some(id)) = (taken, contents.id(&action.digest)) {
+                taken[id].get_or_insert(number);
             }
             for tag in action.tags.iter().filter_map(|tag| contents.tag_id(tag)) {
                 lost[tag] = true;
@@ -266,6 +273,7 @@ impl<'w, 'a> Inspection<'w, 'a> {
             plan,
             doings,
             deleted,
+            archived,
             lost,
             violations: Vec::new(),
         }
@@ -278,6 +286,7 @@ impl<'w, 'a> Inspection<'w, 'a> {
         reasons::check(self);
         limits::check(self);
         actions::check(self);
+        archive::check(self);
         let acts = self.doings.actions(self.plan).next().is_some();
         if let Some(why) = self.contents.incomplete.as_ref().filter(|_| acts) {
             let detail = format!("it has actions, and was not read wholly: {why}");
@@ -297,8 +306,23 @@ impl<'w, 'a> Inspection<'w, 'a> {
         self.deleted[id].is_some()
     }
 
-    fn deletes_digest(&self, digest: &Digest) -> bool {
-        self.contents.id(digest).is_some_and(|id| self.deletes(id))
+    fn archives(&self, id: Id) -> bool {
+        self.archived[id].is_some()
+    }
+
+    /// It is deleted or archived: where its action stands.
+    fn goes(&self, id: Id) -> Option<usize> {
+        self.deleted[id].or(self.archived[id])
+    }
+
+    /// It is in the archive once the plan is carried out.
+    fn ends_archived(&self, id: Id) -> bool {
+        let before = self.contents.nodes[id].manifest.archived_at.is_some();
+        !self.deletes(id) && (before || self.archives(id))
+    }
+
+    fn goes_digest(&self, digest: &Digest) -> bool {
+        self.contents.id(digest).is_some_and(|id| self.goes(id).is_some())
     }
 
     /// Whether the plan takes a tag away.

@@ -7,9 +7,10 @@ use crate::reason::Hold;
 
 pub(super) fn check(inspection: &mut Inspection<'_, '_>, held: &[Option<Held<'_>>]) {
     for (id, held) in held.iter().enumerate() {
-        if inspection.deletes(id) {
+        if inspection.goes(id).is_some() {
             held_ones_stay(inspection, id, held.as_ref());
-        } else {
+        }
+        if !inspection.deletes(id) {
             needed_ones_stay(inspection, id);
         }
     }
@@ -30,7 +31,8 @@ fn held_ones_stay(inspection: &mut Inspection<'_, '_>, id: Id, held: Option<&Hel
     }
 }
 
-/// What stays keeps its children, its subjects and its referrers, and one of its indexes unless it has a tag.
+/// What stays keeps its children, its subjects and its referrers, and one of its indexes unless it has a tag. What is in
+/// the archive only needs that they are not deleted.
 fn needed_ones_stay(inspection: &mut Inspection<'_, '_>, id: Id) {
     let (node, digest) = (inspection.node(id), inspection.digest(id));
     let children = node.children.iter().map(|child| (child, "a child"));
@@ -40,9 +42,16 @@ fn needed_ones_stay(inspection: &mut Inspection<'_, '_>, id: Id) {
         if inspection.deletes(*needed) {
             let detail = format!("it is {what} of {digest}, which stays");
             inspection.report(Law::NothingNeededGoes, inspection.digest(*needed), detail);
+        } else if inspection.archives(*needed) && !inspection.ends_archived(id) {
+            let detail = format!("it would be archived, and is {what} of {digest}, which stays as it is");
+            inspection.report(Law::NothingNeededGoes, inspection.digest(*needed), detail);
         }
     }
-    let stranded = !node.indexes.is_empty() && node.indexes.iter().all(|index| inspection.deletes(*index));
+    let leaves_it = |index: &Id| match inspection.ends_archived(id) {
+        true => inspection.deletes(*index),
+        false => inspection.goes(*index).is_some(),
+    };
+    let stranded = !node.indexes.is_empty() && node.indexes.iter().all(leaves_it);
     if stranded && inspection.contents.ordinary_tags(node).next().is_none() {
         let detail = "it stays without a tag, and every index that lists it goes".to_owned();
         inspection.report(Law::NothingNeededGoes, digest, detail);

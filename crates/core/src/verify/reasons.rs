@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Inspection, Law};
+use super::{Inspection, Law, archive};
 use crate::model::{Digest, Tag};
 use crate::plan::{Action, ActionKind, Kept};
 use crate::reason::{Reason, Relation, Ruling};
@@ -22,19 +22,23 @@ pub(super) fn check(inspection: &mut Inspection<'_, '_>) {
         }
     }
     for kept in doings.kept(plan) {
-        let misfits = matches!(
-            kept.reason,
-            Reason::Expired(_) | Reason::Follows { .. } | Reason::CannotUntag { .. } | Reason::CannotDelete { .. }
-        );
-        stays_for(inspection, kept, misfits);
+        let goes = matches!(kept.reason, Reason::Expired(_) | Reason::Follows { .. });
+        stays_for(inspection, kept, goes || is_for_blocked(&kept.reason));
     }
     for blocked in doings.blocked(plan) {
-        stays_for(
-            inspection,
-            blocked,
-            !matches!(blocked.reason, Reason::CannotUntag { .. } | Reason::CannotDelete { .. }),
-        );
+        stays_for(inspection, blocked, !is_for_blocked(&blocked.reason));
     }
+}
+
+fn is_for_blocked(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CannotUntag { .. }
+            | Reason::CannotDelete { .. }
+            | Reason::CannotArchive { .. }
+            | Reason::ArchiveSavesNothing { .. }
+            | Reason::ArchiveMinimum { .. }
+    )
 }
 
 fn stays_for(inspection: &mut Inspection<'_, '_>, kept: &Kept, misfits: bool) {
@@ -106,6 +110,10 @@ fn unfounded(inspection: &Inspection<'_, '_>, digest: &Digest, reason: &Reason) 
         Reason::KeepAtLeast { limit, .. } => {
             (inspection.holds.configured().keep_at_least() != *limit).then(|| "no such limit is set".to_owned())
         }
+        Reason::Archived(_)
+        | Reason::CannotArchive { .. }
+        | Reason::ArchiveSavesNothing { .. }
+        | Reason::ArchiveMinimum { .. } => archive::unfounded(inspection, digest, reason),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Every guard of law 1, 6 and the limits on plans made by hand: what must be found, and what must not.
 
+mod archive;
 mod fuses;
 mod reasons;
 mod several;

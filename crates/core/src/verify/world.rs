@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
@@ -25,6 +26,8 @@ pub(super) struct World<'a> {
     pub(super) facts: Facts<'a>,
     /// Every repository of the inventory, with the records that describe it: one, if all is well.
     pub(super) places: BTreeMap<Place<'a>, Vec<usize>>,
+    /// The bytes of each registry, once somebody asks.
+    pub(super) stored: OnceLock<BTreeMap<RegistryHost, u128>>,
     /// Per wholly read registry: digests that some repository was asked for in vain, and that none holds.
     absent: BTreeMap<&'a RegistryHost, Set<Digest>>,
 }
@@ -97,6 +100,7 @@ impl<'a> World<'a> {
         let mut world = Self {
             facts,
             places,
+            stored: OnceLock::new(),
             absent: BTreeMap::new(),
         };
         world.absent = world.prove_absent(plan, all);

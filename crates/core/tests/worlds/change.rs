@@ -147,6 +147,11 @@ impl World {
                 it.registry == action.registry && it.name == action.repository
             };
             for repository in world.inventory.repositories.iter_mut().filter(here) {
+                if action.action == ActionKind::Archive {
+                    let archived = repository.manifests.iter_mut().filter(|it| it.digest == action.digest);
+                    archived.for_each(|manifest| manifest.archived_at = Some(ago(0)));
+                    continue;
+                }
                 repository.tags.retain(|tag| !lost.contains(&tag.name));
                 if action.action == ActionKind::Delete {
                     repository.manifests.retain(|manifest| manifest.digest != action.digest);
@@ -159,8 +164,17 @@ impl World {
 
 /// What a plan deletes, refused or not.
 pub(crate) fn deleted(plan: &Plan) -> BTreeSet<(String, Digest)> {
-    let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete);
-    deletes
+    taken(plan, |action| action == ActionKind::Delete)
+}
+
+/// What a plan deletes or archives, refused or not.
+pub(crate) fn gone(plan: &Plan) -> BTreeSet<(String, Digest)> {
+    taken(plan, |action| action != ActionKind::Untag)
+}
+
+fn taken(plan: &Plan, counts: impl Fn(ActionKind) -> bool) -> BTreeSet<(String, Digest)> {
+    let actions = plan.actions.iter().filter(|action| counts(action.action));
+    actions
         .map(|action| {
             (
                 format!("{}/{}", action.registry, action.repository),

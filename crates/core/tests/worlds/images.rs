@@ -13,6 +13,9 @@ use proptest::sample::{select, subsequence};
 
 use super::{MANIFESTS, NAMES, PLACES, TAGS, ago, digest, settled, tricky};
 
+/// A blob so large that archiving pays.
+const HUGE: u8 = 56;
+
 /// What a digest stands for; the same wherever it is stored.
 #[derive(Debug, Clone)]
 struct Content {
@@ -34,6 +37,7 @@ struct Presence {
     seen: Option<Timestamp>,
     untagged: Option<Timestamp>,
     pulled: Option<Timestamp>,
+    archived: Option<Timestamp>,
     restored: Option<Timestamp>,
 }
 
@@ -100,7 +104,7 @@ fn content(number: u8, woven: bool) -> BoxedStrategy<Content> {
         kinds,
         children,
         subject,
-        btree_set(50..56_u8, 0..3),
+        btree_set(prop_oneof![30 => 50..56_u8, 1 => Just(HUGE)], 0..3),
         config,
         platform,
         moment(3, 6, 2),
@@ -149,15 +153,23 @@ fn presence() -> impl Strategy<Value = Presence> {
         prop_oneof![80 => settled().prop_map(Some), 1 => Just(None), 1 => select(vec![ago(1), ago(24)]).prop_map(Some)];
     let restored =
         prop_oneof![120 => Just(None), 2 => select(vec![ago(24), ago(30 * 24), ago(40 * 24)]).prop_map(Some)];
-    (moment(16, 40, 1), seen, moment(40, 20, 1), moment(3, 3, 1), restored).prop_map(
-        |(pushed, seen, untagged, pulled, restored)| Presence {
-            pushed,
-            seen,
-            untagged,
-            pulled,
-            restored,
-        },
-    )
+    let archived = select(vec![
+        ago(24),
+        ago(89 * 24),
+        ago(90 * 24),
+        ago(200 * 24),
+        Timestamp::UNIX_EPOCH,
+    ]);
+    let archived = option::weighted(0.07, archived);
+    let times = (moment(16, 40, 1), seen, moment(40, 20, 1), moment(3, 3, 1));
+    (times, archived, restored).prop_map(|((pushed, seen, untagged, pulled), archived, restored)| Presence {
+        pushed,
+        seen,
+        untagged,
+        pulled,
+        archived,
+        restored,
+    })
 }
 
 fn shelf(place: (&'static str, &'static str)) -> BoxedStrategy<Shelf> {
@@ -209,13 +221,15 @@ fn capabilities() -> impl Strategy<Value = Capabilities> {
     let delete = prop_oneof![4 => Just(None), 8 => Just(Some(true)), 1 => Just(Some(false))];
     let flag = || select(vec![Some(true), Some(false), None]);
     let undo = select(vec![Undo::UntilGarbageCollection, Undo::Native, Undo::None]);
-    (delete, flag(), flag(), flag(), flag(), undo).prop_map(
-        |(delete, delete_tag, list_untagged, push_time, pull_time, undo)| Capabilities {
+    let archive = prop_oneof![5 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
+    (delete, flag(), flag(), flag(), flag(), archive, undo).prop_map(
+        |(delete, delete_tag, list_untagged, push_time, pull_time, archive, undo)| Capabilities {
             delete,
             delete_tag,
             list_untagged,
             push_time,
             pull_time,
+            archive,
             undo,
         },
     )
@@ -312,7 +326,7 @@ impl Content {
                 .iter()
                 .map(|blob| Blob {
                     digest: digest(*blob),
-                    size: 1 << (*blob - 50),
+                    size: size(*blob),
                 })
                 .collect(),
             children: self.children.iter().map(|child| digest(*child)).collect(),
@@ -323,10 +337,18 @@ impl Content {
             untagged_at: presence.untagged,
             last_pulled_at: presence.pulled,
             first_seen_at: presence.seen,
+            archived_at: presence.archived,
             restored_at: presence.restored,
             labels: texts(&self.labels),
             annotations: texts(&self.annotations),
         }
+    }
+}
+
+fn size(blob: u8) -> u64 {
+    match blob {
+        HUGE => 150_000_000_000_000,
+        _ => 1 << (blob - 50),
     }
 }
 
@@ -375,9 +397,9 @@ pub(crate) fn sketch(repository: &Repository) -> String {
             manifest.platform,
         ));
         lines.push(format!(
-            "     created {:?} pushed {:?} seen {:?} untagged {:?} pulled {:?} restored {:?} labels {:?} annotations {:?}",
+            "     created {:?} pushed {:?} seen {:?} untagged {:?} pulled {:?} archived {:?} restored {:?} labels {:?} annotations {:?}",
             manifest.created_at, manifest.pushed_at, manifest.first_seen_at, manifest.untagged_at,
-            manifest.last_pulled_at, manifest.restored_at, manifest.labels, manifest.annotations,
+            manifest.last_pulled_at, manifest.archived_at, manifest.restored_at, manifest.labels, manifest.annotations,
         ));
     }
     lines.join("\n")

@@ -14,7 +14,7 @@ use jettison_core::model::{Digest, Inventory, Usage};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-pub(crate) use change::{deleted, protections};
+pub(crate) use change::{deleted, gone, protections};
 pub(crate) use settings::Settings;
 
 /// How many manifests there can be.

@@ -42,6 +42,7 @@ pub(crate) struct Settings {
 pub(crate) struct Policy {
     scope: &'static str,
     untag: bool,
+    archive_anyway: bool,
     rules: Vec<Rule>,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct Policy {
 struct Rule {
     matches: &'static str,
     verb: &'static str,
+    /// Whether what expires is archived.
+    archives: bool,
     group: &'static str,
     unless: &'static str,
 }
@@ -146,7 +149,14 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
 fn policy() -> impl Strategy<Value = Policy> {
     let scopes = vec!["\"**\"", "\"**\"", "\"**\"", "app", "\"lib/*\", other"];
     let rules = prop_oneof![3 => vec(rule(), 1..4), 2 => parting_rules()];
-    (select(scopes), any::<bool>(), rules).prop_map(|(scope, untag, rules)| Policy { scope, untag, rules })
+    (select(scopes), any::<bool>(), prop::bool::weighted(0.8), rules).prop_map(
+        |(scope, untag, archive_anyway, rules)| Policy {
+            scope,
+            untag,
+            archive_anyway,
+            rules,
+        },
+    )
 }
 
 /// Rules that take nearly everything, and often part the tags of one image.
@@ -160,11 +170,13 @@ fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
         first,
         select(vec!["keep: always", "expire: { older-than: 90d }"]),
         select(VERBS[..4].to_vec()),
+        [prop::bool::weighted(0.25), prop::bool::weighted(0.25)],
     )
-        .prop_map(|(matches, verb, sweep)| {
+        .prop_map(|(matches, verb, sweep, [first_archives, second_archives])| {
             let everything = Rule {
                 matches: MATCHES[0],
                 verb: sweep,
+                archives: second_archives,
                 group: "",
                 unless: "",
             };
@@ -172,6 +184,7 @@ fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
                 Rule {
                     matches,
                     verb,
+                    archives: first_archives,
                     group: "",
                     unless: "",
                 },
@@ -199,7 +212,15 @@ fn rule() -> impl Strategy<Value = Rule> {
         "{ newest-per: { week: 2, year: 1 } }",
     ];
     let matches = prop_oneof![5 => select(MATCHES[..2].to_vec()), 3 => select(MATCHES.to_vec())];
-    (matches, select(VERBS.to_vec()), select(groups), select(unless)).prop_map(|(matches, verb, group, unless)| {
+    let archives = prop::bool::weighted(0.25);
+    let parts = (
+        matches,
+        select(VERBS.to_vec()),
+        archives,
+        select(groups),
+        select(unless),
+    );
+    parts.prop_map(|(matches, verb, archives, group, unless)| {
         let ranks = verb.contains("beyond-newest");
         let (group, unless) = match verb {
             "keep: always" => ("", ""),
@@ -210,6 +231,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         Rule {
             matches,
             verb,
+            archives,
             group,
             unless,
         }
@@ -264,10 +286,21 @@ impl Settings {
         let Some(policies) = &self.policies else { return };
         text.push_str("policies:\n");
         for (number, policy) in policies.iter().enumerate() {
-            let Policy { scope, untag, rules } = policy;
+            let Policy {
+                scope,
+                untag,
+                archive_anyway,
+                rules,
+            } = policy;
+            // It belongs to rules that archive.
+            let archives = rules.iter().any(|rule| rule.archives && rule.verb != "keep: always");
+            let anyway = match *archive_anyway && archives {
+                true => "\n    archive-anyway: true",
+                false => "",
+            };
             writeln!(
                 text,
-                "  - name: policy-{number}\n    repositories: [{scope}]\n    untag: {untag}\n    rules:"
+                "  - name: policy-{number}\n    repositories: [{scope}]\n    untag: {untag}{anyway}\n    rules:"
             )
             .unwrap();
             for (
@@ -275,6 +308,7 @@ impl Settings {
                 Rule {
                     matches,
                     verb,
+                    archives,
                     group,
                     unless,
                 },
@@ -285,6 +319,9 @@ impl Settings {
                     "      - name: rule-{number}\n        match: {matches}\n        {verb}"
                 )
                 .unwrap();
+                if *archives && *verb != "keep: always" {
+                    writeln!(text, "        action: archive").unwrap();
+                }
                 if !group.is_empty() {
                     writeln!(text, "        {group}").unwrap();
                 }

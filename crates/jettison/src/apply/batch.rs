@@ -102,6 +102,7 @@ impl<'r, 'a> Work<'r, 'a> {
             digest: action.digest.clone(),
             action: match action.action {
                 ActionKind::Delete => store::Action::Delete,
+                ActionKind::Archive => store::Action::Archive,
                 ActionKind::Untag => store::Action::Untag,
             },
             root,
@@ -251,7 +252,7 @@ impl<'r, 'a> Work<'r, 'a> {
             // What has to go first is always of the same unit.
             let waits_for = self.relations.first(&digest).find(|first| !gone.contains(*first));
             let report = self.remove_one(condemned.action, &leave, waits_for).await;
-            if report.is_gone() {
+            if report.is_out_of_the_way() {
                 gone.insert(digest);
             }
             self.run.progress.advance();

@@ -99,11 +99,11 @@ impl Looking<'_, '_> {
     pub(super) async fn look(&mut self, digests: &[Digest]) -> Result<Look, StoreError> {
         let begun = Instant::now();
         let mut held: BTreeMap<Digest, NotNow> = BTreeMap::new();
-        // An image that only loses tags stays, whatever else points to it.
+        // An image that only loses tags stays, whatever else points to it. One that is archived cannot be pulled.
         let deletes = |digest: &&Digest| {
             self.condemned
                 .get(*digest)
-                .is_some_and(|condemned| condemned.action.action == ActionKind::Delete)
+                .is_some_and(|condemned| condemned.action.action != ActionKind::Untag)
         };
         let deleted: Vec<Digest> = digests.iter().filter(deletes).cloned().collect();
         match self.watch.wanted().await {
@@ -332,6 +332,7 @@ fn manifest(digest: &Digest, parsed: &ParsedManifest) -> Manifest {
         untagged_at: None,
         last_pulled_at: None,
         first_seen_at: None,
+        archived_at: None,
         restored_at: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! One removal: look once more, remove, and see that it is gone.
+//! One removal: look once more, remove, and see that it is gone. An archival goes the same way.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3
 /// Tags that are looked up at once; the registry's own limit decides how many really run.
 const LOOKUPS: usize = 16;
 
-/// One removal: of a manifest with its tags, of tags, or of one tag before its manifest.
+/// One removal: of a manifest with its tags (or its archival), of tags, or of one tag before its manifest.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Removal<'a> {
     pub(super) registry: &'a dyn Registry,
@@ -201,6 +201,7 @@ impl Removal<'_> {
         let present: Vec<&Tag> = standing.into_iter().flatten().collect();
         match self.action.action {
             ActionKind::Delete => self.delete(&present, sent).await,
+            ActionKind::Archive => self.archive().await,
             ActionKind::Untag => self.untag(&present, sent).await,
         }
     }
@@ -223,6 +224,13 @@ impl Removal<'_> {
             }
         }
         self.wait_until_gone(Gone::Manifest(digest)).await
+    }
+
+    /// Nothing goes, so that what ends without an answer is asked for again and does no harm.
+    async fn archive(&self) -> Result<Happened, NotRemoved> {
+        self.check_freshness(0)?;
+        self.registry.archive(self.name(), &self.action.digest).await?;
+        Ok(Happened::Done)
     }
 
     async fn untag(&self, present: &[&Tag], sent: &Sent) -> Result<Happened, NotRemoved> {

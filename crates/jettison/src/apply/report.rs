@@ -26,6 +26,8 @@ pub struct RunReport {
     pub deleted: u64,
     /// Actions that found nothing left to do.
     pub already_gone: u64,
+    /// Manifests that were archived.
+    pub archived: u64,
     /// Images that lost tags and stayed.
     pub untagged: u64,
     /// Actions that failed, or were left because something changed since the plan.
@@ -174,6 +176,11 @@ impl ActionReport {
         self.action == ActionKind::Delete && self.is_done()
     }
 
+    /// Whether it stands no longer in the way of what it lists or what is attached to it.
+    pub(super) fn is_out_of_the_way(&self) -> bool {
+        self.action != ActionKind::Untag && self.is_done()
+    }
+
     /// Whether it is there as before, as far as is known.
     pub(super) fn stays(&self) -> bool {
         !self.is_done() && self.outcome != Happened::Unknown
@@ -195,6 +202,7 @@ impl RunReport {
             status: RunStatus::Running,
             deleted: 0,
             already_gone: 0,
+            archived: 0,
             untagged: 0,
             failed: 0,
             unknown: 0,
@@ -215,6 +223,7 @@ impl RunReport {
         self.ended_at = ended_at;
         let done = |kind| count(&|action| action.action == kind && action.outcome == Happened::Done);
         self.deleted = done(ActionKind::Delete);
+        self.archived = done(ActionKind::Archive);
         self.untagged = done(ActionKind::Untag);
         self.already_gone = outcome(Happened::AlreadyGone);
         self.failed = outcome(Happened::Failed);
@@ -222,9 +231,10 @@ impl RunReport {
         self.left = outcome(Happened::Left);
         self.refused = outcome(Happened::Refused);
         self.blocked = outcome(Happened::Blocked);
-        self.bytes = self
+        let freeing = self
             .actions
             .iter()
-            .fold(0, |sum, action| sum.saturating_add(action.bytes));
+            .filter(|action| action.action != ActionKind::Archive);
+        self.bytes = freeing.fold(0, |sum, action| sum.saturating_add(action.bytes));
     }
 }

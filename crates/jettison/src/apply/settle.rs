@@ -198,7 +198,7 @@ impl Settling<'_> {
             for (_, fate) in &fates {
                 match fate {
                     Fate::Gone | Fate::Untagged | Fate::Back => run.done += 1,
-                    Fate::Stays(0) | Fate::Lost => run.untouched += 1,
+                    Fate::Stays(0) | Fate::Lost | Fate::Somewhere => run.untouched += 1,
                     Fate::Stays(_) => run.put_back += 1,
                 }
             }
@@ -244,6 +244,8 @@ enum Fate {
     Lost,
     /// It was to come back, and is there.
     Back,
+    /// It was to be archived, and is there, or in the archive: the next plan sees which.
+    Somewhere,
 }
 
 async fn fate_of(place: &Place<'_>, entry: &EntryRecord, trouble: &Trouble) -> Result<Fate, String> {
@@ -262,6 +264,8 @@ async fn ask(place: &Place<'_>, entry: &EntryRecord) -> Result<Fate, NotBack> {
         // Whether its tags are back too is for the next undo to see.
         (Action::Restore, true) => return Ok(Fate::Back),
         (Action::Restore, false) => return Ok(Fate::Stays(0)),
+        (Action::Archive, true) => return Ok(Fate::Somewhere),
+        (Action::Archive, false) => return Ok(Fate::Lost),
         (Action::Delete, false) => return Ok(Fate::Gone),
         (Action::Untag, false) => return Ok(Fate::Lost),
         (Action::Untag, true) if lost_all_tags(place, entry).await? => return Ok(Fate::Untagged),
@@ -318,6 +322,10 @@ fn outcome_of(entry: &EntryRecord, fate: &Fate) -> Outcome {
         Fate::Stays(_) if was_asked => skipped("it was asked for, and done in part; the tags were put back"),
         Fate::Stays(0) => skipped("the run was interrupted before this"),
         Fate::Stays(_) => skipped("the run was interrupted in the middle of this; the tags were put back"),
+        // An undo brings it back in any case.
+        Fate::Somewhere => Outcome::Failed {
+            error: "the run was interrupted; whether it was archived before is for the next plan to see".to_owned(),
+        },
         Fate::Lost => Outcome::Failed {
             error: "the run was interrupted; the image, which was to stay, is not there any more".to_owned(),
         },

@@ -205,15 +205,19 @@ impl Work<'_> {
             } else {
                 String::new()
             };
-            let manifests = plan
-                .actions
-                .iter()
-                .filter(|action| action.action == ActionKind::Delete)
-                .count();
-            let manifests = count(manifests as u64, "manifest");
+            let archived = if summary.archived > 0 {
+                let archived = count(summary.archived, "image");
+                format!(
+                    " and archive {archived} ({} with what belongs to them)",
+                    manifests(plan, ActionKind::Archive)
+                )
+            } else {
+                String::new()
+            };
             let question = format!(
-                "Delete {} ({manifests} with what belongs to them){tags}?",
-                count(summary.go, "image")
+                "Delete {} ({} with what belongs to them){archived}{tags}?",
+                count(summary.go, "image"),
+                manifests(plan, ActionKind::Delete)
             );
             if !confirm(&question, self.consent.yes)? {
                 self.context.console.say("nothing was done");
@@ -225,6 +229,12 @@ impl Work<'_> {
         self.context.console.say(told(&report, plan, &self.context.console));
         Ok(ended(&report).and(completeness(plan)))
     }
+}
+
+/// How many manifests that is done to.
+fn manifests(plan: &Plan, done: ActionKind) -> String {
+    let actions = plan.actions.iter().filter(|action| action.action == done);
+    count(actions.count() as u64, "manifest")
 }
 
 /// The exit code of a run. What was left because something else failed or was refused is told with that.
@@ -289,6 +299,9 @@ fn told(report: &RunReport, plan: &Plan, console: &Console) -> String {
         }
     }
     let mut done = format!("{} deleted", count(report.deleted, "manifest"));
+    if report.archived > 0 {
+        done.push_str(&format!(", {} archived", count(report.archived, "manifest")));
+    }
     if report.untagged > 0 {
         done.push_str(&format!(", {} untagged", count(report.untagged, "image")));
     }

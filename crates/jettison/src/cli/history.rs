@@ -79,8 +79,9 @@ type Figure = (&'static str, fn(&RunSummary) -> u64);
 
 /// The figures of a list of runs: what most runs do, and of the rest what one of them did. All would not fit a line.
 fn figures(runs: &[RunSummary]) -> Vec<Figure> {
-    let all: [(bool, Figure); 6] = [
+    let all: [(bool, Figure); 7] = [
         (true, ("DELETED", |run| run.deleted)),
+        (false, ("ARCHIVED", |run| run.archived)),
         (false, ("UNTAGGED", |run| run.untagged)),
         (false, ("PUT BACK", |run| run.restored)),
         (false, ("GONE", |run| run.already_gone)),
@@ -94,7 +95,7 @@ fn figures(runs: &[RunSummary]) -> Vec<Figure> {
 fn summary(run: &RunSummary) -> serde_json::Value {
     json!({
         "id": run.id, "plan": run.plan, "command": run.command, "started_at": run.started_at, "ended_at": run.ended_at,
-        "status": run.status, "deleted": run.deleted, "untagged": run.untagged, "failed": run.failed,
+        "status": run.status, "deleted": run.deleted, "archived": run.archived, "untagged": run.untagged, "failed": run.failed,
         "restored": run.restored, "already_gone": run.already_gone, "left": run.left,
     })
 }
@@ -117,11 +118,15 @@ async fn show(store: &Store, console: &Console, id: &str, image: Option<&ImageRe
     let width = console.line_width();
     let heading = styled(style::HEADING, format!("Run {}", run.summary.id));
     let counts = format!(
-        "{} {}, {}: {} deleted, {} untagged, {} put back, {} gone already, {} left, {} failed",
+        "{} {}, {}: {} deleted, {}{} untagged, {} put back, {} gone already, {} left, {} failed",
         run.summary.command,
         moment(run.summary.started_at),
         run.summary.status,
         number(run.summary.deleted),
+        match run.summary.archived {
+            0 => String::new(),
+            archived => format!("{} archived, ", number(archived)),
+        },
         number(run.summary.untagged),
         number(run.summary.restored),
         number(run.summary.already_gone),

@@ -163,6 +163,10 @@ fn config_for(cases: &Cases, file: &Path, globals: &Globals, console: &Console) 
     for registry in &mut config.registries {
         registry.expects = Expects::None;
     }
+    // Nor does a handful of images weigh enough to be archived.
+    for policy in config.policies.iter_mut().flatten() {
+        policy.archive_anyway = true;
+    }
     Ok(config)
 }
 
@@ -206,7 +210,7 @@ fn outcomes<'a>(cases: &'a Cases, config: &Config) -> Vec<Checked<'a>> {
                 .chain(&plan.blocked)
                 .find(|kept| kept.digest == expectation.digest && kept.tag == expectation.tag);
             let expired = match decided(&expectation.digest, &expectation.tag) {
-                Some(Decision::Expire(ruling)) => Some(Reason::Expired(ruling)),
+                Some(Decision::Expire(ruling, _)) => Some(Reason::Expired(ruling)),
                 _ => None,
             };
             let reason = kept.map(|kept| kept.reason.clone()).or(expired);

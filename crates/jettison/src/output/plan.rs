@@ -20,6 +20,10 @@ const LISTED: usize = 15;
 /// Reasons that are listed one by one.
 const REASONS: usize = 12;
 
+/// What becomes of archived images.
+const ARCHIVED: &str = "an archived image is paid for at least 90 days; `jettison undo` brings it back, which takes the \
+                        registry a while (ECR: up to 20 minutes)";
+
 /// What is said of a plan beyond the plan itself.
 #[derive(Debug, Clone, Default)]
 pub struct Remarks {
@@ -81,6 +85,14 @@ impl Page {
             let refused = "of these steps are refused by the fuse, until somebody accepts the share";
             self.line(&lead, refused);
         }
+        if summary.archived > 0 {
+            let lead = format!("{:>10} ", number(summary.archived));
+            let moved = bytes(summary.archived_bytes);
+            self.line(
+                &lead,
+                &format!("are archived, and cannot be pulled any more: {moved} move to the archive"),
+            );
+        }
         if summary.untagged > 0 {
             self.line(&format!("{:>10} ", number(summary.untagged)), "lose tags and stay");
         }
@@ -136,7 +148,7 @@ impl Page {
                 name,
                 number(repository.images),
                 number(repository.go),
-                number(repository.images - repository.go),
+                number(repository.images - repository.go - repository.archived),
                 bytes(repository.bytes),
             ]
         });
@@ -187,8 +199,9 @@ impl Page {
         for action in &plan.actions {
             let word = match (action.action, &action.reason) {
                 (ActionKind::Untag, _) => "untag ",
-                (ActionKind::Delete, Reason::Follows { .. }) => "  with",
+                (_, Reason::Follows { .. }) => "  with",
                 (ActionKind::Delete, _) => "delete",
+                (ActionKind::Archive, _) => "archive",
             };
             let tags: Vec<String> = action.tags.iter().map(ToString::to_string).collect();
             let name = image_name(&action.repository, None, &action.digest);
@@ -219,6 +232,9 @@ impl Page {
             for line in &remarks.unknown {
                 self.remark(style::HEADING, "not known:", line);
             }
+        }
+        if summary.archived > 0 {
+            self.remark(style::HEADING, "archived:", ARCHIVED);
         }
         for gap in &told_once(&plan.gaps) {
             self.remark(style::NOTE, "gap:", gap);
@@ -251,6 +267,7 @@ fn undo(plan: &Plan) -> &'static str {
     match plan
         .actions
         .iter()
+        .filter(|action| action.action != ActionKind::Archive)
         .map(|action| action.undo)
         .max_by_key(|undo| *undo as u8)
     {

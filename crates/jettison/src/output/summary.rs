@@ -7,6 +7,8 @@ use jettison_core::plan::{ActionKind, Plan};
 use jettison_core::reason::{Hold, Reason, Ruling};
 use serde::Serialize;
 
+use super::text::bytes;
+
 type Root<'a> = (&'a RegistryHost, &'a RepositoryName, &'a Digest);
 
 /// A plan, counted.
@@ -18,6 +20,10 @@ pub struct Summary {
     pub kinds: BTreeMap<Kind, u64>,
     /// Roots that are deleted.
     pub go: u64,
+    /// Roots that are archived.
+    pub archived: u64,
+    /// The bytes that move to the archive.
+    pub archived_bytes: u64,
     /// Roots that lose tags and stay.
     pub untagged: u64,
     /// Roots that stay as they are.
@@ -60,6 +66,8 @@ pub struct RepositoryCount {
     pub images: u64,
     /// Those that go.
     pub go: u64,
+    /// Those that are archived.
+    pub archived: u64,
     /// The bytes that this frees.
     pub bytes: u64,
     /// Its fuse is blown.
@@ -104,12 +112,19 @@ impl Summary {
                     name: format!("{}/{}", action.registry, action.repository),
                     images: 0,
                     go: 0,
+                    archived: 0,
                     bytes: 0,
                     refused: false,
                 });
-            count.bytes = count.bytes.saturating_add(action.bytes);
+            let sum = match action.action {
+                ActionKind::Archive => &mut summary.archived_bytes,
+                ActionKind::Delete | ActionKind::Untag => {
+                    count.bytes = count.bytes.saturating_add(action.bytes);
+                    &mut summary.bytes
+                }
+            };
+            *sum = sum.saturating_add(action.bytes);
             count.refused |= action.refused;
-            summary.bytes = summary.bytes.saturating_add(action.bytes);
             summary.refused += u64::from(action.refused);
             if matches!(action.reason, Reason::Follows { .. }) {
                 going
@@ -122,10 +137,10 @@ impl Summary {
             last_rule = format!(
                 "{}{}",
                 going_because(&action.reason),
-                if action.action == ActionKind::Untag {
-                    " (tags only)"
-                } else {
-                    ""
+                match action.action {
+                    ActionKind::Untag => " (tags only)",
+                    ActionKind::Archive => " (archived)",
+                    ActionKind::Delete => "",
                 }
             );
             let example = || {
@@ -140,6 +155,10 @@ impl Summary {
                 ActionKind::Delete => {
                     count.go += 1;
                     summary.go += 1;
+                }
+                ActionKind::Archive => {
+                    count.archived += 1;
+                    summary.archived += 1;
                 }
                 ActionKind::Untag => summary.untagged += 1,
             }
@@ -166,6 +185,7 @@ impl Summary {
                 name: format!("{registry}/{name}"),
                 images: 0,
                 go: 0,
+                archived: 0,
                 bytes: 0,
                 refused: false,
             };
@@ -176,7 +196,7 @@ impl Summary {
             *summary.kinds.entry(*kind).or_default() += 1;
         }
         summary.blocked = blocked.len() as u64;
-        summary.stay = summary.images - summary.go - summary.untagged;
+        summary.stay = summary.images - summary.go - summary.archived - summary.untagged;
         summary.going = going.ordered(true);
         summary.staying = staying.ordered(false);
         summary.blocking = blocking.ordered(false);
@@ -279,6 +299,17 @@ pub fn staying_because(reason: &Reason) -> String {
             "the registry cannot remove a single tag, and other tags of the image stay".to_owned()
         }
         Reason::CannotDelete { .. } => "the registry has deletes switched off".to_owned(),
+        Reason::Archived(_) => "they are archived already".to_owned(),
+        Reason::CannotArchive { .. } => "the registry has no archive that is known of".to_owned(),
+        Reason::ArchiveSavesNothing { stored, .. } => {
+            format!(
+                "archiving them saves nothing: their registry holds {}, and it pays from 150 TB on",
+                bytes(*stored)
+            )
+        }
+        Reason::ArchiveMinimum { .. } => {
+            "they were archived less than 90 days ago: deleting them now would cost as much as leaving them".to_owned()
+        }
         Reason::Expired(_) | Reason::Follows { .. } => reason.code().to_owned(),
     }
 }

@@ -134,6 +134,38 @@ pub trait Registry: fmt::Debug + Send + Sync {
     /// [`ErrorKind::Unsupported`] where single tags cannot be removed, [`ErrorKind::Immutable`] where it is protected.
     async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Removed, RegistryError>;
 
+    /// Moves a manifest with its tags to the registry's archive, from which it cannot be pulled. What is there already is a
+    /// success. Only asked where [`Capabilities::archive`] is true.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where there is no archive, [`ErrorKind::Conflict`] where something that is not archived
+    /// still refers to it. Nothing may be deleted instead.
+    async fn archive(&self, repository: &RepositoryName, digest: &Digest) -> Result<(), RegistryError> {
+        Err(self.has_no_archive(&format!("archive {repository}@{}", digest.short())))
+    }
+
+    /// Brings a manifest back from the archive. The registry may take a while until it can be pulled. What is not there is
+    /// a success.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where there is no archive.
+    async fn unarchive(&self, repository: &RepositoryName, digest: &Digest) -> Result<(), RegistryError> {
+        Err(self.has_no_archive(&format!("bring back {repository}@{}", digest.short())))
+    }
+
+    /// The error of a registry without an archive.
+    fn has_no_archive(&self, operation: &str) -> RegistryError {
+        RegistryError {
+            kind: ErrorKind::Unsupported,
+            registry: self.host().clone(),
+            operation: operation.to_owned(),
+            status: None,
+            detail: "this registry has no archive".to_owned(),
+        }
+    }
+
     /// Puts a manifest, under its digest or a tag. By tag it is never tried twice.
     ///
     /// # Errors

@@ -124,6 +124,9 @@ impl Batch<'_> {
             .chain(attached.filter(|position| lacks(position)))
             .copied()
             .collect();
+        // What is in the archive cannot be read before it is back, and is all there.
+        let in_archive = |position: &usize| matches!(standings.get(position), Some(Ok(standing)) if standing.archived);
+        let checked: BTreeSet<usize> = checked.into_iter().filter(|position| !in_archive(position)).collect();
         blobs
             .ask(checked.iter().filter_map(|position| self.saved.get(*position)))
             .await;
@@ -255,7 +258,7 @@ impl Batch<'_> {
             return Err("its bytes were not read from the journal".to_owned());
         };
         let put = Put {
-            registry: self.undoer.registry(&saved.place.registry)?,
+            registry: self.undoer.registry_for(saved)?,
             place: &saved.place,
             manifest: FetchedManifest {
                 digest: manifest.digest.clone(),

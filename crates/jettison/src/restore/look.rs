@@ -18,12 +18,14 @@ pub(super) struct Standing {
     pub(super) missing_tags: Vec<Tag>,
     /// Those of its tags that somebody has set to something else since.
     pub(super) moved: BTreeMap<Tag, Digest>,
+    /// Whether it is there, and may lie in the archive.
+    pub(super) archived: bool,
 }
 
 impl Standing {
     /// Whether there is nothing to do.
     pub(super) fn is_whole(&self) -> bool {
-        self.present && self.missing_tags.is_empty()
+        self.present && self.missing_tags.is_empty() && !self.archived
     }
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn look(
 
 async fn standing(undoer: &Undoer<'_>, saved: &Saved) -> Result<Standing, String> {
     let told = |error: RegistryError| error.to_string();
-    let registry = undoer.registry(&saved.place.registry)?;
+    let registry = undoer.registry_for(saved)?;
     let (name, digest) = (&saved.place.repository, &saved.place.digest);
     let mut standing = Standing {
         present: registry.exists(name, digest).await.map_err(told)?,
@@ -62,6 +64,7 @@ async fn standing(undoer: &Undoer<'_>, saved: &Saved) -> Result<Standing, String
         .try_collect()
         .await
         .map_err(told)?;
+    standing.archived = standing.present && saved.is_archived();
     for (tag, found) in tags {
         match found {
             Some(found) if found == *digest => {}

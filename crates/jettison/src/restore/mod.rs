@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use crate::output::{Face, Progress};
 use crate::registry::Registry;
-use crate::store::{RunId, RunStart, Store, StoreError};
+use crate::store::{Action, RunId, RunStart, Store, StoreError};
 
 pub use report::{Came, ImageReport, ManifestReport, MovedTag, UndoReport};
 pub use select::{Selection, SelectionError, select};
@@ -40,6 +40,7 @@ use blobs::Blobs;
 use graph::Graph;
 use needs::Needs;
 use report::Results;
+use saved::Saved;
 
 /// The command of a run that puts back.
 const COMMAND: &str = "undo";
@@ -119,6 +120,15 @@ impl Undoer<'_> {
             images,
             came,
         })
+    }
+
+    /// The registry that gives back a manifest. What was only archived is there, and comes back without the journal's bytes.
+    fn registry_for(&self, saved: &Saved) -> Result<&dyn Registry, String> {
+        let only_archived = !saved.entries.is_empty() && saved.entries.iter().all(|it| it.action == Action::Archive);
+        match self.registries.get(&saved.place.registry) {
+            Some(registry) if only_archived => Ok(registry.as_ref()),
+            _ => self.registry(&saved.place.registry),
+        }
     }
 
     /// A registry on which the journal's bytes can be put back, or why they cannot.

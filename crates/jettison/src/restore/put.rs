@@ -1,4 +1,5 @@
-//! One manifest, put back under its digest and then under its tags; each is looked up again afterwards.
+//! One manifest, put back under its digest, or out of the archive, and then under its tags; what was put is looked up
+//! again afterwards.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,6 +43,13 @@ impl Put<'_> {
         {
             done.failed = Some(why);
             return done;
+        }
+        if self.standing.archived {
+            let woken = self
+                .registry
+                .unarchive(&self.place.repository, &self.place.digest)
+                .await;
+            done.failed = woken.err().map(told);
         }
         for tag in &self.standing.missing_tags {
             match self.put_tag(tag).await {

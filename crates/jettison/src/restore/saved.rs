@@ -129,6 +129,11 @@ impl Saved {
         self.tagged_subjects().chain(self.relations.subject.clone()).collect()
     }
 
+    /// Whether it may lie in the archive by what is to be undone.
+    pub(super) fn is_archived(&self) -> bool {
+        self.entries.iter().any(EntryRecord::is_archived)
+    }
+
     /// Whether it carries a tag that attaches it to nothing, and so stands for itself.
     pub(super) fn has_ordinary_tag(&self) -> bool {
         let ordinary = |tag: &Tag| tag.subject().is_none_or(|subject| subject == self.place.digest);

@@ -175,6 +175,26 @@ fn every_mistake_has_its_place() {
             &rule("{ expire: { older-than: 1d }, unless: { newest-per: { day: 0, hour: 3 } } }"),
             &["bad-count 3:64", "unknown-key 3:67"],
         ),
+        (
+            &rule("{ keep: always, action: archive }"),
+            &["action-without-expire 3:21"],
+        ),
+        (
+            &rule("{ action: archive }"),
+            &["verb-missing 3:5", "action-without-expire 3:7"],
+        ),
+        (
+            &rule("{ expire: { older-than: 1d }, action: keep }"),
+            &["unknown-value 3:43"],
+        ),
+        (
+            &rule("{ expire: { older-than: 1d }, action: [archive] }"),
+            &["wrong-type 3:43"],
+        ),
+        (
+            "policies: [ { archive-anyway: true, rules: [ { expire: { older-than: 1d } } ] } ]",
+            &["unused-key? 1:15"],
+        ),
         (&rule("{ match: , keep: always }"), &["wrong-type 3:7"]),
         (&rule("{ match: { tags: [] }, keep: always }"), &["empty-list 3:22"]),
         (&rule("{ match: { tags: x }, keep: always }"), &["wrong-type 3:22"]),

@@ -9,7 +9,11 @@ fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
         ("conditions", "minProperties", serde_json::json!(1)),
         ("newest-per", "minProperties", serde_json::json!(1)),
         ("group-by", "maxProperties", serde_json::json!(1)),
-        ("rule", "dependentRequired", serde_json::json!({ "unless": ["expire"] })),
+        (
+            "rule",
+            "dependentRequired",
+            serde_json::json!({ "unless": ["expire"], "action": ["expire"] }),
+        ),
         (
             "aws",
             "dependentRequired",

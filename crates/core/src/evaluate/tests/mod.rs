@@ -9,6 +9,7 @@ mod times;
 mod uses;
 
 use super::{Decision, RepositoryEvaluation, evaluate};
+use crate::policy::RuleAction;
 use crate::reason::Reason;
 use crate::worlds::World;
 
@@ -24,7 +25,8 @@ impl World {
             let told = verdicts.map(|verdict| {
                 let tag = verdict.tag.map_or("-", |tag| tag.as_str());
                 match &verdict.decision {
-                    Decision::Expire(ruling) => format!("{tag} goes {}", ruling.rule()),
+                    Decision::Expire(ruling, RuleAction::Delete) => format!("{tag} goes {}", ruling.rule()),
+                    Decision::Expire(ruling, RuleAction::Archive) => format!("{tag} archived {}", ruling.rule()),
                     Decision::Keep(Reason::Hold { hold, .. }) => format!("{tag} stays {hold}"),
                     Decision::Keep(reason) => format!("{tag} stays {}", reason.code()),
                 }

@@ -1,5 +1,6 @@
 //! What becomes of verdicts: what stays with what, in which order the rest goes, and what the limits make of it.
 
+mod archive;
 mod bytes;
 mod limits;
 mod order;
@@ -50,8 +51,8 @@ impl World {
     /// The digests that go, in their order, by their numbers.
     fn order(&self) -> Vec<usize> {
         let plan = planned(self);
-        let deletes = plan.actions.iter().filter(|action| action.action == ActionKind::Delete);
-        deletes.map(|action| self.number(&action.digest)).collect()
+        let goes = plan.actions.iter().filter(|action| action.action != ActionKind::Untag);
+        goes.map(|action| self.number(&action.digest)).collect()
     }
 
     /// One line an action, in their order: `delete #0 [a] expired`, `delete #1 [] follows #0 (Child)`.
@@ -62,6 +63,7 @@ impl World {
     fn action(&self, action: &Action) -> String {
         let what = match action.action {
             ActionKind::Delete => "delete",
+            ActionKind::Archive => "archive",
             ActionKind::Untag => "untag",
         };
         let tags: Vec<&str> = action.tags.iter().map(|tag| tag.as_str()).collect();

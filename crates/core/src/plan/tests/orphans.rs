@@ -3,6 +3,8 @@
 use super::{GOES, STAYS, planned};
 use crate::worlds::World;
 
+const ARCHIVES: &str = "name: cold, match: { tags: [a] }, expire: { older-than: 1d }, action: archive";
+
 /// Image 0 in `app` is attached to 1, which lies in `lib` alone and goes; 2 is in `lib` as well.
 fn world() -> World {
     let images = "untagged: true, pushed: 9d ago\ntags: [a], pushed: 9d ago\ntags: [keep], pushed: 9d ago";
@@ -41,6 +43,13 @@ fn what_is_attached_to_a_copy_that_stays_stays() {
             third.tags[0].name = "keep".parse().unwrap();
             third.tags.truncate(1);
             w.inventory.repositories.push(third);
+        }),
+        ("it is archived", |w| {
+            w.config = w.config.replace(
+                "    rules:\n",
+                &format!("    archive-anyway: true\n    rules:\n      - {{ {ARCHIVES} }}\n"),
+            );
+            w.inventory.repositories[1].capabilities.archive = Some(true);
         }),
         ("the registry was not read wholly", |w| {
             w.inventory.complete_registries.clear()

@@ -217,6 +217,7 @@ impl Case<'_, '_, '_> {
             untagged_at: None,
             last_pulled_at: pulled?,
             first_seen_at: seen?.or(pushed).or(created),
+            archived_at: None,
             restored_at: None,
             labels: labels?,
             annotations: annotations?,
@@ -300,6 +301,7 @@ fn assemble(
         list_untagged: yes,
         push_time: yes,
         pull_time: Some(knows_pulls),
+        archive: yes,
         ..Capabilities::default()
     };
     let place = format!("{registry}/{name}");

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 pub(crate) use matching::{kind, only_true, tags, texts_by_key};
 
-use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, Verb};
+use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, RuleAction, Verb};
 use crate::config::keys;
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{Node, Scalar, Value};
@@ -93,6 +93,9 @@ fn policy(
     let repositories = reader.names(fields.get("repositories"));
     let registries = reader.hosts(fields.get("registries"));
     let untag = fields.get("untag").map_or(Some(false), |node| reader.flag(node));
+    let archive_anyway = fields
+        .get("archive-anyway")
+        .map_or(Some(false), |node| reader.flag(node));
     let rules = rules(reader, fields.get("rules")?);
     let (name, place) = name?;
     let line = reader.line(&fields.span);
@@ -101,9 +104,18 @@ fn policy(
         repositories: repositories?,
         registries: registries?,
         untag: untag?,
+        archive_anyway: archive_anyway?,
         rules: rules?,
         line,
     };
+    if policy.archive_anyway && !policy.archives() {
+        reader.warn(
+            "unused-key",
+            &fields.key_span("archive-anyway"),
+            "`archive-anyway` has no effect in this policy: none of its rules archives",
+            "it belongs to rules with `action: archive`",
+        );
+    }
     Some((policy, place))
 }
 
@@ -144,6 +156,9 @@ fn rule(
         .get("match")
         .map_or_else(|| Some(Match::default()), |node| matches(reader, node));
     let verb = verb(reader, &fields);
+    let action = fields
+        .get("action")
+        .map_or(Some(RuleAction::default()), |node| action(reader, node));
     let group_by = fields
         .get("group-by")
         .map_or(Some(GroupBy::Repository), |node| group_by(reader, node));
@@ -151,14 +166,14 @@ fn rule(
         .get("order")
         .map_or(Some(Order::Time), |node| order(reader, node));
     let unless = fields.get("unless").map(|node| unless(reader, node));
-    if fields.get("unless").is_some() && fields.get("expire").is_none() {
-        let span = fields.key_span("unless");
-        reader.error_with(
-            "unless-without-expire",
-            &span,
-            "`unless` says what `expire` spares, but there is no `expire`",
-            "leave `unless` out",
-        );
+    for (key, code, says) in [
+        ("unless", "unless-without-expire", "what `expire` spares"),
+        ("action", "action-without-expire", "what is done with what expires"),
+    ] {
+        if fields.get(key).is_some() && fields.get("expire").is_none() {
+            let message = format!("`{key}` says {says}, but there is no `expire`");
+            reader.error_with(code, &fields.key_span(key), message, format!("leave `{key}` out"));
+        }
     }
     let (name, place) = name?;
     let unless = match unless {
@@ -170,6 +185,7 @@ fn rule(
         name,
         matches: matches?,
         verb: verb?,
+        action: action?,
         group_by: group_by?,
         order: order?,
         unless,
@@ -208,6 +224,13 @@ fn check_ranking(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, rule: &Rule) 
             "group them by repository or label",
         );
     }
+}
+
+fn action(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RuleAction> {
+    Some(match reader.choice(node, keys::ACTIONS)? {
+        "archive" => RuleAction::Archive,
+        _ => RuleAction::Delete,
+    })
 }
 
 fn verb(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Verb> {

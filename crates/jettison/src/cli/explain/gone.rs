@@ -202,6 +202,8 @@ impl Past {
             (Action::Restore, _) if self.back().is_some() => "was put back",
             (Action::Restore, _) => "was to be put back",
             (Action::Delete, true) => "was deleted",
+            (Action::Archive, true) => "was archived",
+            (Action::Archive, false) => "was to be archived",
             (Action::Untag, true) => "lost its tag",
             (Action::Delete, false) => "was to be deleted",
             (Action::Untag, false) => "was to lose its tag",

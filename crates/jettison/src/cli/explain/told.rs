@@ -66,6 +66,7 @@ impl Told {
 fn goes(action: &Action, width: usize) -> String {
     let what = match action.action {
         ActionKind::Delete => "goes",
+        ActionKind::Archive => "is archived",
         ActionKind::Untag => "loses the tags",
     };
     let tags: Vec<&str> = action.tags.iter().map(Tag::as_str).collect();
@@ -81,7 +82,10 @@ fn goes(action: &Action, width: usize) -> String {
         let rule = format!("rule `{}`", entry.ruling.rule());
         lines.push(hanging(&format!("    tag {}: ", entry.tag), &rule, width));
     }
-    lines.push(format!("    frees {}", bytes(action.bytes)));
+    lines.push(match action.action {
+        ActionKind::Archive => format!("    moves {} to the archive", bytes(action.bytes)),
+        ActionKind::Delete | ActionKind::Untag => format!("    frees {}", bytes(action.bytes)),
+    });
     let keep = "list it under `protect`, set its label io.jettison.keep=true, or add a rule with `keep: always` above";
     lines.push(hanging("    to keep it: ", keep, width));
     if action.refused {
@@ -203,6 +207,16 @@ fn why_stays(reason: &Reason) -> String {
             ruling.rule(),
             ruling.policy()
         ),
+        Reason::Archived(ruling) => format!(
+            "rule `{}` of policy `{}` archives it, and it is archived already",
+            ruling.rule(),
+            ruling.policy()
+        ),
+        Reason::ArchiveMinimum { archived_at, ruling } => format!(
+            "rule `{}` expires it, but it was archived at {}, and is paid for 90 days in any case",
+            ruling.rule(),
+            moment(*archived_at)
+        ),
         Reason::Needed { by, relation, ruling } => {
             format!(
                 "rule `{}` expires it, but {} stays, {}",
@@ -264,6 +278,14 @@ fn what_would_change(reason: &Reason) -> String {
         Reason::Brake { .. } => "a later run will take it".to_owned(),
         Reason::CannotUntag { .. } => "the registry has to be able to remove a single tag".to_owned(),
         Reason::CannotDelete { .. } => "deletes have to be switched on in the registry".to_owned(),
+        Reason::Archived(_) => "a rule that deletes has to fit it".to_owned(),
+        Reason::CannotArchive { .. } => {
+            "the registry has to have an archive; else write `action: delete` in the rule".to_owned()
+        }
+        Reason::ArchiveSavesNothing { .. } => {
+            "the policy has to say `archive-anyway: true`, or the rule `action: delete`".to_owned()
+        }
+        Reason::ArchiveMinimum { .. } => "90 days have to pass since it was archived".to_owned(),
         Reason::Expired(_) | Reason::Follows { .. } => "nothing".to_owned(),
     }
 }

@@ -51,6 +51,7 @@ impl Registry for OciRegistry {
             list_untagged: Some(false),
             push_time: Some(false),
             pull_time: Some(false),
+            archive: Some(false),
             undo: Undo::UntilGarbageCollection,
             ..Capabilities::default()
         }

@@ -115,13 +115,15 @@ words! { RunStatus {
 pub enum Action {
     /// Delete it, with its tags.
     Delete,
+    /// Move it to the registry's archive; its tags stay on it.
+    Archive,
     /// Take tags off it.
     Untag,
     /// Put it back, with its tags.
     Restore,
 }
 
-words! { Action { Delete = "delete", Untag = "untag", Restore = "restore" } }
+words! { Action { Delete = "delete", Archive = "archive", Untag = "untag", Restore = "restore" } }
 
 /// Something that a run is about to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +138,7 @@ pub struct Intent {
     pub action: Action,
     /// The root that it goes along with; itself if it is one.
     pub root: Digest,
-    /// The tags that go.
+    /// The tags that go; of what is archived, those that it keeps.
     pub tags: Vec<Tag>,
     /// Its media type, without which it cannot be put back.
     pub media_type: String,
@@ -245,6 +247,11 @@ impl EntryRecord {
         self.action != Action::Restore && (self.outcomes.is_empty() || self.outcomes.iter().any(taken))
     }
 
+    /// Whether it may lie in the archive by this run.
+    pub fn is_archived(&self) -> bool {
+        self.action == Action::Archive && self.was_taken() && self.outcome() != Some(&Outcome::PutBack)
+    }
+
     /// Whether the run found that it had gone before.
     pub fn had_gone(&self) -> bool {
         let gone = |record: &OutcomeRecord| record.outcome == Outcome::AlreadyGone;
@@ -274,6 +281,8 @@ pub struct RunSummary {
     pub status: RunStatus,
     /// Manifests that it deleted itself; also if they were put back later.
     pub deleted: u64,
+    /// Manifests that it archived; also if they were brought back later.
+    pub archived: u64,
     /// Manifests that lost tags by it and stayed.
     pub untagged: u64,
     /// Entries that found nothing left to do: somebody, or another run, had been there before.

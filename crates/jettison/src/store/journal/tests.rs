@@ -114,6 +114,25 @@ async fn a_run_is_told_as_it_was_recorded() {
 }
 
 #[tokio::test]
+async fn what_was_archived_is_counted_by_itself_and_counts_as_taken() {
+    let (_directory, store) = open_new().await;
+    let run = store.begin_run(&start("r", 1)).await.unwrap();
+    let intent = Intent {
+        action: Action::Archive,
+        ..intent(0, "a")
+    };
+    let entry = store.record_intent(&run, &[intent]).await.unwrap()[0];
+    store.record_outcome(entry, Outcome::Done, hour(2)).await.unwrap();
+    let detail = store.run(run.as_str()).await.unwrap().unwrap();
+    let counted = &detail.summary;
+    assert_eq!((counted.deleted, counted.archived, counted.failed), (0, 1, 0));
+    assert!(detail.entries[0].was_taken() && detail.entries[0].is_archived());
+    store.record_outcome(entry, Outcome::PutBack, hour(3)).await.unwrap();
+    let detail = store.run(run.as_str()).await.unwrap().unwrap();
+    assert!(!detail.entries[0].is_archived(), "until it was brought back");
+}
+
+#[tokio::test]
 async fn a_run_counts_what_it_did() {
     /// Deleted, untagged, put back, gone already, left, failed.
     type Counts = (u64, u64, u64, u64, u64, u64);
@@ -141,6 +160,7 @@ async fn a_run_counts_what_it_did() {
         (Action::Delete, &[asked(), Outcome::Done], (1, 0, 0, 0, 0, 0)),
         (Action::Delete, &[skipped(), Outcome::PutBack], (0, 0, 0, 0, 1, 0)),
         (Action::Delete, &[Outcome::Done, Outcome::PutBack], (1, 0, 0, 0, 0, 0)),
+        (Action::Archive, &[failed()], (0, 0, 0, 0, 0, 1)),
         (Action::Restore, &[], (0, 0, 0, 0, 0, 0)),
         (Action::Restore, &[Outcome::PutBack], (0, 0, 1, 0, 0, 0)),
         (Action::Restore, &[failed()], (0, 0, 0, 0, 0, 1)),
@@ -168,6 +188,7 @@ async fn a_run_counts_what_it_did() {
             summary.failed,
         );
         assert_eq!(counts, *expected, "{action} {outcomes:?}");
+        assert_eq!(summary.archived, 0, "{action} {outcomes:?}");
         assert_eq!(store.plans_of_runs().await.unwrap()[&run], summary.plan);
         let listed = store.runs().await.unwrap().into_iter().find(|listed| listed.id == run);
         assert_eq!(listed, Some(summary));
