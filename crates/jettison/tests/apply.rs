@@ -10,8 +10,12 @@
 //! - `tags_first`: tags that go before their manifests, and come back.
 //! - `kills`: an apply that ends at any request, and what the next one makes of it.
 //! - `trouble`: a registry that does not want to be asked any more.
+//! - `archive`: what is archived, and never deleted instead.
 //! - `guards`: limits of what an apply relies on.
 
+#[cfg(test)]
+#[path = "apply/archive.rs"]
+mod archive;
 #[cfg(test)]
 #[path = "apply/asked.rs"]
 mod asked;

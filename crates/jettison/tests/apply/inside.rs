@@ -21,7 +21,7 @@ use crate::world::{World, image};
 /// An apply in this process.
 pub(crate) struct Inside {
     pub(crate) store: Store,
-    registries: BTreeMap<RegistryHost, Arc<dyn Registry>>,
+    pub(crate) registries: BTreeMap<RegistryHost, Arc<dyn Registry>>,
     pub(crate) config: Config,
     pub(crate) plan: Plan,
 }
