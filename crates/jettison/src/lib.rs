@@ -3,6 +3,7 @@
 //! The flow is scan → evaluate → plan → verify → apply → journal; `docs/ARCHITECTURE.md` shows the rooms.
 
 pub mod apply;
+pub mod aws;
 pub mod cli;
 pub mod exit;
 pub mod output;

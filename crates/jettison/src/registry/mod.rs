@@ -33,6 +33,7 @@ use jiff::Timestamp;
 
 pub(crate) use connection::is_loopback;
 pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
+pub(crate) use error::excerpt;
 pub use error::{ErrorKind, RegistryError};
 pub(crate) use health::NO_ANSWER;
 pub(crate) use http::{Failure, authorities_in, identity_in};
@@ -83,9 +84,14 @@ pub trait Registry: fmt::Debug + Send + Sync {
     /// [`ErrorKind::NotFound`] where the registry does not know the repository.
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError>;
 
-    /// What the registry tells about a repository in ways of its own; nothing, on a plain one.
-    async fn facts(&self, _repository: &RepositoryName) -> Result<RepositoryFacts, RegistryError> {
-        Ok(RepositoryFacts::default())
+    /// Everything of a repository as the registry's own list has it, asked for without reading a manifest; `None` where
+    /// there is no such list. Whoever has one has to read far less, and its times are those of the registry.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] where the registry does not know the repository. A list that is not whole is an error.
+    async fn listing(&self, _repository: &RepositoryName) -> Result<Option<Listing>, RegistryError> {
+        Ok(None)
     }
 
     /// The exact bytes of a manifest, checked against their digest; `None` where the registry said
@@ -264,33 +270,96 @@ pub struct Aftermath {
     pub bytes_freed: String,
 }
 
-/// What vendors' own listings tell beyond the distribution spec.
+/// A repository as the registry's own list has it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RepositoryFacts {
-    /// Manifests without a tag.
-    pub untagged: Vec<Digest>,
-    /// By manifest.
-    pub manifests: BTreeMap<Digest, ManifestTimes>,
+pub struct Listing {
     /// By tag.
-    pub tags: BTreeMap<Tag, TagFacts>,
+    pub tags: BTreeMap<Tag, ListedTag>,
+    /// Every manifest, with a tag or without. What an index lists stands in the index alone.
+    pub manifests: BTreeMap<Digest, Listed>,
     /// Pulls since then are known.
     pub pull_data_since: Option<Timestamp>,
 }
 
-/// When a manifest came, and was last used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ManifestTimes {
-    /// When it was pushed.
-    pub pushed_at: Option<Timestamp>,
-    /// When it was last pulled.
-    pub last_pulled_at: Option<Timestamp>,
-}
-
-/// What is known of a tag besides where it points.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TagFacts {
+/// What a list tells of a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTag {
+    /// Where it points.
+    pub digest: Digest,
     /// When it was last set.
     pub updated_at: Option<Timestamp>,
     /// The registry would refuse to remove or overwrite it.
     pub immutable: bool,
+}
+
+/// What a list tells of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Of the manifest itself; empty if the list does not tell.
+    pub media_type: String,
+    /// Of its config, or its `artifactType`.
+    pub config_media_type: Option<String>,
+    /// What it is attached to by its own `subject`.
+    pub subject: Option<Digest>,
+    /// What it holds, in bytes, each layer in full although others may hold it too.
+    pub bytes: u64,
+    /// When it was pushed.
+    pub pushed_at: Option<Timestamp>,
+    /// When it was last pulled, by somebody else.
+    pub last_pulled_at: Option<Timestamp>,
+    /// Whether it can be pulled.
+    pub stored: Stored,
+}
+
+/// Where the registry keeps a manifest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// Where it can be pulled.
+    #[default]
+    Ready,
+    /// In the archive since then.
+    Archived(Timestamp),
+    /// On its way back from the archive: not yet to be pulled, not to be archived again.
+    Returning,
+}
+
+impl Stored {
+    /// Since when it is archived, if it is.
+    pub fn archived_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Archived(since) => Some(since),
+            Self::Ready | Self::Returning => None,
+        }
+    }
+}
+
+/// One manifest that jettison itself read from a registry that takes reading for a pull.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnRead {
+    /// The manifest.
+    pub digest: Digest,
+    /// Its last pull before, by somebody else; `None` if there was none.
+    pub pulled_before: Option<Timestamp>,
+    /// Before the request was sent.
+    pub began_at: Timestamp,
+    /// After the answer came; `None` if nobody knows: the process may have been killed.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Remembers own reads, so that they do not count as pulls. The store is one.
+#[async_trait]
+pub trait OwnReads: fmt::Debug + Send + Sync {
+    /// Notes reads, before they are sent and again when they have ended.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be remembered: then nothing may be read.
+    async fn note(&self, place: (&RegistryHost, &RepositoryName), reads: &[OwnRead]) -> Result<(), String>;
+
+    /// All own reads of a repository, by manifest, in the order of their time.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be told.
+    async fn of(&self, place: (&RegistryHost, &RepositoryName)) -> Result<BTreeMap<Digest, Vec<OwnRead>>, String>;
 }

@@ -6,7 +6,7 @@ use jettison_core::model::{Digest, Gap, Tag};
 use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest};
 
 use super::ration::Ration;
-use crate::registry::RepositoryFacts;
+use crate::registry::Listing;
 use crate::store::ReferrersMemory;
 
 /// Gaps that are told one by one.
@@ -35,8 +35,8 @@ pub(super) struct Found {
     pub(super) dangling: BTreeSet<Tag>,
     /// Answers of the referrers API that were asked for now.
     pub(super) referrers: BTreeMap<Digest, Vec<Digest>>,
-    /// What the registry tells in ways of its own.
-    pub(super) facts: RepositoryFacts,
+    /// The registry's own list, where it has one.
+    pub(super) listing: Listing,
     gaps: Vec<Gap>,
     untold_gaps: usize,
     asked: BTreeSet<Digest>,

@@ -217,14 +217,13 @@ fn describe(
     capabilities: Capabilities,
 ) -> Repository {
     let tags = found.tags.iter().map(|(tag, digest)| {
-        let stated = found.facts.tags.get(tag).copied().unwrap_or_default();
+        let listed = found.listing.tags.get(tag);
         let remembered = memory.tags.get(tag).and_then(|memory| memory.set_at);
-        let updated_at = stated.updated_at.or(remembered);
         TagEntry {
             name: tag.clone(),
             digest: digest.clone(),
-            updated_at,
-            immutable: stated.immutable,
+            updated_at: listed.and_then(|listed| listed.updated_at).or(remembered),
+            immutable: listed.is_some_and(|listed| listed.immutable),
         }
     });
     let manifests = assemble(&found.manifests, &found.tags);
@@ -232,7 +231,7 @@ fn describe(
         registry: host.clone(),
         name: name.clone(),
         capabilities,
-        pull_data_since: found.facts.pull_data_since,
+        pull_data_since: found.listing.pull_data_since,
         scanned_since: memory.scanned_since,
         missing: found.missing.clone(),
         dangling: found.dangling.clone(),
@@ -246,9 +245,11 @@ fn describe(
 }
 
 fn with_times(mut manifest: Manifest, found: &Found, memory: &RepositoryMemory) -> Manifest {
-    let stated = found.facts.manifests.get(&manifest.digest).copied().unwrap_or_default();
-    manifest.pushed_at = stated.pushed_at;
-    manifest.last_pulled_at = stated.last_pulled_at;
+    if let Some(listed) = found.listing.manifests.get(&manifest.digest) {
+        manifest.pushed_at = listed.pushed_at;
+        manifest.last_pulled_at = listed.last_pulled_at;
+        manifest.archived_at = listed.stored.archived_at();
+    }
     if let Some(remembered) = memory.manifests.get(&manifest.digest) {
         manifest.first_seen_at = Some(remembered.first_seen_at);
         manifest.untagged_at = remembered.untagged_at;

@@ -21,9 +21,7 @@ use super::keeper::Keeper;
 use super::ration::Ration;
 use crate::output::Progress;
 use crate::output::text::with_causes;
-use crate::registry::{
-    ErrorKind, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError, RepositoryFacts,
-};
+use crate::registry::{ErrorKind, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError};
 use crate::store::{CachedConfig, RepositoryMemory, Store, StoreError};
 
 /// Calls that may wait for the registry's own limit at once; that limit decides how many really run.
@@ -81,14 +79,8 @@ impl RepositoryReader<'_> {
                 return Ok(found);
             }
         };
-        match self.ask(self.registry.facts(self.name)).await {
-            Ok(facts) => found.facts = facts,
-            Err(NoAnswer::Failed(why)) => found.gap(why),
-            Err(NoAnswer::NotAsked) => {}
-        }
         self.read_tags(tags, &mut found).await?;
-        let facts = found.facts.clone();
-        self.follow(&facts, &mut found).await?;
+        self.follow(&mut found).await?;
         self.read_configs(&mut found).await?;
         let failures = self.failures.load(Ordering::Relaxed);
         if failures >= MAX_FAILURES {
@@ -151,9 +143,8 @@ impl RepositoryReader<'_> {
     }
 
     /// Children, subjects, referrers, and manifests that had a tag once, until nothing new turns up.
-    async fn follow(&self, facts: &RepositoryFacts, found: &mut Found) -> Result<(), StoreError> {
-        let mut others: Vec<Digest> = facts.untagged.clone();
-        others.extend(self.memory.manifests.keys().cloned());
+    async fn follow(&self, found: &mut Found) -> Result<(), StoreError> {
+        let mut others: Vec<Digest> = self.memory.manifests.keys().cloned().collect();
         for _ in 0..MAX_ROUNDS {
             let mut wanted = found.related(&self.memory.referrers);
             if wanted.is_empty() {
