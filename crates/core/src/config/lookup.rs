@@ -15,6 +15,12 @@ impl Config {
         self.policies.as_deref().unwrap_or(STANDARD.as_slice())
     }
 
+    /// The policy that governs a repository: the first that covers it.
+    pub fn policy_of(&self, registry: &RegistryHost, repository: &RepositoryName) -> Option<&Policy> {
+        let mut policies = self.policies().iter();
+        policies.find(|policy| policy.covers(registry, repository))
+    }
+
     /// The configured registry of that name or alias.
     pub fn registry(&self, host: &RegistryHost) -> Option<&RegistryConfig> {
         self.registries

@@ -19,6 +19,14 @@ pub const RESTORED_FOR: Period = Period::days(30);
 /// The label or annotation that protects an image.
 const KEEP_LABEL: &str = "io.jettison.keep";
 
+/// Why an image says of itself that it stays, if any of its labels and annotations does.
+pub fn says_keep(texts: [&BTreeMap<String, String>; 2]) -> Option<String> {
+    let mut values = texts.iter().filter_map(|texts| texts.get(KEEP_LABEL));
+    values
+        .any(|value| value == "true")
+        .then(|| format!("its label {KEEP_LABEL} is true"))
+}
+
 /// One hold on one manifest.
 #[derive(Debug, Clone, Default)]
 struct Evidence {
@@ -320,9 +328,8 @@ impl Direct<'_> {
     }
 
     fn protected(&self, node: Node, manifest: &Manifest) -> Option<String> {
-        let says_keep = |texts: &BTreeMap<String, String>| texts.get(KEEP_LABEL).is_some_and(|value| value == "true");
-        if says_keep(&manifest.labels) || says_keep(&manifest.annotations) {
-            return Some(format!("its label {KEEP_LABEL} is true"));
+        if let Some(because) = says_keep([&manifest.labels, &manifest.annotations]) {
+            return Some(because);
         }
         let listed = |tag| {
             let mut protect = self.ground.protect.iter();

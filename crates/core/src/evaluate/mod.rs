@@ -30,7 +30,7 @@ use dates::Dates;
 pub(crate) use dates::{FIRST_RELEASE, given};
 use entries::{Entry, Roots};
 use ground::Ground;
-pub use holds::{Holds, RESTORED_FOR};
+pub use holds::{Holds, RESTORED_FOR, says_keep};
 use rules::RepositoryRules;
 pub(crate) use survey::{Copies, Survey};
 use uses::Uses;
@@ -135,8 +135,7 @@ impl<'a> Evaluator<'a> {
     /// Decides every entry of one repository.
     pub(crate) fn decide<'r>(&self, repository: &'r Repository, survey: &Survey<'_>) -> RepositoryEvaluation<'r> {
         let graph = Graph::of(repository);
-        let mut policies = self.facts.config.policies().iter();
-        let policy = policies.find(|policy| policy.covers(&repository.registry, &repository.name));
+        let policy = self.facts.config.policy_of(&repository.registry, &repository.name);
         let (holds, roots, verdicts) = self.judge(repository, &graph, (survey, policy));
         RepositoryEvaluation {
             repository,

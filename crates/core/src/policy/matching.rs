@@ -50,6 +50,11 @@ impl Need {
 }
 
 impl Match {
+    /// Whether it speaks of what only manifests and configs say.
+    pub(crate) fn looks_inside(&self) -> bool {
+        !self.labels.is_empty() || self.platforms.is_some()
+    }
+
     /// Whether everything but the kind fits.
     pub(crate) fn fits(&self, candidate: &Candidate<'_>, need: Need) -> bool {
         self.fits_tags(candidate.tags, need)

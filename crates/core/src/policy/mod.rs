@@ -54,6 +54,12 @@ impl Policy {
         self.rules.iter().any(Rule::archives)
     }
 
+    /// Whether any of its rules speaks of what only manifests and configs say: labels, annotations, platforms.
+    pub fn looks_inside(&self) -> bool {
+        let looks = |rule: &Rule| rule.matches.looks_inside() || matches!(rule.group_by, GroupBy::Label(_));
+        self.rules.iter().any(looks)
+    }
+
     /// Whether this policy covers that repository.
     pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
         self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str())

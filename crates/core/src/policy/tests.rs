@@ -221,3 +221,23 @@ fn the_standard_policy_expires_as_it_says() {
         )
     );
 }
+
+#[test]
+fn only_labels_and_platforms_stand_in_manifests_alone() {
+    let table = [
+        ("match: {tags: [\"v*\"]}", false),
+        ("match: {kinds: [build-cache]}", false),
+        ("match: {labels: {team: red}}", true),
+        ("match: {platforms: [linux/arm64]}", true),
+        ("group-by: branch", false),
+        ("group-by: {label: team}", true),
+    ];
+    for (key, expected) in table {
+        let text =
+            format!("policies:\n- rules:\n  - expire: {{older-than: 1d}}\n  - {{expire: {{older-than: 2d}}, {key}}}\n");
+        let (config, _) =
+            Config::parse("jettison.yaml", &text).unwrap_or_else(|found| panic!("{}", found.render(false)));
+        assert_eq!(config.policies()[0].looks_inside(), expected, "{key}");
+    }
+    assert!(!standard().looks_inside());
+}

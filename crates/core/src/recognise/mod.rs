@@ -4,6 +4,7 @@
 //! `cache` still has an image.
 
 mod config;
+mod listed;
 mod manifest;
 pub mod media_types;
 
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Digest, Kind, Manifest, Tag};
 
 pub use config::{ConfigFacts, InvalidConfig};
+pub use listed::ListedManifest;
 pub use manifest::{ConfigDescriptor, InvalidManifest, MAX_CHILDREN, ParsedManifest};
 
 /// A manifest as read, with its config where that was read.

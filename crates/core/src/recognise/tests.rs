@@ -446,3 +446,62 @@ fn facts_come_from_where_they_are_written() {
         "2016-01-02T00:00:00Z"
     );
 }
+
+#[test]
+fn a_list_is_believed_only_where_it_leaves_no_doubt() {
+    let (own, subject) = (digest("own"), digest("subject"));
+    let key = "0123456789abcdef".repeat(4);
+    let attaching = format!("sha256-{key}.sig");
+    let tag = |text: &str| text.parse::<Tag>().unwrap();
+    let (plain, key, attaching) = (tag("1.0"), tag(&key), tag(&attaching));
+    let (image, cache, chart) = (Some(OCI_CONFIG), Some(BUILDKIT_CACHE_CONFIG), Some(HELM_CONFIG));
+    let free = None;
+    let table = [
+        ("an image", OCI_MANIFEST, image, free, &plain, Some(Kind::Image)),
+        (
+            "Docker's",
+            DOCKER_MANIFEST,
+            Some(DOCKER_CONFIG),
+            free,
+            &plain,
+            Some(Kind::Image),
+        ),
+        ("a cache", OCI_MANIFEST, cache, free, &plain, Some(Kind::BuildCache)),
+        ("a chart", OCI_MANIFEST, chart, free, &plain, Some(Kind::Chart)),
+        ("an index", OCI_INDEX, image, free, &plain, None),
+        ("Docker's list", DOCKER_LIST, None, free, &plain, None),
+        ("schema 1", DOCKER_SCHEMA1_SIGNED, image, free, &plain, None),
+        ("of no type", "", image, free, &plain, None),
+        ("of no config", OCI_MANIFEST, None, free, &plain, None),
+        ("of a foreign config", OCI_MANIFEST, Some("a/b"), free, &plain, None),
+        ("attached", OCI_MANIFEST, image, Some(&subject), &plain, None),
+        ("attached by its tag", OCI_MANIFEST, image, free, &attaching, None),
+        ("named like a layer of Kaniko", OCI_MANIFEST, image, free, &key, None),
+    ];
+    for (name, media_type, config_media_type, subject, tag, expected) in table {
+        let listed = ListedManifest {
+            digest: &own,
+            media_type,
+            config_media_type,
+            subject,
+            bytes: 7,
+            tags: &[&plain, tag],
+        };
+        let recognised = listed.recognise();
+        assert_eq!(recognised.as_ref().and_then(|parsed| parsed.kind), expected, "{name}");
+        let Some(parsed) = recognised else { continue };
+        let blobs: Vec<(&Digest, u64)> = parsed.blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
+        assert_eq!(blobs, [(&own, 7)], "{name}");
+        assert!(parsed.wanted_config().is_none(), "{name}: nobody knows its config");
+    }
+    let lists = |media_type| ListedManifest {
+        digest: &own,
+        media_type,
+        config_media_type: None,
+        subject: None,
+        bytes: 0,
+        tags: &[],
+    };
+    assert!(lists(OCI_INDEX).may_list_others() && lists(DOCKER_LIST).may_list_others() && lists("").may_list_others());
+    assert!(!lists(OCI_MANIFEST).may_list_others() && !lists(DOCKER_MANIFEST).may_list_others());
+}
