@@ -49,6 +49,7 @@ pub(crate) async fn gather(
     let collector = context.collector(store, &managed, &sources.accept_shrunk_usage);
     let usage = collector.collect(now).await?;
     let options = ScanOptions {
+        config: &context.config,
         taken_at: now,
         probe,
         face: context.console.face(),

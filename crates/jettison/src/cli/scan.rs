@@ -36,6 +36,7 @@ impl Scan {
         let registries = context.registries(&self.sources)?;
         let store = context.store().await?;
         let options = ScanOptions {
+            config: &context.config,
             taken_at: Timestamp::now(),
             probe: self.probe,
             face: context.console.face(),

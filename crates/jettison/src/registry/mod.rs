@@ -70,6 +70,12 @@ pub trait Registry: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How many images are worth removing at the same time: more than a few gain nothing on the registries that were
+    /// measured, unless one call can remove many.
+    fn removals_at_once(&self) -> usize {
+        8
+    }
+
     /// Every repository, sorted: all pages of the catalog.
     ///
     /// # Errors
@@ -281,6 +287,13 @@ pub struct Listing {
     pub pull_data_since: Option<Timestamp>,
 }
 
+impl Listing {
+    /// Whether it lists nothing.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.manifests.is_empty()
+    }
+}
+
 /// What a list tells of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedTag {
@@ -303,7 +316,7 @@ pub struct Listed {
     pub subject: Option<Digest>,
     /// What it holds, in bytes, each layer in full although others may hold it too.
     pub bytes: u64,
-    /// When it was pushed.
+    /// When it was pushed, or came back from the archive.
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, by somebody else.
     pub last_pulled_at: Option<Timestamp>,

@@ -6,6 +6,7 @@
 mod collect;
 mod found;
 mod keeper;
+mod listed;
 mod ration;
 mod repository;
 mod target;
@@ -16,9 +17,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jettison_core::config::Config;
 use jettison_core::model::{
     Capabilities, Gap, Inventory, Manifest, RegistryHost, Repository, RepositoryName, Schema, TagEntry,
 };
+use jettison_core::policy::Policy;
 use jettison_core::recognise::assemble;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
@@ -47,7 +50,9 @@ pub struct ScanTarget {
 
 /// How to scan.
 #[derive(Debug, Clone, Copy)]
-pub struct ScanOptions {
+pub struct ScanOptions<'a> {
+    /// Whose policies tell how much has to be read.
+    pub config: &'a Config,
     /// When the scan begins.
     pub taken_at: Timestamp,
     /// Ask each registry what can be deleted, with a DELETE of what nobody has.
@@ -80,7 +85,7 @@ impl Default for ScanLimits {
 ///
 /// # Errors
 /// Only if the store fails.
-pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -> Result<Inventory, StoreError> {
+pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions<'_>) -> Result<Inventory, StoreError> {
     let mut inventory = Inventory {
         schema: Schema,
         taken_at: options.taken_at,
@@ -113,7 +118,7 @@ pub async fn scan(store: &Store, targets: &[ScanTarget], options: ScanOptions) -
 struct RegistryScan<'a> {
     store: &'a Store,
     registry: &'a dyn Registry,
-    options: ScanOptions,
+    options: ScanOptions<'a>,
     progress: &'a Progress,
     referrers_api: &'a OnceCell<bool>,
     /// After that nothing more is asked for.
@@ -173,8 +178,15 @@ impl RegistryScan<'_> {
             failures: AtomicUsize::new(0),
             until: self.until,
             ration: self.ration,
+            looks_inside: self.looks_inside(name),
         };
         reader.read().await
+    }
+
+    /// Whether the policy of a repository asks for what only manifests and configs say.
+    fn looks_inside(&self, name: &RepositoryName) -> bool {
+        let policy = self.options.config.policy_of(self.registry.host(), name);
+        policy.is_some_and(Policy::looks_inside)
     }
 
     async fn observe(&self, name: &RepositoryName, found: &Found) -> Result<RepositoryMemory, StoreError> {
@@ -249,6 +261,9 @@ fn with_times(mut manifest: Manifest, found: &Found, memory: &RepositoryMemory) 
         manifest.pushed_at = listed.pushed_at;
         manifest.last_pulled_at = listed.last_pulled_at;
         manifest.archived_at = listed.stored.archived_at();
+        if manifest.config_media_type.is_none() {
+            manifest.config_media_type.clone_from(&listed.config_media_type);
+        }
     }
     if let Some(remembered) = memory.manifests.get(&manifest.digest) {
         manifest.first_seen_at = Some(remembered.first_seen_at);

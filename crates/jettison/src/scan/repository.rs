@@ -51,10 +51,12 @@ pub(super) struct RepositoryReader<'a> {
     /// After that nothing more is asked for.
     pub(super) until: Instant,
     pub(super) ration: &'a Ration,
+    /// Whether what manifests and configs say is asked for, also where the registry's own list tells everything else.
+    pub(super) looks_inside: bool,
 }
 
 /// Why a read has no answer.
-enum NoAnswer {
+pub(super) enum NoAnswer {
     /// This went wrong.
     Failed(String),
     /// Too much went wrong before, or too much time is gone.
@@ -68,18 +70,18 @@ impl RepositoryReader<'_> {
     /// Only if the store fails: what the registry does not give is a gap.
     pub(super) async fn read(&self) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let tags = match self.ask(self.registry.tags(self.name)).await {
-            Ok(tags) => tags,
-            Err(NoAnswer::Failed(why)) => {
-                found.gap(why);
-                return Ok(found);
-            }
-            Err(NoAnswer::NotAsked) => {
-                found.gap(self.late());
-                return Ok(found);
-            }
+        let listing = match self.ask(self.registry.listing(self.name)).await {
+            Ok(Some(listing)) => self.read_list(listing, &mut found).await.map(Ok)?,
+            Ok(None) => self.read_all_tags(&mut found).await?,
+            Err(no) => Err(no),
         };
-        self.read_tags(tags, &mut found).await?;
+        if let Err(no) = listing {
+            match no {
+                NoAnswer::Failed(why) => found.gap(why),
+                NoAnswer::NotAsked => found.gap(self.late()),
+            }
+            return Ok(found);
+        }
         self.follow(&mut found).await?;
         self.read_configs(&mut found).await?;
         let failures = self.failures.load(Ordering::Relaxed);
@@ -96,6 +98,14 @@ impl RepositoryReader<'_> {
             "the scan of {} took so long that the rest was not asked for",
             self.registry.host()
         )
+    }
+
+    /// Without the tags there is nothing to begin with.
+    async fn read_all_tags(&self, found: &mut Found) -> Result<Result<(), NoAnswer>, StoreError> {
+        match self.ask(self.registry.tags(self.name)).await {
+            Ok(tags) => self.read_tags(tags, found).await.map(Ok),
+            Err(no) => Ok(Err(no)),
+        }
     }
 
     async fn read_tags(&self, tags: Vec<Tag>, found: &mut Found) -> Result<(), StoreError> {
@@ -132,7 +142,7 @@ impl RepositoryReader<'_> {
         self.fetch(ManifestReference::Tag(tag)).await
     }
 
-    async fn fetch(&self, reference: ManifestReference) -> Result<Option<Here>, NoAnswer> {
+    pub(super) async fn fetch(&self, reference: ManifestReference) -> Result<Option<Here>, NoAnswer> {
         let Some(fetched) = self.ask(self.registry.manifest(self.name, &reference)).await? else {
             return Ok(None);
         };
@@ -150,7 +160,8 @@ impl RepositoryReader<'_> {
             if wanted.is_empty() {
                 wanted = found.unknown(std::mem::take(&mut others));
             }
-            if wanted.is_empty() {
+            // A list names the subject of each.
+            if wanted.is_empty() && found.listing.is_empty() {
                 wanted = self.ask_referrers(found).await;
             }
             if wanted.is_empty() {
@@ -294,7 +305,11 @@ impl RepositoryReader<'_> {
     }
 
     /// Runs one read for each item, many at once, and hands over each answer as it comes.
-    fn each<T: Clone, R, F>(&self, items: Vec<T>, read: impl Fn(T) -> F) -> impl Stream<Item = (T, Result<R, NoAnswer>)>
+    pub(super) fn each<T: Clone, R, F>(
+        &self,
+        items: Vec<T>,
+        read: impl Fn(T) -> F,
+    ) -> impl Stream<Item = (T, Result<R, NoAnswer>)>
     where
         F: Future<Output = Result<R, NoAnswer>>,
     {

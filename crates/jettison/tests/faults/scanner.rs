@@ -6,6 +6,7 @@ use jettison::output::Face;
 use jettison::registry::{Connection, Limits, Secret, open};
 use jettison::scan::{ScanLimits, ScanOptions, ScanTarget, Selection, scan};
 use jettison::store::Store;
+use jettison_core::config::Config;
 use jettison_core::model::{Inventory, Repository};
 use jettison_core::policy::NameGlobs;
 use jiff::Timestamp;
@@ -48,7 +49,9 @@ impl Scanner {
             registry: open(&self.connection).unwrap(),
             selection: Selection::new(NameGlobs::new(globs).unwrap()),
         }];
+        let config = Config::default();
         let options = ScanOptions {
+            config: &config,
             taken_at: self.taken_at,
             probe: false,
             face: Face::Silent,
