@@ -21,9 +21,6 @@ use super::unit::{Condemned, Relations};
 use crate::registry::{DeleteSupport, Registry};
 use crate::store::{self, CachedManifest, EntryId, Intent, NewOutcome, StoreError};
 
-/// Units that are removed at once: more gains nothing on the registries that were measured.
-pub(super) const REMOVALS: usize = 8;
-
 /// The work on one repository, and how far it has come.
 pub(super) struct Work<'r, 'a> {
     pub(super) run: &'r RepositoryRun<'a>,
@@ -134,7 +131,7 @@ impl<'r, 'a> Work<'r, 'a> {
         let work = &*self;
         let done: Vec<(Vec<ActionReport>, Result<(), StoreError>)> = stream::iter(units)
             .map(|unit| work.remove_unit(unit, &latest))
-            .buffer_unordered(REMOVALS)
+            .buffer_unordered(self.registry.removals_at_once())
             .collect()
             .await;
         let mut reports = Vec::with_capacity(digests.len());
@@ -188,7 +185,7 @@ impl<'r, 'a> Work<'r, 'a> {
         let work = &*self;
         let back: Vec<(Digest, Result<u64, String>)> = stream::iter(digests)
             .map(|digest| async move { Some((work.put_tags_back(&digest).await?, digest)) })
-            .buffer_unordered(REMOVALS)
+            .buffer_unordered(self.registry.removals_at_once())
             .filter_map(|back| async move { back.map(|(back, digest)| (digest, back)) })
             .collect()
             .await;

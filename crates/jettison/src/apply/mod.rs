@@ -6,6 +6,7 @@
 mod batch;
 mod check;
 mod give_back;
+mod labels;
 mod look;
 mod protected;
 mod reading;

@@ -13,8 +13,8 @@ use crate::store::{CachedManifest, Store, StoreError};
 /// Manifests whose bytes are held at once.
 pub(super) const CHUNK: usize = 100;
 
-/// Calls at once; the registry's own limit decides how many really run.
-const FETCHES: usize = 16;
+/// Calls at once; the registry's own limit decides how many really run. Some registries answer many in one.
+const FETCHES: usize = CHUNK;
 
 /// What a manifest says, `None` where the registry does not have it, or why it could not be read.
 pub(super) type Read = Result<Option<ParsedManifest>, String>;

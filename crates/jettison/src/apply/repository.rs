@@ -7,6 +7,7 @@ use jettison_core::plan::{Action, ActionKind, Plan};
 use jiff::Timestamp;
 
 use super::batch::Work;
+use super::labels::held_by_labels;
 use super::look::{Looking, NotNow};
 use super::protected::Protection;
 use super::reading::Reader;
@@ -103,7 +104,7 @@ impl<'a> RepositoryRun<'a> {
             relations: &relations,
             waiting: &waiting,
             support,
-            held: self.protected(condemned, &kept_tags).await?,
+            held: self.held(registry, condemned, &kept_tags).await?,
             entries: BTreeMap::new(),
             taken: BTreeMap::new(),
             given_back: BTreeSet::new(),
@@ -161,6 +162,18 @@ impl<'a> RepositoryRun<'a> {
             name: self.name,
             trouble: &self.trouble,
         }
+    }
+
+    /// What must stay because of what was said since the plan, or what no scan has heard.
+    async fn held(
+        &self,
+        registry: &dyn Registry,
+        condemned: &BTreeMap<Digest, Condemned<'_>>,
+        kept_tags: &BTreeMap<&Digest, Vec<&Tag>>,
+    ) -> Result<BTreeMap<Digest, NotNow>, StoreError> {
+        let mut held = held_by_labels(self.reader(registry), condemned).await?;
+        held.extend(self.protected(condemned, kept_tags).await?);
+        Ok(held)
     }
 
     /// What must stay because of what was said since the plan: by an `undo`, or in the configuration.

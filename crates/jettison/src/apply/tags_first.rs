@@ -14,7 +14,7 @@ use jettison_core::plan::ActionKind;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::batch::{Latest, REMOVALS, Work};
+use super::batch::{Latest, Work};
 use super::look::{Looking, NotNow};
 use super::unit::Condemned;
 use crate::registry::RegistryError;
@@ -74,7 +74,7 @@ impl<'r, 'a> Work<'r, 'a> {
         let work = &*self;
         let done: Vec<(OfUnit, Result<(), StoreError>)> = stream::iter(units)
             .map(|unit| work.take_tags_of_unit(unit, &latest))
-            .buffer_unordered(REMOVALS)
+            .buffer_unordered(self.registry.removals_at_once())
             .collect()
             .await;
         drop(latest);

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jettison_core::model::{Digest, Tag};
+use jettison_core::model::{Digest, RepositoryName, Tag};
 use tokio::time::Instant;
 
 use super::FRESH;
 use super::reading::Reader;
 use crate::output::text::with_causes;
-use crate::registry::RegistryError;
+use crate::registry::{Listing, Registry, RegistryError};
 
 /// Lookups at once; the registry's own limit decides how many really run.
 const LOOKUPS: usize = 64;
@@ -39,6 +39,26 @@ struct Seen {
     wanted: BTreeMap<Digest, String>,
     /// The tags that are to go and were where the plan saw them.
     standing: BTreeSet<Tag>,
+}
+
+/// Where each tag points, by the registry's own list.
+fn pointers_of(listing: Listing) -> Vec<(Tag, Option<Digest>)> {
+    let tags = listing.tags.into_iter();
+    tags.map(|(tag, listed)| (tag, Some(listed.digest))).collect()
+}
+
+/// Where each tag points, one by one.
+async fn look_up_each(
+    registry: &dyn Registry,
+    name: &RepositoryName,
+) -> Result<Vec<(Tag, Option<Digest>)>, RegistryError> {
+    let tags = registry.tags(name).await?;
+    let look_up = |tag: Tag| async move { registry.resolve(name, &tag).await.map(|digest| (tag, digest)) };
+    stream::iter(tags)
+        .map(look_up)
+        .buffer_unordered(LOOKUPS)
+        .try_collect()
+        .await
 }
 
 impl<'a> Watch<'a> {
@@ -104,13 +124,10 @@ impl<'a> Watch<'a> {
             trouble.note_fatal(&error);
             error.to_string()
         };
-        let tags = registry.tags(name).await.map_err(told)?;
-        let mut found: Vec<(Tag, Option<Digest>)> = stream::iter(tags)
-            .map(|tag| async move { registry.resolve(name, &tag).await.map(|digest| (tag, digest)) })
-            .buffer_unordered(LOOKUPS)
-            .try_collect()
-            .await
-            .map_err(told)?;
+        let mut found = match registry.listing(name).await.map_err(told)? {
+            Some(listing) => pointers_of(listing),
+            None => look_up_each(registry, name).await.map_err(told)?,
+        };
         // The same reason is given whoever answers first.
         found.sort();
         let (mut wanted, mut new, mut standing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
