@@ -59,6 +59,12 @@ const DOMAINS: [&str; 9] = [
     ".csp.hci.ic.gov",
 ];
 
+/// The domains of one partition for IPv4 alone, and for both; the Chinese first, which begins like the others.
+const DOMAIN_PAIRS: [[&str; 2]; 2] = [
+    [".amazonaws.com.cn", ".on.amazonwebservices.com.cn"],
+    [".amazonaws.com", ".on.aws"],
+];
+
 impl EcrPlace {
     /// The place that the host of a private ECR registry names; `None` for any other host, the public ECR too.
     pub fn of_host(host: &RegistryHost) -> Option<Self> {
@@ -71,6 +77,31 @@ impl EcrPlace {
             account: account.to_owned(),
             region: region.to_owned(),
         })
+    }
+
+    /// Under what other hosts AWS gives out the registry of this one: with FIPS or without, for IPv4 alone or for both
+    /// (ECR User Guide, "Making API requests over IPv6"). None for a host that is not ECR's.
+    pub(super) fn other_hosts(host: &RegistryHost) -> Vec<RegistryHost> {
+        let Some(Self { account, region }) = Self::of_host(host) else {
+            return Vec::new();
+        };
+        let pair = DOMAIN_PAIRS
+            .iter()
+            .find(|pair| pair.iter().any(|domain| host.as_str().contains(domain)));
+        let Some([single, dual]) = pair else { return Vec::new() };
+        let names = [
+            ("dkr.ecr", single),
+            ("dkr.ecr-fips", single),
+            ("dkr-ecr", dual),
+            ("dkr-ecr-fips", dual),
+        ];
+        let names = names
+            .iter()
+            .map(|(service, domain)| format!("{account}.{service}.{region}{domain}"));
+        names
+            .filter_map(|name| name.parse().ok())
+            .filter(|other| other != host)
+            .collect()
     }
 
     /// What to add to a configuration so that what runs there is known.

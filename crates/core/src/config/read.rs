@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::{Diagnostic, Diagnostics, Source};
 use super::reader::{Fields, Reader, did_you_mean};
 use super::tree::{self, Node, Value};
-use super::{Config, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
+use super::{Config, EcrPlace, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
 use super::{aws, keys, sources};
 use crate::model::RegistryHost;
 use crate::policy::NameGlobs;
@@ -109,9 +109,13 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     client_identity(reader, &fields);
     let aws = aws::of_registry(reader, &fields, host.as_ref());
     let (aws, ecr_place) = aws?;
+    let (host, mut aliases) = (host?, aliases?);
+    let more = EcrPlace::other_hosts(&host).into_iter();
+    let more: Vec<RegistryHost> = more.filter(|other| !aliases.contains(other)).collect();
+    aliases.extend(more);
     Some(RegistryConfig {
-        host: host?,
-        aliases: aliases?,
+        host,
+        aliases,
         mirrors: mirrors?,
         repositories: repositories?,
         expects: expects?,
@@ -289,46 +293,51 @@ fn text_of(node: &Node) -> Option<&str> {
     node.scalar().map(|(_, text)| text)
 }
 
-/// A host, alias or not, stands for one registry.
+/// A host, alias or not, stands for one registry, and a registry of ECR for all the hosts that AWS gives it.
 fn check_hosts(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
-    let mut seen = BTreeMap::new();
-    for registry in entries(fields, "registries") {
-        let aliases = child(registry, "aliases").map(|node| match &node.value {
-            Value::List(items) => items.iter().map(|item| &**item).collect(),
-            _ => Vec::new(),
-        });
-        for node in child(registry, "host").into_iter().chain(aliases.into_iter().flatten()) {
+    let (mut seen, mut places) = (BTreeMap::new(), BTreeMap::new());
+    for (number, registry) in entries(fields, "registries").into_iter().enumerate() {
+        for node in hosts_of(registry) {
             let Some(host) = text_of(node).map(str::to_ascii_lowercase) else {
                 continue;
             };
             let line = reader.line(&node.span);
-            match seen.get(&host) {
-                Some(first) => reader.error(
-                    "duplicate-name",
-                    &node.span,
-                    format!("the host `{host}` stands already on line {first}"),
-                ),
+            let place = host.parse().ok().and_then(|host| EcrPlace::of_host(&host));
+            let elsewhere = place.and_then(|place| {
+                let (of, first) = *places.entry(place).or_insert((number, line));
+                (of != number).then_some(first)
+            });
+            let duplicate = match (seen.get(&host), elsewhere) {
+                (Some(first), _) => Some(format!("the host `{host}` stands already on line {first}")),
+                (None, Some(first)) => Some(format!(
+                    "the host `{host}` is the same registry of ECR as the one on line {first}"
+                )),
+                (None, None) => None,
+            };
+            match duplicate {
+                Some(message) => reader.error("duplicate-name", &node.span, message),
                 None => _ = seen.insert(host, line),
             }
         }
     }
 }
 
-/// Usage sources have names of their own, and what a registry expects is one of them.
+/// The host of a registry and its aliases, as they stand in the file.
+fn hosts_of(registry: &Node) -> impl Iterator<Item = &Node> {
+    let aliases = match child(registry, "aliases").map(|node| &node.value) {
+        Some(Value::List(items)) => items.iter().map(|item| &**item).collect(),
+        _ => Vec::new(),
+    };
+    child(registry, "host").into_iter().chain(aliases)
+}
+
 /// What a source covers decides what is held while it is silent: globs that fit nothing would hold nothing.
 fn check_covers(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
-    let names = |registry| {
-        let aliases = child(registry, "aliases").map(|node| &node.value);
-        let aliases = match aliases {
-            Some(Value::List(items)) => items.iter().map(|item| &**item).collect(),
-            _ => Vec::new(),
-        };
-        child(registry, "host").into_iter().chain(aliases).filter_map(text_of)
-    };
     let registries = entries(fields, "registries");
     let hosts: BTreeSet<String> = registries
         .into_iter()
-        .flat_map(names)
+        .flat_map(hosts_of)
+        .filter_map(text_of)
         .map(str::to_ascii_lowercase)
         .collect();
     for covers in entries(fields, "usage")
@@ -343,6 +352,7 @@ fn check_covers(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
     }
 }
 
+/// Usage sources have names of their own, and what a registry expects is one of them.
 fn check_sources(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) {
     let mut names: BTreeMap<&str, u32> = BTreeMap::new();
     for node in entries(fields, "usage")

@@ -235,3 +235,39 @@ fn an_ecr_registry_that_nobody_answers_for_is_told() {
         )
     );
 }
+
+#[test]
+fn the_hosts_that_aws_gives_one_registry_are_one() {
+    let hosts = [
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+        "123456789012.dkr-ecr.us-east-1.on.aws",
+        "123456789012.dkr-ecr-fips.us-east-1.on.aws",
+    ];
+    for host in hosts {
+        let config = parse(&format!("registries: [{{host: {host}, expects: none}}]\n"));
+        let names: BTreeSet<&str> = config
+            .names_of(&config.registries[0].host)
+            .map(|host| host.as_str())
+            .collect();
+        assert_eq!(names, BTreeSet::from(hosts), "{host}");
+        for other in hosts {
+            assert_eq!(config.canonical_host(&other.parse().unwrap()).as_str(), host);
+        }
+    }
+    let china = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn";
+    let config = parse(&format!("registries: [{{host: {china}, expects: none}}]\n"));
+    let dual = "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn";
+    assert_eq!(config.canonical_host(&dual.parse().unwrap()).as_str(), china);
+    // To name one of them is no mistake, and to name two registries is one.
+    let named = format!(
+        "registries: [{{host: {}, aliases: [{}], expects: none}}]\n",
+        hosts[0], hosts[2]
+    );
+    assert_eq!(parse(&named).registries[0].aliases.len(), 3);
+    let twice = format!(
+        "registries: [{{host: {}, expects: none}}, {{host: {}, expects: none}}]\n",
+        hosts[0], hosts[2]
+    );
+    assert_eq!(found(&twice), ["duplicate-name 1:90"]);
+}
