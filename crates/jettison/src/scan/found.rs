@@ -108,6 +108,13 @@ impl Found {
         wanted
     }
 
+    /// Notes that something that was listed is proven absent, so that its tags point to nothing.
+    pub(super) fn gone(&mut self, digest: Digest) {
+        let tags = self.tags.extract_if(.., |_, at| *at == digest);
+        self.dangling.extend(tags.map(|(tag, _)| tag));
+        self.missing.insert(digest);
+    }
+
     /// Those of `digests` that were not asked for yet.
     pub(super) fn unknown(&mut self, digests: Vec<Digest>) -> Wanted {
         let new = digests.into_iter().filter(|digest| self.asked.insert(digest.clone()));

@@ -3,7 +3,7 @@
 //! Reading may count as a pull, and a hundred thousand manifests are a hundred thousand answers: whatever the list proves
 //! is believed. What cannot be read because it is archived is told by the list, or is a gap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
@@ -34,7 +34,9 @@ impl RepositoryReader<'_> {
             .map(|(tag, at)| (tag.clone(), at.digest.clone()))
             .collect();
         found.listing = listing;
-        let digests: Vec<Digest> = found.listing.manifests.keys().cloned().collect();
+        // A list that names a tag and not what it points to is asked for that.
+        let named = found.listing.manifests.keys().chain(found.tags.values());
+        let digests: Vec<Digest> = named.cloned().collect::<BTreeSet<Digest>>().into_iter().collect();
         self.progress.expect(digests.len() as u64);
         let mut collector = Collector::new(self.store, digests.clone(), self.ration).await?;
         let unread = self.take_what_is_known(digests, &mut collector, found).await?;
@@ -43,7 +45,7 @@ impl RepositoryReader<'_> {
             match answer {
                 Ok(Some(here)) => drop(collector.add(here, found).await?),
                 // It went since the list was made.
-                Ok(None) => drop(found.missing.insert(digest)),
+                Ok(None) => found.gone(digest),
                 Err(NoAnswer::Failed(why)) => found.gap(format!("{}: {why}", digest.short())),
                 Err(NoAnswer::NotAsked) => {}
             }
@@ -66,6 +68,7 @@ impl RepositoryReader<'_> {
         let mut unread = Vec::new();
         for digest in digests {
             let Some(listed) = listing.manifests.get(&digest) else {
+                unread.push(digest);
                 continue;
             };
             if collector.has(&digest) {
