@@ -107,6 +107,7 @@ mod tests {
             operation: "delete it".to_owned(),
             status: None,
             detail: "no".to_owned(),
+            advised: false,
         }
     }
 

@@ -19,20 +19,50 @@ use jettison_core::config::AwsAccess;
 pub use error::{AwsError, AwsTrouble};
 pub use error::{told, trouble_of};
 
-/// Time to open a connection.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// Time for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
-
-/// Time for a call with all its tries.
-const CALL: Duration = Duration::from_secs(180);
-
-/// Tries of one call, the first included. Between them the client waits, and slows down all calls while AWS throttles.
-const TRIES: u32 = 8;
-
 /// The session of a role that is taken on, as CloudTrail shows it.
 const SESSION: &str = "jettison";
+
+/// How long and how often AWS is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsLimits {
+    /// Time to open a connection.
+    pub connect: Duration,
+    /// Time for one answer.
+    pub answer: Duration,
+    /// Time for a call with all its tries.
+    pub call: Duration,
+    /// Tries of one call, the first included.
+    pub tries: u32,
+    /// The longest first wait after a failure; doubles with every further one.
+    pub first_pause: Duration,
+    /// Whether all calls of the process to a service in a region slow down while AWS throttles one of them.
+    pub adaptive: bool,
+}
+
+impl Default for AwsLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+            call: Duration::from_secs(180),
+            tries: 8,
+            first_pause: Duration::from_secs(1),
+            adaptive: true,
+        }
+    }
+}
+
+impl AwsLimits {
+    /// How calls are repeated that come to at most `tries`.
+    pub(crate) fn retries(&self, tries: u32) -> RetryConfig {
+        let retries = if self.adaptive {
+            RetryConfig::adaptive()
+        } else {
+            RetryConfig::standard()
+        };
+        retries.with_max_attempts(tries).with_initial_backoff(self.first_pause)
+    }
+}
 
 /// An account of AWS, and how to get in.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +71,8 @@ pub struct AwsConnection {
     pub access: AwsAccess,
     /// An access key to use instead of what the environment and AWS's own files say.
     pub credentials: Option<Credentials>,
+    /// Times and tries.
+    pub limits: AwsLimits,
 }
 
 impl AwsConnection {
@@ -48,23 +80,23 @@ impl AwsConnection {
     pub fn new(access: AwsAccess) -> Self {
         Self {
             access,
-            credentials: None,
+            ..Self::default()
         }
     }
 
     /// What every client of AWS's services in `region` starts from. Only where a role is to be taken on, credentials
     /// are fetched by it; any trouble with them shows at the first call.
     pub async fn open(&self, region: &str) -> SdkConfig {
-        let retries = RetryConfig::adaptive().with_max_attempts(TRIES);
+        let limits = &self.limits;
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(ANSWER)
-            .operation_attempt_timeout(ANSWER)
-            .operation_timeout(CALL);
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.answer)
+            .operation_attempt_timeout(limits.answer)
+            .operation_timeout(limits.call);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .http_client(http::client(CONNECT, ANSWER))
-            .retry_config(retries)
+            .http_client(http::client(limits.connect, limits.answer))
+            .retry_config(limits.retries(limits.tries))
             .timeout_config(timeouts.build());
         if let Some(profile) = &self.access.profile {
             loader = loader.profile_name(profile);

@@ -82,7 +82,7 @@ impl Apply {
         let plan = find(&store, &self.plan).await?;
         self.consent.can_be_asked()?;
         let hosts: BTreeSet<_> = plan.actions.iter().map(|action| action.registry.clone()).collect();
-        let open = context.open(hosts.iter(), &self.access)?;
+        let open = context.open(hosts.iter(), &self.access, &store)?;
         let registries = Registries {
             targets: Vec::new(),
             open,
@@ -158,7 +158,7 @@ pub(crate) async fn settle_interrupted(
         if registries.contains_key(&host) {
             continue;
         }
-        match context.open(std::iter::once(&host), &Access::default()) {
+        match context.open(std::iter::once(&host), &Access::default(), store) {
             Ok(opened) => registries.extend(opened),
             Err(failure) => context.console.note(format!("{host} could not be opened: {failure}")),
         }

@@ -125,8 +125,9 @@ impl Check {
             accept_shrunk_usage: self.accept_shrunk_usage.clone(),
             access: self.access.clone(),
         };
-        let registries = context.registries(&sources)?;
+        let choice = context.choice(&sources)?;
         let store = context.store().await?;
+        let registries = context.registries(choice, &store)?;
         let mut gathered = gather(context, &store, &registries, &sources, false).await?;
         store.close().await;
         gathered.now = self.now.unwrap_or(gathered.now);

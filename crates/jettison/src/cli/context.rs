@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
 use super::{Access, Globals, Sources};
+use crate::aws::AwsConnection;
 use crate::exit::Exit;
 use crate::output::{Console, stream};
-use crate::registry::{Connection, Registry, Secret, open};
+use crate::registry::{Connection, EcrConnection, Registry, Secret, open};
 use crate::scan::{ScanTarget, Selection, Target};
 use crate::store::{Store, default_directory};
 use crate::usage::Collector;
@@ -43,6 +44,18 @@ pub(crate) struct Context {
 pub(crate) struct Registries {
     pub(crate) targets: Vec<ScanTarget>,
     pub(crate) open: BTreeMap<RegistryHost, Arc<dyn Registry>>,
+}
+
+/// Which registries to work on, what to read of each, and how to log in.
+pub(crate) struct Choice {
+    selections: BTreeMap<RegistryHost, Selection>,
+    access: Access,
+}
+
+impl Choice {
+    pub(crate) fn hosts(&self) -> BTreeSet<RegistryHost> {
+        self.selections.keys().cloned().collect()
+    }
 }
 
 impl Registries {
@@ -179,8 +192,8 @@ impl Context {
         )))
     }
 
-    /// The registries to work on: the targets', else the configured ones.
-    pub(crate) fn registries(&self, sources: &Sources) -> Result<Registries, Failure> {
+    /// What to work on: the targets, else the configured registries. Nothing is opened, so that a mistake leaves no trace.
+    pub(crate) fn choice(&self, sources: &Sources) -> Result<Choice, Failure> {
         let mut patterns: BTreeMap<RegistryHost, Vec<String>> = BTreeMap::new();
         for target in &sources.targets {
             let host = self.host_of(target)?;
@@ -196,28 +209,39 @@ impl Context {
                 "no registry to work on: give a target such as registry.example.com/apps/web, or list `registries` in {DEFAULT_CONFIG}"
             )));
         }
-        let open = self.open(patterns.keys(), &sources.access)?;
-        let targets = patterns
-            .into_iter()
+        let selections = patterns.into_iter().map(|(host, patterns)| {
+            let globs = NameGlobs::new(&patterns).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+            Ok((host, Selection::new(globs)))
+        });
+        Ok(Choice {
+            selections: selections.collect::<Result<_, Failure>>()?,
+            access: sources.access.clone(),
+        })
+    }
+
+    /// Opens what was chosen.
+    pub(crate) fn registries(&self, choice: Choice, store: &Store) -> Result<Registries, Failure> {
+        let open = self.open(choice.selections.keys(), &choice.access, store)?;
+        let targets = choice
+            .selections
+            .into_values()
             .zip(open.values())
-            .map(|((_, patterns), registry)| {
-                let globs = NameGlobs::new(&patterns).map_err(|error| Failure::caused(Exit::Usage, &error))?;
-                Ok(ScanTarget {
-                    registry: Arc::clone(registry),
-                    selection: Selection::new(globs),
-                })
+            .map(|(selection, registry)| ScanTarget {
+                registry: Arc::clone(registry),
+                selection,
             });
         Ok(Registries {
-            targets: targets.collect::<Result<_, Failure>>()?,
+            targets: targets.collect(),
             open,
         })
     }
 
-    /// Opens registries by name; nothing is sent yet.
+    /// Opens registries by name; nothing is sent yet. The store remembers what is read of those that take it for a pull.
     pub(crate) fn open<'h>(
         &self,
         hosts: impl Iterator<Item = &'h RegistryHost>,
         access: &Access,
+        store: &Store,
     ) -> Result<BTreeMap<RegistryHost, Arc<dyn Registry>>, Failure> {
         let hosts: Vec<&RegistryHost> = hosts.collect();
         if access.username.is_some() && hosts.len() > 1 {
@@ -229,10 +253,32 @@ impl Context {
         let login = access.username.clone().zip(password);
         let mut open_registries = BTreeMap::new();
         for host in hosts {
-            let connection = self.connection(host, access, login.clone());
+            let connection = Connection {
+                ecr: self.ecr(host, access, store)?,
+                ..self.connection(host, access, login.clone())
+            };
             open_registries.insert(host.clone(), open(&connection)?);
         }
         Ok(open_registries)
+    }
+
+    /// How a registry is reached that is ECR.
+    fn ecr(&self, host: &RegistryHost, access: &Access, store: &Store) -> Result<Option<EcrConnection>, Failure> {
+        let Some(place) = self.config.ecr(host) else {
+            return Ok(None);
+        };
+        if access.username.is_some() || access.password_stdin {
+            return Err(Failure::usage(format!(
+                "--username and --password-stdin are no way into {host}: ECR is reached with AWS credentials, as AWS's own \
+                 tools find them, or by the profile or role that `aws` of the registry names in {DEFAULT_CONFIG}"
+            )));
+        }
+        let configured = self.config.registry(host).map(|registry| registry.aws.clone());
+        Ok(Some(EcrConnection {
+            place,
+            aws: AwsConnection::new(configured.unwrap_or_default()),
+            own_reads: Arc::new(store.clone()),
+        }))
     }
 
     fn connection(&self, host: &RegistryHost, access: &Access, login: Option<(String, Secret)>) -> Connection {

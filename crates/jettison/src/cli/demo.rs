@@ -172,8 +172,9 @@ impl Show<'_> {
     async fn flow(&self) -> Result<(), Failure> {
         let (context, console) = (self.context, self.console);
         let sources = Sources::default();
-        let registries = context.registries(&sources)?;
+        let choice = context.choice(&sources)?;
         let store = context.store().await?;
+        let registries = context.registries(choice, &store)?;
         heading(console, "2. jettison plan: what can go, and why");
         let gathered = gather(context, &store, &registries, &sources, true).await?;
         let plan = gathered.plan(&context.config);

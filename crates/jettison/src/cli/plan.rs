@@ -53,8 +53,9 @@ impl PlanCommand {
             return self.finish(&context, &gathered, &plan, None);
         }
         context.add_new_usage_files(&self.sources.usage)?;
-        let registries = context.registries(&self.sources)?;
+        let choice = context.choice(&self.sources)?;
         let store = context.store().await?;
+        let registries = context.registries(choice, &store)?;
         let mut gathered = gather(&context, &store, &registries, &self.sources, false).await?;
         if let Some(now) = self.now {
             gathered.now = now;

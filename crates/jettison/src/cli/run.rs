@@ -39,14 +39,15 @@ impl Run {
         if !self.dry_run {
             self.consent.can_be_asked()?;
         }
-        let registries = context.registries(&self.sources)?;
+        let choice = context.choice(&self.sources)?;
         if self.trust_created {
-            context.config.trust_created_of(&registries.hosts());
+            context.config.trust_created_of(&choice.hosts());
         }
         let store = match self.dry_run {
             true => context.store().await?,
             false => context.store_to_settle().await?,
         };
+        let registries = context.registries(choice, &store)?;
         if !self.dry_run {
             // Before the scan, which shall see the tags that are put back; and no scan is for nothing, where another run
             // is at work.

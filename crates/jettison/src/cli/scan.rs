@@ -33,8 +33,9 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) async fn run(self, context: Context) -> Result<Exit, Failure> {
-        let registries = context.registries(&self.sources)?;
+        let choice = context.choice(&self.sources)?;
         let store = context.store().await?;
+        let registries = context.registries(choice, &store)?;
         let options = ScanOptions {
             config: &context.config,
             taken_at: Timestamp::now(),

@@ -49,7 +49,7 @@ impl Undo {
         let console = &context.console;
         let selection = select(&store, &context.config, &self.what).await?;
         consent.can_be_asked()?;
-        let registries = context.open(selection.registries().iter(), &self.access)?;
+        let registries = context.open(selection.registries().iter(), &self.access, &store)?;
         settle_interrupted(&context, &store, &registries).await?;
         if !self.agreed(&selection, console)? {
             console.say("nothing was done");

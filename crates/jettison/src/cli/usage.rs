@@ -146,7 +146,9 @@ impl UsageCommand {
         let images = ImagesInUse::of(usage, |image| shown.finds(image));
         let mut found = Vec::new();
         if self.find.contains(&Find::Missing) {
-            let registries = context.registries(&self.sources)?;
+            let choice = context.choice(&self.sources)?;
+            let store = context.store().await?;
+            let registries = context.registries(choice, &store)?;
             let progress = Progress::start(context.console.face(), "images looked for", 0);
             let looked = images.missing(&context.config, &registries.open, &progress);
             let (missing, unknown) = progress.while_watched(looked).await;

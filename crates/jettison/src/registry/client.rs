@@ -81,6 +81,7 @@ impl Client {
             operation: "set up the connection".to_owned(),
             status: None,
             detail: failure.detail,
+            advised: false,
         })?;
         let transport = Arc::new(transport);
         Ok(Self {
@@ -180,6 +181,7 @@ impl Client {
             operation: call.operation.clone(),
             status: None,
             detail: detail.into(),
+            advised: false,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jettison_core::model::RegistryHost;
 use url::{Host, Url};
 
+use super::EcrConnection;
+
 /// The largest manifest that is read, in bytes. The distribution spec asks registries for at least 4 MiB.
 pub const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -54,6 +56,8 @@ pub struct Connection {
     pub docker_config: Option<PathBuf>,
     /// Time and size limits.
     pub limits: Limits,
+    /// Where it lies and how it is reached, if it is ECR; then most of the rest means nothing.
+    pub ecr: Option<EcrConnection>,
 }
 
 impl Connection {
@@ -68,6 +72,7 @@ impl Connection {
             login: None,
             docker_config: None,
             limits: Limits::default(),
+            ecr: None,
         }
     }
 

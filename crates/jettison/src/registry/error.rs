@@ -48,11 +48,14 @@ pub struct RegistryError {
     pub status: Option<u16>,
     /// Why it failed; never holds a credential.
     pub detail: String,
+    /// The detail says what to do about it, as what is said of registries in general does not hold here.
+    pub advised: bool,
 }
 
 impl RegistryError {
     fn hint(&self) -> String {
         match self.kind {
+            _ if self.advised => String::new(),
             ErrorKind::Unauthenticated => {
                 format!(
                     "; log in with `docker login {}`, or give --username and --password-stdin",
@@ -249,6 +252,7 @@ mod tests {
             operation: "list the tags of apps/web".to_owned(),
             status: Some(401),
             detail: "it answered 401 Unauthorized".to_owned(),
+            advised: false,
         };
         assert_eq!(
             error.to_string(),

@@ -9,6 +9,7 @@ mod challenge;
 mod client;
 mod connection;
 mod credentials;
+mod ecr;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -17,6 +18,7 @@ mod health;
 mod http;
 mod limiter;
 mod oci;
+mod own_reads;
 mod retry;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -33,11 +35,13 @@ use jiff::Timestamp;
 
 pub(crate) use connection::is_loopback;
 pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
+pub use ecr::{EcrConnection, EcrRegistry};
 pub(crate) use error::excerpt;
 pub use error::{ErrorKind, RegistryError};
 pub(crate) use health::NO_ANSWER;
 pub(crate) use http::{Failure, authorities_in, identity_in};
 pub use oci::OciRegistry;
+pub use own_reads::{OwnRead, OwnReads, pulled_by_others};
 
 /// Opens the registry behind a connection. Nothing is sent yet.
 ///
@@ -45,7 +49,10 @@ pub use oci::OciRegistry;
 ///
 /// [`ErrorKind::Configuration`]: certificates that cannot be read, or plain HTTP where it is refused.
 pub fn open(connection: &Connection) -> Result<Arc<dyn Registry>, RegistryError> {
-    Ok(Arc::new(OciRegistry::new(connection)?))
+    Ok(match &connection.ecr {
+        Some(ecr) => Arc::new(EcrRegistry::new(connection, ecr)?),
+        None => Arc::new(OciRegistry::new(connection)?),
+    })
 }
 
 /// One registry.
@@ -175,6 +182,7 @@ pub trait Registry: fmt::Debug + Send + Sync {
             operation: operation.to_owned(),
             status: None,
             detail: "this registry has no archive".to_owned(),
+            advised: false,
         }
     }
 
@@ -344,35 +352,4 @@ impl Stored {
             Self::Ready | Self::Returning => None,
         }
     }
-}
-
-/// One manifest that jettison itself read from a registry that takes reading for a pull.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnRead {
-    /// The manifest.
-    pub digest: Digest,
-    /// Its last pull before, by somebody else; `None` if there was none.
-    pub pulled_before: Option<Timestamp>,
-    /// Before the request was sent.
-    pub began_at: Timestamp,
-    /// After the answer came; `None` if nobody knows: the process may have been killed.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// Remembers own reads, so that they do not count as pulls. The store is one.
-#[async_trait]
-pub trait OwnReads: fmt::Debug + Send + Sync {
-    /// Notes reads, before they are sent and again when they have ended.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be remembered: then nothing may be read.
-    async fn note(&self, place: (&RegistryHost, &RepositoryName), reads: &[OwnRead]) -> Result<(), String>;
-
-    /// All own reads of a repository, by manifest, in the order of their time.
-    ///
-    /// # Errors
-    ///
-    /// Why they cannot be told.
-    async fn of(&self, place: (&RegistryHost, &RepositoryName)) -> Result<BTreeMap<Digest, Vec<OwnRead>>, String>;
 }

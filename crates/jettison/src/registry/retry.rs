@@ -108,7 +108,7 @@ pub(crate) fn random_bits() -> u64 {
 }
 
 /// Evenly spread over 0..1.
-fn random_share() -> f64 {
+pub(crate) fn random_share() -> f64 {
     f64::from((random_bits() >> 32) as u32) / f64::from(u32::MAX)
 }
 

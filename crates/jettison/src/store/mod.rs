@@ -1,7 +1,7 @@
 //! What jettison remembers: a SQLite database in a directory of its own.
 //!
 //! It holds the *cache* (manifests and config facts by digest), the *ledger* (what scans have seen, and when), the
-//! *usage memory*, *plans*, and the *journal* of runs with the bytes of every deleted manifest. Losing the store loses
+//! *usage memory*, *own reads*, *plans*, and the *journal* of runs with the bytes of every deleted manifest. Losing the store loses
 //! no image: only the memory, and the ability to undo.
 //!
 //! Several processes may use one store at once. Every write is one `BEGIN IMMEDIATE` transaction on a single writing
@@ -17,6 +17,7 @@ mod ledger;
 mod lock;
 mod names;
 mod open;
+mod own_reads;
 mod plans;
 mod row;
 #[cfg(test)]

@@ -46,6 +46,7 @@ impl Archiving {
                     operation: "archive".to_owned(),
                     status: None,
                     detail: "told to fail".to_owned(),
+                    advised: false,
                 })
             }
             _ => Ok(()),

@@ -1,6 +1,7 @@
 //! Manifests: fetched whole, checked against their digest, and missing only where the registry says so in its
 //! own words, twice.
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use jettison_core::model::{Digest, RepositoryName};
@@ -15,7 +16,7 @@ use crate::registry::{FetchedManifest, ManifestReference};
 
 /// Every type of manifest. A registry that misses one may convert a manifest, and so change its digest,
 /// or say that it does not exist (Distribution, Quay).
-const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
+pub(in crate::registry) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
@@ -28,7 +29,7 @@ const SIGNED_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+p
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// How often a registry must say that something is not there.
-pub(super) const ASKED: usize = 2;
+pub(in crate::registry) const ASKED: usize = 2;
 
 /// `Content-Type` without its parameters, in lower case.
 pub(super) fn media_type(content_type: &str) -> String {
@@ -151,11 +152,7 @@ fn accept(
 ) -> Result<FetchedManifest, RegistryError> {
     let bytes = answer.response.body.clone();
     let content_type = media_type(answer.header("content-type").unwrap_or_default());
-    let signed = if content_type == SIGNED_SCHEMA_1 {
-        schema1::payload(&bytes)
-    } else {
-        None
-    };
+    let signed = signed_part(&content_type, &bytes);
     let hashed: &[u8] = signed.as_deref().unwrap_or(&bytes);
     let told = match answer.response.headers.get(CONTENT_DIGEST) {
         None => None,
@@ -175,6 +172,35 @@ fn accept(
         media_type,
         bytes,
     })
+}
+
+/// The manifest of this digest, as it came with this type.
+///
+/// # Errors
+///
+/// Why it is another one, in words.
+pub(in crate::registry) fn checked(
+    digest: &Digest,
+    content_type: &str,
+    bytes: Bytes,
+) -> Result<FetchedManifest, String> {
+    let content_type = media_type(content_type);
+    let signed = signed_part(&content_type, &bytes);
+    if !digest.fits(signed.as_deref().unwrap_or(&bytes)) {
+        return Err(format!("what it sent does not have the digest {digest}"));
+    }
+    Ok(FetchedManifest {
+        digest: digest.clone(),
+        media_type: agreed_type(content_type, &bytes)?,
+        bytes,
+    })
+}
+
+/// What the digest is made of, where that is not all of the bytes.
+fn signed_part(content_type: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    (content_type == SIGNED_SCHEMA_1)
+        .then(|| schema1::payload(bytes))
+        .flatten()
 }
 
 fn told_digest(client: &Client, call: &Call, answer: &Answer) -> Result<Digest, RegistryError> {

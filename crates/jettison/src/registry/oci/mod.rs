@@ -5,7 +5,7 @@ mod blob;
 mod delete;
 pub(super) mod link;
 pub(super) mod listing;
-mod manifest;
+pub(super) mod manifest;
 pub(super) mod pager;
 mod referrers;
 mod schema1;

@@ -21,7 +21,7 @@ pub use memory::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory,
 
 use super::error::Problem;
 use super::row::{as_stored, bulk, micros, optional_time};
-use super::{Store, StoreError};
+use super::{Store, StoreError, own_reads};
 use tables::{read_manifests, read_referrers, read_tags, write_manifests, write_referrers, write_tags};
 
 /// The first public release of Docker, 2013-03-20: no image is older, and no clock that says so is right.
@@ -190,6 +190,7 @@ async fn forget_removed(
 ) -> Result<(), Problem> {
     const MANIFESTS: &str =
         "DELETE FROM known_manifest WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
+    const READ: &str = "DELETE FROM own_read WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
     const POINTING: &str =
         "DELETE FROM known_tag WHERE repository = $1 AND digest IN (SELECT value FROM json_each($2))";
     const TAGS: &str = "DELETE FROM known_tag WHERE repository = $1 AND tag IN (SELECT value FROM json_each($2))";
@@ -203,6 +204,7 @@ async fn forget_removed(
     };
     let digests: Vec<&Digest> = digests.iter().collect();
     bulk(connection, MANIFESTS, id, &digests).await?;
+    bulk(connection, READ, id, &digests).await?;
     bulk(connection, POINTING, id, &digests).await?;
     bulk(connection, ENDED, id, &digests).await?;
     let tags: Vec<&Tag> = tags.iter().collect();
@@ -224,6 +226,9 @@ async fn write_observation(
         .execute(&mut *connection)
         .await?;
     write_manifests(connection, id, &before.manifests, &after.manifests).await?;
+    if observation.complete {
+        own_reads::forget_gone(connection, id, observation.taken_at).await?;
+    }
     write_tags(connection, id, &before.tags, &after.tags).await?;
     write_referrers(connection, id, &before.referrers, &after.referrers).await?;
     if let Some(at) = after.observed_at {
@@ -232,7 +237,7 @@ async fn write_observation(
     Ok(after)
 }
 
-async fn find_repository(
+pub(super) async fn find_repository(
     connection: &mut SqliteConnection,
     registry: &RegistryHost,
     repository: &RepositoryName,
@@ -245,7 +250,7 @@ async fn find_repository(
     Ok(id)
 }
 
-async fn ensure_repository(
+pub(super) async fn ensure_repository(
     connection: &mut SqliteConnection,
     registry: &RegistryHost,
     repository: &RepositoryName,

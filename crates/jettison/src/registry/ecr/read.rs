@@ -1,0 +1,156 @@
+//! Manifests, a hundred in one call. ECR takes that for a pull of each, so that the time of the last one by somebody else is
+//! noted before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode};
+use bytes::Bytes;
+use jettison_core::model::{Digest, RepositoryName};
+use jiff::Timestamp;
+
+use super::api::{Api, Trouble};
+use super::coalesce::{Answers, Batch};
+use super::list::read;
+use super::look::identifier;
+use crate::registry::oci::manifest::{ACCEPTED, checked};
+use crate::registry::{ErrorKind, FetchedManifest, OwnRead, OwnReads, excerpt};
+
+/// A manifest to read, with its last pull before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    pub(super) digest: Digest,
+    pub(super) pulled_before: Option<Timestamp>,
+}
+
+/// Reads manifests.
+pub(super) struct Reads {
+    api: Arc<Api>,
+    own_reads: Arc<dyn OwnReads>,
+}
+
+/// What was read of each; `None` where ECR says that it is not there.
+type Manifests = Answers<Wanted, Option<FetchedManifest>, Trouble>;
+
+impl Batch for Reads {
+    type Place = RepositoryName;
+    type Key = Wanted;
+    type Answer = Option<FetchedManifest>;
+    type Error = Trouble;
+
+    async fn ask(&self, repository: &RepositoryName, keys: Vec<Wanted>) -> Result<Manifests, Trouble> {
+        let began_at = Timestamp::now();
+        self.note(repository, &keys, (began_at, None)).await?;
+        // Where no answer comes, nobody knows when ECR took it for a pull: then the end stays open.
+        let answers = self.fetch(repository, &keys).await?;
+        self.note(repository, &keys, (began_at, Some(Timestamp::now()))).await?;
+        Ok(keys
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), answers.get(&key.digest)?.clone())))
+            .collect())
+    }
+
+    fn unanswered(&self) -> Trouble {
+        Trouble::strange("ECR left it out of its answer")
+    }
+}
+
+impl Reads {
+    pub(super) fn new(api: &Arc<Api>, own_reads: &Arc<dyn OwnReads>) -> Self {
+        Self {
+            api: Arc::clone(api),
+            own_reads: Arc::clone(own_reads),
+        }
+    }
+
+    async fn note(
+        &self,
+        repository: &RepositoryName,
+        keys: &[Wanted],
+        (began_at, ended_at): (Timestamp, Option<Timestamp>),
+    ) -> Result<(), Trouble> {
+        let reads: Vec<OwnRead> = keys
+            .iter()
+            .map(|key| OwnRead {
+                digest: key.digest.clone(),
+                pulled_before: key.pulled_before,
+                began_at,
+                ended_at,
+            })
+            .collect();
+        let noted = self.own_reads.note((&self.api.host, repository), &reads).await;
+        noted.map_err(forgetful)
+    }
+
+    async fn fetch(
+        &self,
+        repository: &RepositoryName,
+        keys: &[Wanted],
+    ) -> Result<Answers<Digest, Option<FetchedManifest>, Trouble>, Trouble> {
+        let api = &self.api;
+        let digests: BTreeSet<&Digest> = keys.iter().map(|key| &key.digest).collect();
+        let ids = digests.into_iter().map(|digest| identifier(&digest.clone().into()));
+        let call = api.client().await.batch_get_image().registry_id(api.account());
+        let call = call
+            .repository_name(repository.as_str())
+            .set_image_ids(Some(ids.collect()));
+        // Without these ECR gives out what it takes for usual.
+        let accepted = ACCEPTED.split(',').map(|media_type| media_type.trim().to_owned());
+        let call = call.set_accepted_media_types(Some(accepted.collect()));
+        let answer = api.ask("ecr:BatchGetImage", call.send()).await?;
+        let mut answers = BTreeMap::new();
+        for failure in answer.failures.unwrap_or_default() {
+            let digest = read(failure.image_id().and_then(|id| id.image_digest()))?;
+            answers.insert(digest, absence(&failure));
+        }
+        for image in answer.images.unwrap_or_default() {
+            let digest = read(image.image_id().and_then(|id| id.image_digest()))?;
+            let manifest = self.accept(&digest, image).map(Some);
+            answers.insert(digest, manifest);
+        }
+        Ok(answers)
+    }
+
+    fn accept(&self, digest: &Digest, image: Image) -> Result<FetchedManifest, Trouble> {
+        let bytes = Bytes::from(image.image_manifest.unwrap_or_default());
+        let most = self.api.limits.manifest_bytes;
+        if bytes.len() as u64 > most {
+            return Err(Trouble::new(
+                ErrorKind::TooLarge,
+                format!("the manifest is longer than {most} bytes"),
+            ));
+        }
+        let media_type = image.image_manifest_media_type.unwrap_or_default();
+        checked(digest, &media_type, bytes).map_err(Trouble::strange)
+    }
+}
+
+/// Who cannot remember what was read may not read.
+pub(super) fn forgetful(why: String) -> Trouble {
+    let why = format!("reading counts as a pull on ECR, and what was read cannot be remembered: {why}");
+    Trouble::new(ErrorKind::Configuration, why)
+}
+
+/// That an image is not there; or what else is the matter with it.
+fn absence(failure: &ImageFailure) -> Result<Option<FetchedManifest>, Trouble> {
+    match failure.failure_code() {
+        Some(ImageFailureCode::ImageNotFound) => Ok(None),
+        _ => Err(refused(failure)),
+    }
+}
+
+/// What a failure of one image in a batch means.
+pub(super) fn refused(failure: &ImageFailure) -> Trouble {
+    let code = failure.failure_code().map_or("", ImageFailureCode::as_str);
+    let kind = match failure.failure_code() {
+        Some(ImageFailureCode::ImageReferencedByManifestList | ImageFailureCode::ImageTagDoesNotMatchDigest) => {
+            ErrorKind::Conflict
+        }
+        Some(ImageFailureCode::KmsError | ImageFailureCode::UpstreamAccessDenied) => ErrorKind::Forbidden,
+        Some(ImageFailureCode::UpstreamTooManyRequests) => ErrorKind::RateLimited,
+        Some(ImageFailureCode::UpstreamUnavailable) => ErrorKind::Transient,
+        _ => ErrorKind::Protocol,
+    };
+    let reason = failure.failure_reason().unwrap_or_default();
+    Trouble::new(kind, format!("ECR answered {}: {}", excerpt(code), excerpt(reason)))
+}
