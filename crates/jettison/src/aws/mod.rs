@@ -116,3 +116,8 @@ impl AwsConnection {
         base.into_builder().credentials_provider(role).build()
     }
 }
+
+/// The same way in, to another region.
+pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
+    config.to_builder().region(Region::new(region.to_owned())).build()
+}

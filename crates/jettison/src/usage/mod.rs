@@ -3,7 +3,7 @@
 //! Fails closed: a source that cannot be read, or that suddenly names far less than before, is partial,
 //! and what it covers loses nothing. Remembered uses only ever protect.
 
-mod aws;
+pub mod aws;
 mod command;
 mod compose;
 mod engine;
@@ -124,7 +124,7 @@ impl Collector<'_> {
                 let limit = Duration::from_secs(source.timeout_seconds);
                 within(limit, said, async |said| engine::ask(source, self.base, said).await).await;
             }
-            UsageKind::Aws(source) => aws::ask(source, said),
+            UsageKind::Aws(source) => aws::ask(source, said).await,
         }
     }
 
