@@ -50,7 +50,7 @@ pub struct Policy {
 
 impl Policy {
     /// Whether any of its rules archives.
-    pub(crate) fn archives(&self) -> bool {
+    pub fn archives(&self) -> bool {
         self.rules.iter().any(Rule::archives)
     }
 

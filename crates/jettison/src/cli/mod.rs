@@ -1,6 +1,7 @@
 //! The command line: one file a command. Each gathers, lets the core decide, and prints.
 
 mod apply;
+mod aws;
 mod check;
 mod completions;
 mod context;
@@ -145,6 +146,9 @@ enum Command {
     /// Check, show and test policies
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
+    /// Prepare AWS: the policies that IAM needs, and what keeps jettison's reads from counting as pulls
+    #[command(subcommand, after_help = aws::HELP)]
+    Aws(aws::AwsCommand),
     /// Show all of it on a registry made up for you
     Demo(demo::Demo),
     /// Check or compact what jettison remembers
@@ -205,6 +209,7 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::History(command) => command.run(&context).await,
         Command::Explain(command) => command.run(&context).await,
         Command::Store(command) => command.run(&context).await,
+        Command::Aws(command) => command.run(&context).await,
         Command::Policy(_) | Command::Demo(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => {
             Ok(Exit::Done)
         }

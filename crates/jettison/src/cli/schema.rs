@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 15] = schemas![
+const SCHEMAS: [(&str, &str); 16] = schemas![
     "plan",
     "run",
     "explanation",
@@ -29,6 +29,7 @@ const SCHEMAS: [(&str, &str); 15] = schemas![
     "policy-test",
     "store-check",
     "store-compact",
+    "aws-setup",
     "schemas",
     "error",
 ];
