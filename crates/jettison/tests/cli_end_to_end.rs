@@ -3,11 +3,15 @@
 //! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
 //! - `help`: the same for every `--help`.
 //! - `forms`: what programs read, held against the published schemas.
+//! - `aws`: AWS set up, against an AWS in this process.
 //! - `images`: what explain and history say of images that are gone, back, or unknown.
 //! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
 //! - `shells`: completions and manual pages.
 //! - `store`: looking after the store.
 
+#[cfg(test)]
+#[path = "cli_end_to_end/aws.rs"]
+mod aws;
 #[cfg(test)]
 #[path = "cli_end_to_end/forms.rs"]
 mod forms;

@@ -146,7 +146,7 @@ enum Command {
     /// Check, show and test policies
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
-    /// Prepare AWS: the policies that IAM needs, and what keeps jettison's reads from counting as pulls
+    /// Prepare AWS: the least policies for IAM, and reads that are no pulls
     #[command(subcommand, after_help = aws::HELP)]
     Aws(aws::AwsCommand),
     /// Show all of it on a registry made up for you

@@ -12,12 +12,12 @@ use serde_json::Value;
 use crate::place::{Place, Said};
 
 /// Holds documents against the schemas that `jettison schema` prints.
-struct Forms {
+pub(crate) struct Forms {
     validators: BTreeMap<String, jsonschema::Validator>,
 }
 
 impl Forms {
-    fn published() -> Self {
+    pub(crate) fn published() -> Self {
         let place = Place::empty();
         let listed = place.call(&["schema", "--output", "json"]).exits(0).json();
         let names = listed["schemas"].as_array().unwrap().iter();
@@ -35,7 +35,7 @@ impl Forms {
 
     /// Fails the test unless the document is of the form.
     #[track_caller]
-    fn holds(&self, form: &str, document: &Value) {
+    pub(crate) fn holds(&self, form: &str, document: &Value) {
         let validator = &self.validators[form];
         let wrong: Vec<String> = validator
             .iter_errors(document)

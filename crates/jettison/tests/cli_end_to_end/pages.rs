@@ -47,7 +47,7 @@ fn could_break(line: &str) -> bool {
 }
 
 /// Holds a page against its snapshot. What differs from run to run is replaced.
-fn page(name: &str, place: &Place, words: &[&str]) {
+pub(crate) fn page(name: &str, place: &Place, words: &[&str]) {
     let text = views(
         |environment| place.call_with(words, environment),
         &place.folder().to_string_lossy(),

@@ -1,6 +1,7 @@
 //! Whose pulls leave no trace: who calls, who is excluded already, and adding somebody.
 
 use aws_sdk_ecr::error::ProvideErrorMetadata as _;
+use aws_types::sdk_config::RetryConfig;
 use serde::Serialize;
 
 use super::arn::{NoPrincipal, Principal};
@@ -76,11 +77,10 @@ pub(super) async fn exclude(connection: &AwsConnection, region: &str, arn: &str)
     if there.iter().any(|there| there == arn) {
         return Ok(Outcome::AlreadyThere);
     }
-    let registered = ecr
-        .register_pull_time_update_exclusion()
-        .principal_arn(arn)
-        .send()
-        .await;
+    // Not tried again: that the list is full has the code of a throttle, which would be waited for.
+    let once = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled());
+    let register = ecr.register_pull_time_update_exclusion().principal_arn(arn);
+    let registered = register.customize().config_override(once).send().await;
     match registered {
         Ok(_) => Ok(Outcome::Made),
         Err(error) => match error.code() {

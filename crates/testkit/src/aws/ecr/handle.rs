@@ -157,6 +157,16 @@ impl Ecr {
         self.registry(|registry, _| registry.shared_with.insert(account.to_owned()));
     }
 
+    /// Lets the pulls of somebody leave no trace, as if registered.
+    pub fn exclude(&self, arn: &str) {
+        self.registry(|registry, now| registry.exclusions.insert(arn.to_owned(), now));
+    }
+
+    /// Whose pulls leave no trace.
+    pub fn exclusions(&self) -> Vec<String> {
+        self.registry(|registry, _| registry.exclusions.keys().cloned().collect())
+    }
+
     /// The images of a repository, ordered by digest.
     pub fn images(&self, repository: &str) -> Vec<Held> {
         self.registry(|registry, now| {
