@@ -129,3 +129,6 @@ impl<B: Batch> Shared<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
