@@ -1,7 +1,12 @@
-//! The conformance suite on every registry there is: the variants of the in-process one, and a real one.
+//! The conformance suite on every registry there is: the variants of the in-process one, a real one, and ECR as the fake AWS
+//! has it.
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+#[expect(dead_code, reason = "only the world is needed here")]
+#[path = "ecr/lab.rs"]
+mod lab;
 #[cfg(test)]
 #[expect(dead_code, reason = "only the registry is needed here, not the clients")]
 mod support;
@@ -106,6 +111,22 @@ async fn on_debians_docker_registry() {
         let world = World::push(&pusher).await;
         conformance::run(&*open(&connection(&server.host())).unwrap(), &world).await;
     }
+}
+
+#[tokio::test]
+async fn as_ecr() {
+    let lab = lab::Lab::new().await;
+    let world = World::new();
+    for (manifest, tags) in world.contents() {
+        lab.ecr().push(lab::REPOSITORY, &tags, manifest);
+    }
+    conformance::looks(&*lab.registry, &world).await;
+    for request in lab.aws.requests() {
+        let reads = ["Describe", "List", "BatchGet", "BatchCheck", "GetDownload"];
+        let operation = request.action.strip_prefix("ecr:").unwrap();
+        assert!(reads.iter().any(|read| operation.starts_with(read)), "{request:?}");
+    }
+    conformance::run(&*lab.registry, &world).await;
 }
 
 /// What a spoiled answer must not be taken for: each of these is an error, and none is "nothing there".

@@ -31,6 +31,9 @@ pub struct AwsLimits {
     pub answer: Duration,
     /// Time for a call with all its tries.
     pub call: Duration,
+    /// How long a call that must not be done twice waits for its turn while AWS throttles it. Those who have looked right
+    /// before they sent it rely on that.
+    pub turn: Duration,
     /// Tries of one call, the first included.
     pub tries: u32,
     /// The longest first wait after a failure; doubles with every further one.
@@ -45,6 +48,7 @@ impl Default for AwsLimits {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(60),
             call: Duration::from_secs(180),
+            turn: Duration::from_secs(20),
             tries: 8,
             first_pause: Duration::from_secs(1),
             adaptive: true,

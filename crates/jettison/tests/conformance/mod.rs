@@ -1,13 +1,13 @@
 //! What every adapter must do on a registry of its kind. One suite for all; its cases are chosen by what the
 //! adapter declares and by what its probe finds out.
 //!
-//! [`World::push`] fills the registry over HTTP, not by the adapter: a mistake there would hide itself.
+//! [`World::contents`] is put into the registry beforehand, and never by the adapter: a mistake there would hide itself.
 
 use std::collections::BTreeSet;
 
 use jettison::registry::{
     Connection, DeleteSupport, ErrorKind, FetchedManifest, ManifestReference, Referrers, Registry, RegistryError,
-    Removed, Secret, open,
+    Removed, Secret, Stored, open,
 };
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jettison_testkit::images::{Image, Index, Manifest, sigstore_bundle};
@@ -90,21 +90,42 @@ impl World {
     }
 
     pub(crate) async fn push(pusher: &Pusher) -> Self {
+        let world = Self::new();
+        pusher
+            .push("apps/web", &["latest", "v1.0"], &world.index)
+            .await
+            .unwrap();
+        pusher
+            .push("apps/web", &world.image_tags(), &world.image)
+            .await
+            .unwrap();
+        pusher.push_referrer("apps/web", &world.signature).await.unwrap();
+        world
+    }
+
+    /// What is to be in the repository: manifests with their tags, in the order in which they can be pushed.
+    pub(crate) fn contents(&self) -> [(&Manifest, Vec<&str>); 3] {
+        [
+            (&self.index, vec!["latest", "v1.0"]),
+            (&self.image, self.image_tags()),
+            (&self.signature, Vec::new()),
+        ]
+    }
+
+    fn image_tags(&self) -> Vec<&str> {
+        let tags = self.tags.iter().map(Tag::as_str);
+        tags.filter(|tag| tag.starts_with("main-")).collect()
+    }
+
+    pub(crate) fn new() -> Self {
         let amd64 = Image::new(1).platform("linux/amd64").layers(&[1000]).build();
         let arm64 = Image::new(2).platform("linux/arm64").layers(&[1000]).build();
         let index = Index::new().children([amd64, arm64]).build();
         let image = Image::new(3).layers(&[500, 600]).build();
         let signature = sigstore_bundle(&index, "2026-01-01T00:00:00Z");
         let many: Vec<String> = (0..IMAGE_TAGS).map(|number| format!("main-{number:04}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        pusher.push("apps/web", &["latest", "v1.0"], &index).await.unwrap();
-        pusher.push("apps/web", &many, &image).await.unwrap();
-        pusher.push_referrer("apps/web", &signature).await.unwrap();
-        let tags = many
-            .iter()
-            .chain(&["latest", "v1.0"])
-            .map(|tag| tag.parse().unwrap())
-            .collect();
+        let others = ["latest", "v1.0"].map(str::to_owned);
+        let tags = many.iter().chain(&others).map(|tag| tag.parse().unwrap()).collect();
         Self {
             repository: "apps/web".parse().unwrap(),
             index,
@@ -123,15 +144,17 @@ pub(crate) async fn run(registry: &dyn Registry, world: &World) {
     reads_exact_bytes(registry, world).await;
     removes_single_tags(registry, world, support.delete_tag.unwrap()).await;
     deletes_and_puts_back(registry, world, support.delete.unwrap()).await;
+    archives_and_brings_back(registry, world).await;
 }
 
 /// The cases that only read.
-async fn looks(registry: &dyn Registry, world: &World) {
+pub(crate) async fn looks(registry: &dyn Registry, world: &World) {
     lists_repositories_and_tags(registry, world).await;
     reads_exact_bytes(registry, world).await;
     tells_which_blobs_can_be_read(registry, world).await;
     tells_what_is_not_there(registry, world).await;
     finds_referrers(registry, world).await;
+    lists_everything(registry, world).await;
 }
 
 /// What the adapter finds out about deletes.
@@ -244,6 +267,45 @@ async fn finds_referrers(registry: &dyn Registry, world: &World) {
     }
 }
 
+/// The registry's own list, where it has one, agrees with what is there and with what the adapter declares. It comes after
+/// the cases that read: reading is no pull by somebody else.
+async fn lists_everything(registry: &dyn Registry, world: &World) {
+    let can = registry.capabilities();
+    let Some(listing) = registry.listing(&world.repository).await.unwrap() else {
+        let declared = [can.list_untagged, can.push_time, can.pull_time, can.archive];
+        assert_eq!(declared, [Some(false); 4], "nobody could tell");
+        return;
+    };
+    let ordinary: BTreeSet<Tag> = listing
+        .tags
+        .keys()
+        .filter(|tag| tag.subject().is_none())
+        .cloned()
+        .collect();
+    assert_eq!(ordinary, world.tags);
+    for (manifest, tags) in world.contents() {
+        for tag in tags {
+            let tag: Tag = tag.parse().unwrap();
+            assert_eq!(listing.tags[&tag].digest, digest(manifest), "{tag}");
+        }
+        for manifest in manifest.all() {
+            let listed = listing.manifests.get(&digest(manifest));
+            let listed = listed.unwrap_or_else(|| panic!("{} is not listed", manifest.digest));
+            assert_eq!(listed.media_type, manifest.media_type);
+            assert_eq!(listed.stored, Stored::Ready);
+            assert_eq!(listed.pushed_at.is_some(), can.push_time == Some(true));
+            assert_eq!(listed.last_pulled_at, None, "nobody else has pulled");
+        }
+    }
+    assert_eq!(
+        listing.manifests[&digest(&world.signature)].subject,
+        Some(digest(&world.index))
+    );
+    assert_eq!(listing.pull_data_since.is_some(), can.pull_time == Some(true));
+    let nowhere = registry.listing(&"no/where".parse().unwrap()).await;
+    assert_eq!(nowhere.unwrap_err().kind, ErrorKind::NotFound);
+}
+
 async fn removes_single_tags(registry: &dyn Registry, world: &World, supported: bool) {
     let [gone, stays]: [Tag; 2] = ["main-0001", "main-0002"].map(|tag| tag.parse().unwrap());
     let removed = registry.delete_tag(&world.repository, &gone).await;
@@ -295,6 +357,40 @@ async fn deletes_and_puts_back(registry: &dyn Registry, world: &World, supported
     }
     assert_eq!(ordinary_tags(registry, world).await, world.tags);
     reads_exact_bytes(registry, world).await;
+}
+
+/// To be the last case: it may take a while until what is brought back can be read.
+async fn archives_and_brings_back(registry: &dyn Registry, world: &World) {
+    let (repository, image) = (&world.repository, digest(&world.image));
+    if registry.capabilities().archive != Some(true) {
+        let refused = [
+            registry.archive(repository, &image).await,
+            registry.unarchive(repository, &image).await,
+        ];
+        assert!(
+            refused
+                .iter()
+                .all(|result| result.as_ref().unwrap_err().kind == ErrorKind::Unsupported)
+        );
+        assert!(registry.manifest(repository, &image.into()).await.unwrap().is_some());
+        return;
+    }
+    let needed = registry.archive(repository, &world.child()).await.unwrap_err();
+    assert_eq!(needed.kind, ErrorKind::Conflict, "its index is not archived");
+    for _ in 0..2 {
+        registry.archive(repository, &image).await.unwrap();
+        let listing = registry.listing(repository).await.unwrap().unwrap();
+        assert!(listing.manifests[&image].stored.archived_at().is_some());
+        assert!(registry.exists(repository, &image).await.unwrap(), "it is not gone");
+        assert_eq!(ordinary_tags(registry, world).await, world.tags, "nor are its tags");
+        let unread = registry.manifest(repository, &image.clone().into()).await.unwrap_err();
+        assert_eq!(unread.kind, ErrorKind::Unsupported, "nor is it missing");
+    }
+    for _ in 0..2 {
+        registry.unarchive(repository, &image).await.unwrap();
+        let listing = registry.listing(repository).await.unwrap().unwrap();
+        assert_eq!(listing.manifests[&image].stored.archived_at(), None);
+    }
 }
 
 async fn put(registry: &dyn Registry, world: &World, reference: &ManifestReference, manifest: &Manifest) {

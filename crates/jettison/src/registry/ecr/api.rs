@@ -3,7 +3,6 @@
 //! Tries, waits and time limits are the client's own, as `aws/mod.rs` sets them. What must not be done twice goes out once.
 
 use std::fmt;
-use std::time::Duration;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Builder;
@@ -18,10 +17,6 @@ use super::EcrConnection;
 use crate::aws::{AwsConnection, AwsError, AwsTrouble, told};
 use crate::registry::retry::random_share;
 use crate::registry::{Connection, ErrorKind, Limits, RegistryError};
-
-/// How long a call that must not be done twice waits for its turn while AWS takes none. Those who have looked right
-/// before they asked for it rely on that.
-const THROTTLED_FOR: Duration = Duration::from_secs(20);
 
 /// The way to one registry.
 pub(super) struct Api {
@@ -160,7 +155,7 @@ impl Api {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, Response>>>,
     {
-        let until = Instant::now() + THROTTLED_FOR;
+        let until = Instant::now() + self.aws.limits.turn;
         let mut pause = self.aws.limits.first_pause;
         loop {
             let client = self.clients().await.careful.clone();

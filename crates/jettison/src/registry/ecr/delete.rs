@@ -153,7 +153,12 @@ async fn send(
         call.set_image_ids(Some(references.iter().map(identifier).collect()))
             .send()
     };
-    api.ask_once("ecr:BatchDeleteImage", call).await
+    let sent = api.ask_once("ecr:BatchDeleteImage", call).await;
+    // What came back and cannot be read came after the deed.
+    sent.map_err(|trouble| match trouble.kind {
+        ErrorKind::Protocol if trouble.is("") => trouble.of_kind(ErrorKind::Transient),
+        _ => trouble,
+    })
 }
 
 /// What became of each image and tag that the answer speaks of.
@@ -186,4 +191,36 @@ fn last() -> Trouble {
 /// It may be gone: whoever asked has to look.
 fn unclear() -> Trouble {
     Trouble::new(ErrorKind::Transient, "ECR did not say what became of it")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::{ImageFailure, ImageIdentifier};
+
+    use super::*;
+
+    #[test]
+    fn what_an_answer_does_not_speak_of_may_be_gone() {
+        let (digest, tag): (Digest, Tag) = (Digest::of(b"x"), "v1".parse().unwrap());
+        let id = ImageIdentifier::builder()
+            .image_digest(digest.to_string())
+            .image_tag("v1")
+            .build();
+        let failed = ImageIdentifier::builder().image_tag("v2").build();
+        let failure = ImageFailure::builder()
+            .image_id(failed)
+            .failure_code(ImageFailureCode::KmsError);
+        let answer = BatchDeleteImageOutput::builder()
+            .image_ids(id)
+            .failures(failure.build())
+            .build();
+        let outcomes = outcomes(&answer);
+        assert_eq!(outcomes[&digest.into()], Ok(Removed::Now));
+        assert_eq!(outcomes[&tag.into()], Ok(Removed::Now));
+        let refused = outcomes[&"v2".parse::<Tag>().unwrap().into()].clone();
+        assert_eq!(refused.unwrap_err().kind, ErrorKind::Forbidden);
+        assert_eq!(outcomes.len(), 3);
+        // Nothing is said of the others: whoever asked looks, as after an answer that never came.
+        assert_eq!(unclear().kind, ErrorKind::Transient);
+    }
 }

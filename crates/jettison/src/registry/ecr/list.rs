@@ -10,7 +10,7 @@ use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ListImagesFilter, TagStatus,
 };
 use jettison_core::model::{Digest, RepositoryName, Tag};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use super::api::{Api, Trouble};
 use super::pages::Pages;
@@ -167,11 +167,11 @@ pub(super) fn stored(detail: &ImageDetail) -> Result<Stored, Trouble> {
     }
 }
 
-/// A time, if it tells one.
+/// A time, if it tells one: seconds with a fraction, of which all but milliseconds comes from the notation.
 pub(super) fn time(told: Option<&DateTime>) -> Result<Option<Timestamp>, Trouble> {
     let read = |told: &DateTime| {
         let nanoseconds = i32::try_from(told.subsec_nanos()).unwrap_or_default();
-        Timestamp::new(told.secs(), nanoseconds)
+        Timestamp::new(told.secs(), nanoseconds)?.round(Unit::Millisecond)
     };
     let time = told.map(read).transpose();
     time.map_err(|error| Trouble::strange(format!("it tells a time that is none: {error}")))

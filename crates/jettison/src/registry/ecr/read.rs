@@ -105,24 +105,22 @@ impl Reads {
         }
         for image in answer.images.unwrap_or_default() {
             let digest = read(image.image_id().and_then(|id| id.image_digest()))?;
-            let manifest = self.accept(&digest, image).map(Some);
+            let manifest = accept(&digest, image, api.limits.manifest_bytes).map(Some);
             answers.insert(digest, manifest);
         }
         Ok(answers)
     }
+}
 
-    fn accept(&self, digest: &Digest, image: Image) -> Result<FetchedManifest, Trouble> {
-        let bytes = Bytes::from(image.image_manifest.unwrap_or_default());
-        let most = self.api.limits.manifest_bytes;
-        if bytes.len() as u64 > most {
-            return Err(Trouble::new(
-                ErrorKind::TooLarge,
-                format!("the manifest is longer than {most} bytes"),
-            ));
-        }
-        let media_type = image.image_manifest_media_type.unwrap_or_default();
-        checked(digest, &media_type, bytes).map_err(Trouble::strange)
+/// The manifest, if it is the one that was asked for and not too long.
+fn accept(digest: &Digest, image: Image, most: u64) -> Result<FetchedManifest, Trouble> {
+    let bytes = Bytes::from(image.image_manifest.unwrap_or_default());
+    if bytes.len() as u64 > most {
+        let why = format!("the manifest is longer than {most} bytes");
+        return Err(Trouble::new(ErrorKind::TooLarge, why));
     }
+    let media_type = image.image_manifest_media_type.unwrap_or_default();
+    checked(digest, &media_type, bytes).map_err(Trouble::strange)
 }
 
 /// Who cannot remember what was read may not read.
@@ -153,4 +151,62 @@ pub(super) fn refused(failure: &ImageFailure) -> Trouble {
     };
     let reason = failure.failure_reason().unwrap_or_default();
     Trouble::new(kind, format!("ECR answered {}: {}", excerpt(code), excerpt(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(text: &str, media_type: &str) -> Image {
+        Image::builder()
+            .image_manifest(text)
+            .image_manifest_media_type(media_type)
+            .build()
+    }
+
+    #[test]
+    fn only_the_manifest_that_was_asked_for_is_taken() {
+        const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+        const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
+        let text = format!("{{\"mediaType\":\"{OCI}\"}}");
+        let digest = Digest::of(text.as_bytes());
+        let taken = accept(&digest, sent(&text, OCI), 1000).unwrap();
+        assert_eq!((taken.digest, taken.media_type.as_str()), (digest.clone(), OCI));
+        let kind = |digest: &Digest, image, most| accept(digest, image, most).unwrap_err().kind;
+        assert_eq!(kind(&Digest::of(b"other"), sent(&text, OCI), 1000), ErrorKind::Protocol);
+        assert_eq!(
+            kind(&digest, sent(&text, DOCKER), 1000),
+            ErrorKind::Protocol,
+            "it calls itself another"
+        );
+        assert_eq!(kind(&digest, sent(&text, OCI), 10), ErrorKind::TooLarge);
+        assert_eq!(
+            kind(&digest, Image::builder().build(), 1000),
+            ErrorKind::Protocol,
+            "nothing at all"
+        );
+    }
+
+    #[test]
+    fn each_failure_of_a_batch_has_a_kind_of_its_own() {
+        use ErrorKind::{Conflict, Forbidden, Protocol, RateLimited, Transient};
+        for (code, kind) in [
+            ("ImageReferencedByManifestList", Conflict),
+            ("ImageTagDoesNotMatchDigest", Conflict),
+            ("KmsError", Forbidden),
+            ("UpstreamAccessDenied", Forbidden),
+            ("UpstreamTooManyRequests", RateLimited),
+            ("UpstreamUnavailable", Transient),
+            ("InvalidImageDigest", Protocol),
+            ("ImageInaccessible", Protocol),
+            ("SomethingNew", Protocol),
+        ] {
+            let failure = ImageFailure::builder().failure_code(code.into()).build();
+            assert_eq!(absence(&failure).unwrap_err().kind, kind, "{code}");
+        }
+        let missing = ImageFailure::builder()
+            .failure_code(ImageFailureCode::ImageNotFound)
+            .build();
+        assert_eq!(absence(&missing), Ok(None));
+    }
 }
