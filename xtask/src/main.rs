@@ -1,6 +1,7 @@
 //! The project's chores, as `cargo xtask CHORE`.
 //!
-//! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects.
+//! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects; [`moto`]: what
+//!   comes from PyPI.
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
 //! - [`mod@bench`]: how long deciding takes, and jettison on a real registry.
@@ -13,6 +14,7 @@
 mod bench;
 mod fuzz;
 mod gate;
+mod moto;
 mod mutants;
 mod packages;
 mod process;
@@ -27,7 +29,8 @@ use process::{Failure, say};
 
 const HELP: &str = "cargo xtask CHORE
 
-  test              install the Debian packages that are missing, then run every test, those on real registries included
+  test              install the Debian packages that are missing, and moto from PyPI, then run every test, those on real
+                    registries included
   install-packages  only the first half of it; with --dry-run, print the commands and run none
   install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
   bench core [N…]   how long deciding takes beside sorting, for N entries each (default: 10 thousand to 10 million)
@@ -42,8 +45,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test"] => suite::install_and_run(&root()),
-        ["install-packages"] => packages::install().map(drop),
-        ["install-packages", "--dry-run"] => packages::show(),
+        ["install-packages"] => install(&root()).map(drop),
+        ["install-packages", "--dry-run"] => packages::show().and_then(|()| moto::show(&root())),
         ["install-tools"] => tools::CARGO_DENY.program(&root()).map(drop),
         ["bench", "core", sizes @ ..] => bench::core(&root(), sizes),
         ["bench", "registry", arguments @ ..] => bench::registry(&root(), arguments),
@@ -68,6 +71,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Installs what the tests need and is not there; says what.
+fn install(root: &Path) -> Result<Vec<&'static str>, Failure> {
+    let mut installed = packages::install()?;
+    if moto::install(root)? {
+        installed.push("moto");
+    }
+    Ok(installed)
 }
 
 /// The workspace's root.

@@ -18,58 +18,75 @@ use crate::process::{Failure, answer, run, say};
 struct Need {
     package: &'static str,
     program: &'static str,
+    /// What it is asked, where being there is not enough: it has to succeed.
+    asked: &'static [&'static str],
     why: &'static str,
     /// Whether it brings a service of the machine.
     brings_service: bool,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         package: "docker-registry",
         program: "docker-registry",
+        asked: &[],
         why: "Distribution 2.8, the registry that everybody's registry descends from",
         brings_service: true,
     },
     Need {
         package: "skopeo",
         program: "skopeo",
+        asked: &[],
         why: "lists, copies and pulls: proves that an image is still whole",
         brings_service: false,
     },
     Need {
         package: "buildah",
         program: "buildah",
+        asked: &[],
         why: "builds images and multi-platform indexes without a daemon",
         brings_service: false,
     },
     Need {
         package: "umoci",
         program: "umoci",
+        asked: &[],
         why: "builds images by other hands than buildah's",
         brings_service: false,
     },
     Need {
         package: "busybox-static",
         program: "busybox",
+        asked: &[],
         why: "one program without libraries: what is inside the images",
         brings_service: false,
     },
     Need {
         package: "docker.io",
         program: "dockerd",
+        asked: &[],
         why: "Docker 20.10 and its Swarm: an engine whose containers use images",
         brings_service: true,
     },
     Need {
         package: "podman",
         program: "podman",
+        asked: &[],
         why: "Podman 4.3, which speaks Docker's API in its own way",
         brings_service: true,
     },
     Need {
         package: "runc",
         program: "runc",
+        asked: &[],
         why: "runs the containers of both",
+        brings_service: false,
+    },
+    Need {
+        package: "python3-venv",
+        program: "python3",
+        asked: &["-c", "import venv, ensurepip"],
+        why: "runs moto, a second AWS, in an environment of its own",
         brings_service: false,
     },
 ];
@@ -98,7 +115,7 @@ struct Step {
 
 /// Installs what is missing and returns the names of the packages.
 pub(crate) fn install() -> Result<Vec<&'static str>, Failure> {
-    let missing = missing(in_search_path);
+    let missing = missing(is_there);
     if missing.is_empty() {
         return Ok(Vec::new());
     }
@@ -106,7 +123,7 @@ pub(crate) fn install() -> Result<Vec<&'static str>, Failure> {
     perform(&steps(&missing, privilege(&missing)?, systemd_runs()), |step| {
         run(&mut step.command())
     })?;
-    match programs_of(&still_missing(&missing, in_search_path)) {
+    match programs_of(&still_missing(&missing, is_there)) {
         absent if absent.is_empty() => Ok(missing.iter().map(|need| need.package).collect()),
         absent => Err(Failure::StillMissing(absent)),
     }
@@ -114,7 +131,7 @@ pub(crate) fn install() -> Result<Vec<&'static str>, Failure> {
 
 /// Says what [`install`] would run.
 pub(crate) fn show() -> Result<(), Failure> {
-    let missing = missing(in_search_path);
+    let missing = missing(is_there);
     if missing.is_empty() {
         say("nothing to install: every program is there");
         return Ok(());
@@ -133,16 +150,12 @@ fn describe(missing: &[&Need]) {
     }
 }
 
-fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !is_there(need.program)).collect()
+fn missing(is_there: impl Fn(&Need) -> bool) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !is_there(need)).collect()
 }
 
-fn still_missing<'a>(installed: &[&'a Need], is_there: impl Fn(&str) -> bool) -> Vec<&'a Need> {
-    installed
-        .iter()
-        .copied()
-        .filter(|need| !is_there(need.program))
-        .collect()
+fn still_missing<'a>(installed: &[&'a Need], is_there: impl Fn(&Need) -> bool) -> Vec<&'a Need> {
+    installed.iter().copied().filter(|need| !is_there(need)).collect()
 }
 
 fn packages_of(needs: &[&Need]) -> String {
@@ -151,6 +164,11 @@ fn packages_of(needs: &[&Need]) -> String {
 
 fn programs_of(needs: &[&Need]) -> String {
     needs.iter().map(|need| need.program).collect::<Vec<_>>().join(", ")
+}
+
+fn is_there(need: &Need) -> bool {
+    let answers = || answer(Command::new(need.program).args(need.asked)).is_some();
+    in_search_path(need.program) && (need.asked.is_empty() || answers())
 }
 
 fn in_search_path(program: &str) -> bool {
@@ -253,7 +271,7 @@ mod tests {
     #[test]
     fn only_what_is_absent_is_installed() {
         assert_eq!(
-            packages_of(&missing(|program| program != "umoci" && program != "busybox")),
+            packages_of(&missing(|need| need.program != "umoci" && need.program != "busybox")),
             "umoci busybox-static"
         );
         assert!(missing(|_| true).is_empty());
@@ -261,7 +279,11 @@ mod tests {
 
     #[test]
     fn services_are_kept_from_starting_where_systemd_runs() {
-        let lines = lines(&missing(|program| program != "docker-registry"), Privilege::Root, true);
+        let lines = lines(
+            &missing(|need| need.program != "docker-registry"),
+            Privilege::Root,
+            true,
+        );
         assert_eq!(lines.len(), 4);
         assert!(
             lines[0].starts_with("install -D ") && lines[0].ends_with(PRESET_IN_FORCE),
@@ -287,7 +309,7 @@ mod tests {
 
     #[test]
     fn no_preset_is_set_where_it_is_not_installed_now_or_systemd_does_not_run() {
-        let without_service = lines(&missing(|program| program != "umoci"), Privilege::Root, true);
+        let without_service = lines(&missing(|need| need.program != "umoci"), Privilege::Root, true);
         let without_systemd = lines(&missing(|_| false), Privilege::Root, false);
         for lines in [without_service, without_systemd] {
             assert_eq!(lines.len(), 2);

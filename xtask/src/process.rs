@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     /// A file of the project cannot be read.
     #[error("{path} cannot be read: {source}")]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// A file below `target/` cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Unwritable { path: PathBuf, source: std::io::Error },
 }
 
 /// Writes a line to standard output.

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::packages;
 use crate::process::{Failure, cargo, say, shown};
 
 /// Makes a real server or client that is missing a failure instead of a skipped test.
@@ -16,7 +15,7 @@ const REQUIRE_REAL_PARTS: &str = "JETTISON_REAL_TESTS";
 /// Installs what is missing, runs unit, integration and documentation tests, and prints a summary.
 pub(crate) fn install_and_run(root: &Path) -> Result<(), Failure> {
     let started = Instant::now();
-    let installed = packages::install()?;
+    let installed = crate::install(root)?;
     let mut tally = Tally::default();
     let mut succeeded = true;
     for targets in ["--all-targets", "--doc"] {
