@@ -3,7 +3,7 @@
 //! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
 //! - `help`: the same for every `--help`.
 //! - `forms`: what programs read, held against the published schemas.
-//! - `aws`: AWS set up, against an AWS in this process.
+//! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `images`: what explain and history say of images that are gone, back, or unknown.
 //! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
 //! - `shells`: completions and manual pages.
@@ -12,6 +12,9 @@
 #[cfg(test)]
 #[path = "cli_end_to_end/aws.rs"]
 mod aws;
+#[cfg(test)]
+#[path = "cli_end_to_end/aws_policy.rs"]
+mod aws_policy;
 #[cfg(test)]
 #[path = "cli_end_to_end/forms.rs"]
 mod forms;

@@ -10,9 +10,9 @@ use crate::forms::Forms;
 use crate::pages::page;
 use crate::place::{Place, Said};
 
-const ACCOUNT: &str = "123456789012";
-const REGION: &str = "eu-central-1";
-const ROLE: &str = "arn:aws:iam::123456789012:role/jettison";
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/jettison";
 
 /// Two registries of one account, and what runs there.
 const CONFIG: &str = "
@@ -33,14 +33,14 @@ fn with_role(config: &str) -> String {
 }
 
 /// An account with somebody who is logged in, and a folder to call from.
-struct Scene {
-    aws: TestAws,
-    place: Place,
-    login: Credentials,
+pub(crate) struct Scene {
+    pub(crate) aws: TestAws,
+    pub(crate) place: Place,
+    pub(crate) login: Credentials,
 }
 
 impl Scene {
-    async fn new(config: &str) -> Self {
+    pub(crate) async fn new(config: &str) -> Self {
         let aws = TestAws::start().await.unwrap();
         let login = aws.user(ACCOUNT, "ci", Policy::everything());
         let place = Place::empty();
@@ -53,27 +53,30 @@ impl Scene {
     }
 
     fn call_as(&self, login: &Credentials, words: &[&str]) -> Said {
+        self.program_as(login, &[&["aws", "setup"], words].concat())
+    }
+
+    /// Calls any command as somebody.
+    pub(crate) fn program_as(&self, login: &Credentials, words: &[&str]) -> Said {
         let environment = self.aws.environment(login, REGION);
         let environment: Vec<_> = environment.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        let words = [&["aws", "setup"], words].concat();
-        self.place.call_with(&words, &environment)
+        self.place.call_with(words, &environment)
     }
 
     /// A session of a role.
     async fn session(&self, role: &str) -> Credentials {
-        let connection = AwsConnection {
-            access: AwsAccess {
-                endpoint: Some(self.aws.url()),
-                ..AwsAccess::default()
-            },
-            credentials: Some(Key::new(
-                &self.login.access_key_id,
-                &self.login.secret_access_key,
-                None,
-                None,
-                "test",
-            )),
-        };
+        let mut connection = AwsConnection::new(AwsAccess {
+            endpoint: Some(self.aws.url()),
+            ..AwsAccess::default()
+        });
+        let key = Key::new(
+            &self.login.access_key_id,
+            &self.login.secret_access_key,
+            None,
+            None,
+            "test",
+        );
+        connection.credentials = Some(key);
         let sts = aws_sdk_sts::Client::new(&connection.open(REGION).await);
         let taken_on = sts.assume_role().role_arn(role).role_session_name("run").send();
         let given = taken_on.await.unwrap().credentials.unwrap();
@@ -90,7 +93,7 @@ impl Scene {
     }
 }
 
-fn json<'w>(words: &[&'w str]) -> Vec<&'w str> {
+pub(crate) fn json<'w>(words: &[&'w str]) -> Vec<&'w str> {
     [words, &["--output", "json"]].concat()
 }
 

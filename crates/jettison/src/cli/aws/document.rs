@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::account::Account;
 use super::arn::{Principal, partition, widened};
-use super::permissions::{ARCHIVE, ASSUME, DELETE, READ, SETUP, Scope, UNDO, USAGE, scope};
+use super::permissions::{ARCHIVE, ASSUME, DELETE, READ, SETUP, Scope, UNDO, scope};
+use crate::usage::aws::ACTIONS as USAGE;
 
 /// What a managed policy may hold, in characters without white space (IAM User Guide, "IAM and AWS STS quotas").
 pub(super) const LONGEST: usize = 6_144;
@@ -188,7 +189,6 @@ mod tests {
             names,
             [
                 "JettisonDeleteImages",
-                "JettisonReadAnywhere",
                 "JettisonReadCatalog",
                 "JettisonReadImages",
                 "JettisonUndoImages"
@@ -203,7 +203,13 @@ mod tests {
                 ]
             );
         }
-        assert_eq!(statements["JettisonReadAnywhere"].1, ["*"]);
+        assert_eq!(
+            statements["JettisonReadCatalog"].1,
+            [
+                "arn:aws:ecr:eu-central-1:123456789012:repository/*",
+                "arn:aws:ecr:us-east-1:123456789012:repository/*"
+            ]
+        );
     }
 
     #[test]
@@ -228,7 +234,6 @@ mod tests {
         assert_eq!(
             names,
             [
-                "JettisonReadAnywhere",
                 "JettisonReadCatalog",
                 "JettisonReadImages",
                 "JettisonUsageAnywhere",

@@ -1,16 +1,17 @@
 //! Every action of AWS that jettison needs, with the reason, and what each is asked of.
 //!
-//! To ask who one is (`sts:GetCallerIdentity`) needs no permission.
+//! What the usage source needs stands beside it ([`crate::usage::aws::ACTIONS`]). To ask who one is
+//! (`sts:GetCallerIdentity`) needs no permission.
 
 /// What a scan, a plan and `explain` need.
 pub(super) const READ: [&str; 5] = [
-    // A password for the registry API, by which configs are read.
-    "ecr:GetAuthorizationToken",
-    // Which repositories there are, and whose tags are immutable.
+    // Which repositories there are.
     "ecr:DescribeRepositories",
     // Digests, tags, sizes, and times of pushes and pulls, without reading an image.
     "ecr:DescribeImages",
-    // The manifests of indexes, and of what the list does not tell; also asked for referrers.
+    // All tags of a repository: who looks again before a removal wants to know the new ones.
+    "ecr:ListImages",
+    // The manifests of indexes, and of what the list does not tell; what is attached to an image is asked by it too.
     "ecr:BatchGetImage",
     // Configs: when an image was built, and whether a label keeps it.
     "ecr:GetDownloadUrlForLayer",
@@ -31,31 +32,6 @@ pub(super) const UNDO: [&str; 2] = [
     "ecr:BatchCheckLayerAvailability",
     // The manifest, byte by byte, and its tags.
     "ecr:PutImage",
-];
-
-/// What the usage source needs.
-pub(super) const USAGE: [&str; 15] = [
-    // Where services and tasks are.
-    "ecs:ListClusters",
-    // What runs, and what has stopped and may be started again: images with their digests.
-    "ecs:ListTasks",
-    "ecs:DescribeTasks",
-    // Services, also those scaled to zero, with every deployment.
-    "ecs:ListServices",
-    "ecs:DescribeServices",
-    // The digests that deployments are pinned to, which ECS goes on starting when the tag has moved.
-    "ecs:ListServiceDeployments",
-    "ecs:DescribeServiceDeployments",
-    "ecs:DescribeServiceRevisions",
-    // What schedules, rules and people start by name, and what a service would be rolled back to.
-    "ecs:ListTaskDefinitionFamilies",
-    "ecs:ListTaskDefinitions",
-    "ecs:DescribeTaskDefinition",
-    // Functions, their versions and aliases, and the digest of each.
-    "lambda:ListFunctions",
-    "lambda:ListVersionsByFunction",
-    "lambda:ListAliases",
-    "lambda:GetFunction",
 ];
 
 /// What whoever makes the calls of `setup --apply` needs, once; the role of jettison does not. ECR's user guide names the
@@ -89,7 +65,6 @@ pub(super) enum Scope {
 pub(super) fn scope(action: &str) -> Scope {
     match action {
         "ecr:DescribeRepositories" => Scope::Catalog,
-        "ecr:GetAuthorizationToken" => Scope::Anywhere,
         action if action.ends_with("PullTimeUpdateExclusion") || action.ends_with("PullTimeUpdateExclusions") => {
             Scope::Anywhere
         }
@@ -99,8 +74,7 @@ pub(super) fn scope(action: &str) -> Scope {
         | "ecs:DescribeServiceDeployments"
         | "ecs:DescribeServiceRevisions"
         | "lambda:GetFunction"
-        | "lambda:ListAliases"
-        | "lambda:ListVersionsByFunction" => Scope::Workloads,
+        | "lambda:ListAliases" => Scope::Workloads,
         action if action.starts_with("ecr:") => Scope::Images,
         _ => Scope::Anywhere,
     }
