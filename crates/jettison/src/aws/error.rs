@@ -91,6 +91,9 @@ pub fn trouble_of(code: &str, status: u16) -> AwsTrouble {
         "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" => {
             AwsTrouble::Throttled
         }
+        // Where something on the way refuses, or a service in another form than its own, there is only the status.
+        _ if status == 401 => AwsTrouble::Unauthenticated,
+        _ if status == 403 => AwsTrouble::Denied,
         _ if status == 429 => AwsTrouble::Throttled,
         _ if status >= 500 => AwsTrouble::Transient,
         _ => AwsTrouble::Refused,

@@ -8,6 +8,8 @@ mod http;
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -97,13 +99,20 @@ impl AwsConnection {
             .read_timeout(limits.answer)
             .operation_attempt_timeout(limits.answer)
             .operation_timeout(limits.call);
+        let client = http::client(limits.connect, limits.answer);
+        let place = Region::new(region.to_owned());
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .http_client(http::client(limits.connect, limits.answer))
+            .region(place.clone())
+            .http_client(client.clone())
             .retry_config(limits.retries(limits.tries))
             .timeout_config(timeouts.build());
         if let Some(profile) = &self.access.profile {
-            loader = loader.profile_name(profile);
+            let settings = ProviderConfig::without_region().with_region(Some(place));
+            let settings = settings.with_http_client(client);
+            // By itself a key in the environment would take precedence over the profile that was asked for.
+            let named = ProfileFileCredentialsProvider::builder().configure(&settings);
+            let named = named.profile_name(profile).build();
+            loader = loader.profile_name(profile).credentials_provider(named);
         }
         if let Some(endpoint) = &self.access.endpoint {
             loader = loader.endpoint_url(endpoint);

@@ -23,13 +23,16 @@ usage:
   - { name: aws, kind: aws, account: '123456789012', regions: [eu-central-1, us-east-1] }
 ";
 
+/// The same account, reached as `how` says.
+fn with(config: &str, how: &str) -> String {
+    let (host, usage) = ("amazonaws.com, ", "kind: aws, ");
+    let config = config.replace(host, &format!("{host}aws: {{ {how} }}, "));
+    config.replace(usage, &format!("{usage}{how}, "))
+}
+
 /// The same account, where jettison takes a role on.
 fn with_role(config: &str) -> String {
-    let host = "amazonaws.com, ";
-    let with = format!("{host}aws: {{ role-arn: '{ROLE}' }}, ");
-    let usage = "kind: aws, ";
-    let usage_with = format!("{usage}role-arn: '{ROLE}', ");
-    config.replace(host, &with).replace(usage, &usage_with)
+    with(config, &format!("role-arn: '{ROLE}'"))
 }
 
 /// An account with somebody who is logged in, and a folder to call from.
@@ -117,6 +120,23 @@ async fn printing_asks_who_one_is_and_changes_nothing() {
     let asked: Vec<String> = scene.aws.requests().into_iter().map(|request| request.action).collect();
     assert_eq!(asked, ["sts:GetCallerIdentity"]);
     assert_eq!(scene.excluded(), [vec![], vec![]] as [Vec<String>; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_configured_takes_precedence_over_a_key_in_the_environment() {
+    let scene = Scene::new(&with(CONFIG, "profile: prod")).await;
+    let prod = scene.aws.user(ACCOUNT, "prod", Policy::everything());
+    let (id, secret) = (&prod.access_key_id, &prod.secret_access_key);
+    std::fs::create_dir(scene.place.path(".aws")).unwrap();
+    let file = format!("[prod]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    scene.place.write(".aws/credentials", &file);
+    let form = scene.call(&json(&[])).exits(0).json();
+    assert_eq!(form["accounts"][0]["works_as"], "arn:aws:iam::123456789012:user/prod");
+    let command = form["accounts"][0]["exclusions"][0]["command"].as_str().unwrap();
+    assert!(command.contains("--profile prod"), "{command}");
+    let missing = Scene::new(&with(CONFIG, "profile: none")).await;
+    missing.call(&["--apply"]).exits(4);
+    assert_eq!(missing.excluded(), [vec![], vec![]] as [Vec<String>; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
