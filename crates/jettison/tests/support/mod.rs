@@ -5,6 +5,7 @@
 //! - [`wire`]: puts the shapes that none of these clients makes over plain HTTP: signatures, attestations.
 //! - [`jettison`]: the program itself, run as a user runs it.
 //! - [`dockerd`] and [`podman`]: container engines, one a test, with containers that end with it.
+//! - [`moto`]: AWS by other hands.
 //! - [`port`] and [`program`]: a port no other test has, a program that cannot hang.
 //!
 //! A test file declares it `#[cfg(test)] mod support;`, with `#[expect(dead_code, reason = "…")]` beside it when it uses
@@ -21,6 +22,7 @@ pub(crate) mod clients;
 pub(crate) mod distribution;
 pub(crate) mod dockerd;
 pub(crate) mod jettison;
+pub(crate) mod moto;
 pub(crate) mod podman;
 pub(crate) mod port;
 pub(crate) mod program;
@@ -56,8 +58,18 @@ pub(crate) fn real_engines_ready() -> bool {
     is_root && all_installed(&[&PROGRAMS[..], &ENGINES].concat())
 }
 
+/// Whether moto is installed, in the same way.
+pub(crate) fn moto_ready() -> bool {
+    let missing = ["moto_server"].into_iter().filter(|_| !moto::Moto::program().is_file());
+    ready(&missing.collect::<Vec<_>>())
+}
+
 fn all_installed(programs: &[&str]) -> bool {
-    let missing = missing_of(programs);
+    ready(&missing_of(programs))
+}
+
+/// Whether nothing is missing; says what is.
+fn ready(missing: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
@@ -70,7 +82,7 @@ fn all_installed(programs: &[&str]) -> bool {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         say_skipped(&format!(
-            "the tests on real registries and engines need {}; `cargo xtask test` installs them and runs everything",
+            "the tests on real registries, engines and moto need {}; `cargo xtask test` installs them and runs everything",
             missing.join(", ")
         ));
     });
