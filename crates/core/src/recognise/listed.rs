@@ -34,7 +34,7 @@ impl ListedManifest<'_> {
     /// What it holds counts as one blob of its own: the list does not tell what it shares with others. It has no labels
     /// and no annotations, for nobody has read them.
     pub fn recognise(&self) -> Option<ParsedManifest> {
-        if ![OCI_MANIFEST, DOCKER_MANIFEST].contains(&self.media_type) || self.subject.is_some() {
+        if may_list_others(self.media_type) || self.subject.is_some() {
             return None;
         }
         let kind = match self.config_media_type? {
@@ -45,11 +45,6 @@ impl ListedManifest<'_> {
         };
         let is_doubtful = |tag: &&Tag| tag.subject().is_some() || is_cache_key(tag.as_str());
         (!self.tags.iter().any(is_doubtful)).then(|| self.opaque(kind))
-    }
-
-    /// Whether it may list others, as far as the list tells.
-    pub fn may_list_others(&self) -> bool {
-        ![OCI_MANIFEST, DOCKER_MANIFEST].contains(&self.media_type)
     }
 
     /// Something of this kind that nobody has looked into.
@@ -70,4 +65,9 @@ impl ListedManifest<'_> {
             kind: Some(kind),
         }
     }
+}
+
+/// Whether a manifest of this type may list others. Of one that is not known nobody can say.
+pub fn may_list_others(media_type: &str) -> bool {
+    ![OCI_MANIFEST, DOCKER_MANIFEST].contains(&media_type)
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Digest, Kind, Manifest, Tag};
 
 pub use config::{ConfigFacts, InvalidConfig};
-pub use listed::ListedManifest;
+pub use listed::{ListedManifest, may_list_others};
 pub use manifest::{ConfigDescriptor, InvalidManifest, MAX_CHILDREN, ParsedManifest};
 
 /// A manifest as read, with its config where that was read.

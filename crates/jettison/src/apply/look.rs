@@ -119,8 +119,10 @@ impl Looking<'_, '_> {
                 held.extend(failed(digests.iter().map(|digest| (digest.clone(), why.clone()))));
             }
         }
-        for (digest, why) in failed(self.newly_attached(&deleted).await?) {
-            held.entry(digest).or_insert(why);
+        if !self.watch.knows_what_is_attached() {
+            for (digest, why) in failed(self.newly_attached(&deleted).await?) {
+                held.entry(digest).or_insert(why);
+            }
         }
         if let Some(usage) = self.asked.usage().await?.cloned() {
             let in_use = match self.inventory(digests).await? {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::FRESH;
 use super::reading::Reader;
 use crate::output::text::with_causes;
-use crate::registry::{Listing, Registry, RegistryError};
+use crate::registry::{Listed, Listing, Registry, RegistryError, Stored};
 
 /// Lookups at once; the registry's own limit decides how many really run.
 const LOOKUPS: usize = 64;
@@ -39,12 +39,8 @@ struct Seen {
     wanted: BTreeMap<Digest, String>,
     /// The tags that are to go and were where the plan saw them.
     standing: BTreeSet<Tag>,
-}
-
-/// Where each tag points, by the registry's own list.
-fn pointers_of(listing: Listing) -> Vec<(Tag, Option<Digest>)> {
-    let tags = listing.tags.into_iter();
-    tags.map(|(tag, listed)| (tag, Some(listed.digest))).collect()
+    /// Whether the registry's own list told it, which names what is attached to what.
+    listed: bool,
 }
 
 /// Where each tag points, one by one.
@@ -99,8 +95,7 @@ impl<'a> Watch<'a> {
     pub(super) async fn wanted(&mut self) -> Result<&BTreeMap<Digest, String>, String> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() >= FRESH) {
             let at = Instant::now();
-            let (wanted, standing) = self.look().await?;
-            self.seen = Some(Seen { at, wanted, standing });
+            self.seen = Some(self.look(at).await?);
         }
         self.seen
             .as_ref()
@@ -108,12 +103,17 @@ impl<'a> Watch<'a> {
             .ok_or_else(|| "the tags were not looked up".to_owned())
     }
 
+    /// Whether the last look also told everything that is attached to something.
+    pub(super) fn knows_what_is_attached(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.listed)
+    }
+
     /// When the tags were looked up that are at hand.
     pub(super) fn seen_at(&self) -> Option<Instant> {
         self.seen.as_ref().map(|seen| seen.at)
     }
 
-    async fn look(&self) -> Result<(BTreeMap<Digest, String>, BTreeSet<Tag>), String> {
+    async fn look(&self, at: Instant) -> Result<Seen, String> {
         let Reader {
             registry,
             name,
@@ -124,8 +124,9 @@ impl<'a> Watch<'a> {
             trouble.note_fatal(&error);
             error.to_string()
         };
-        let mut found = match registry.listing(name).await.map_err(told)? {
-            Some(listing) => pointers_of(listing),
+        let listing = registry.listing(name).await.map_err(told)?;
+        let mut found = match &listing {
+            Some(listing) => listing.pointers(),
             None => look_up_each(registry, name).await.map_err(told)?,
         };
         // The same reason is given whoever answers first.
@@ -143,18 +144,48 @@ impl<'a> Watch<'a> {
                     .or_insert_with(|| format!("tag {tag} is attached to it"));
             }
             if !self.planned.contains(&digest) {
-                new.insert(digest.clone(), tag.clone());
+                new.insert(digest.clone(), format!("tag {tag} points to"));
             }
             wanted
                 .entry(digest)
                 .or_insert_with(|| format!("tag {tag} points to it"));
         }
+        if let Some(listing) = &listing {
+            self.add_untagged(listing, &mut new, &mut wanted);
+        }
         self.follow(new, &mut wanted).await?;
-        Ok((wanted, standing))
+        Ok(Seen {
+            at,
+            wanted,
+            standing,
+            listed: listing.is_some(),
+        })
+    }
+
+    /// What a list says that came since the plan: what is attached, and what may list others, with a tag or without. What
+    /// the list proves to be an image needs nothing of the repository.
+    fn add_untagged(
+        &self,
+        listing: &Listing,
+        new: &mut BTreeMap<Digest, String>,
+        wanted: &mut BTreeMap<Digest, String>,
+    ) {
+        new.retain(|digest, _| listing.manifests.get(digest).is_none_or(Listed::may_list_others));
+        let unplanned = listing.manifests.iter();
+        for (digest, listed) in unplanned.filter(|(digest, _)| !self.planned.contains(digest)) {
+            if let Some(subject) = &listed.subject {
+                let why = || format!("{} is attached to it", digest.short());
+                wanted.entry(subject.clone()).or_insert_with(why);
+            }
+            if listed.may_list_others() && listed.stored == Stored::Ready {
+                new.entry(digest.clone())
+                    .or_insert_with(|| format!("the registry lists by now as {}", digest.short()));
+            }
+        }
     }
 
     /// What manifests that the plan does not know list or are attached to.
-    async fn follow(&self, new: BTreeMap<Digest, Tag>, wanted: &mut BTreeMap<Digest, String>) -> Result<(), String> {
+    async fn follow(&self, new: BTreeMap<Digest, String>, wanted: &mut BTreeMap<Digest, String>) -> Result<(), String> {
         let tagged: BTreeSet<Digest> = new.keys().cloned().collect();
         let mut open = new;
         let mut known = BTreeSet::new();
@@ -165,14 +196,14 @@ impl<'a> Watch<'a> {
             }
             let digests: Vec<Digest> = open.keys().cloned().collect();
             let mut read = self.reader.read(&digests).await.map_err(|error| with_causes(&error))?;
-            for (digest, tag) in std::mem::take(&mut open) {
+            for (digest, came) in std::mem::take(&mut open) {
                 let manifest = read.remove(&digest).unwrap_or(Ok(None));
                 let manifest = manifest.map_err(|why| format!("{digest}: {why}"))?;
                 let Some(manifest) = manifest else {
                     // What a tag points to was there a moment ago: this registry tells different things at a time.
                     if tagged.contains(&digest) {
                         return Err(format!(
-                            "tag {tag} points to {digest}, and the registry says that it has no such thing"
+                            "{came} {digest}, and the registry says that it has no such thing"
                         ));
                     }
                     continue;
@@ -180,8 +211,8 @@ impl<'a> Watch<'a> {
                 for digest in manifest.children.into_iter().chain(manifest.subject) {
                     wanted
                         .entry(digest.clone())
-                        .or_insert_with(|| format!("it belongs to what tag {tag} points to"));
-                    open.insert(digest, tag.clone());
+                        .or_insert_with(|| format!("it belongs to what {came}"));
+                    open.insert(digest, came.clone());
                 }
             }
             open.retain(|digest, _| !self.planned.contains(digest));

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag};
+use jettison_core::recognise::may_list_others;
 use jiff::Timestamp;
 
 pub(crate) use connection::is_loopback;
@@ -300,6 +301,12 @@ impl Listing {
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty() && self.manifests.is_empty()
     }
+
+    /// Where each tag points.
+    pub fn pointers(&self) -> Vec<(Tag, Option<Digest>)> {
+        let pointer = |(tag, listed): (&Tag, &ListedTag)| (tag.clone(), Some(listed.digest.clone()));
+        self.tags.iter().map(pointer).collect()
+    }
 }
 
 /// What a list tells of a tag.
@@ -342,6 +349,13 @@ pub enum Stored {
     Archived(Timestamp),
     /// On its way back from the archive: not yet to be pulled, not to be archived again.
     Returning,
+}
+
+impl Listed {
+    /// Whether it may list others, as far as the list tells.
+    pub fn may_list_others(&self) -> bool {
+        may_list_others(&self.media_type)
+    }
 }
 
 impl Stored {

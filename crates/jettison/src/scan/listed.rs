@@ -87,7 +87,7 @@ impl RepositoryReader<'_> {
                     continue;
                 }
                 (None, _) => {
-                    if entry.may_list_others() {
+                    if listed.may_list_others() {
                         found.gap(format!(
                             "{} is archived and was never read, so that nobody knows what belongs to it; bring it back from \
                              the archive, or delete it by hand",

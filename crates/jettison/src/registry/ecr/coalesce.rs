@@ -9,14 +9,18 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::sync::{Mutex as Turn, oneshot};
+use tokio::time::{sleep, timeout};
 
 /// The most keys of one batch: no call of ECR takes more.
 pub(super) const MOST: usize = 100;
 
 /// How long the first caller of a batch waits for others.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long a batch that is not full waits for the one before it to come back: those who are answered then mostly have a
+/// next question. Nobody waits longer because somebody else's call is slow.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What each key of a batch is answered with.
 pub(super) type Answers<K, A, E> = BTreeMap<K, Result<A, E>>;
@@ -50,6 +54,8 @@ pub(super) struct Coalescer<B: Batch> {
 
 struct Shared<B: Batch> {
     batch: Arc<B>,
+    /// Held by a batch that was not full while it is under way.
+    turn: Turn<()>,
     waiting: Mutex<HashMap<B::Place, Waiting<B>>>,
 }
 
@@ -67,7 +73,11 @@ impl<B: Batch> Coalescer<B> {
     pub(super) fn new(batch: Arc<B>) -> Self {
         let waiting = Mutex::default();
         Self {
-            shared: Arc::new(Shared { batch, waiting }),
+            shared: Arc::new(Shared {
+                batch,
+                turn: Turn::new(()),
+                waiting,
+            }),
         }
     }
 
@@ -95,6 +105,7 @@ impl<B: Batch> Coalescer<B> {
             drop(waiting);
             tokio::spawn(async move {
                 sleep(PAUSE).await;
+                let _turn = timeout(PATIENCE, shared.turn.lock()).await;
                 // It may have become full meanwhile: then this is the beginning of the next one, or nothing.
                 let group = shared.lock().remove(&place).unwrap_or_default();
                 shared.send(&place, group).await;

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use aws_sdk_ecr::primitives::DateTime;
-use aws_sdk_ecr::types::{
-    DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ListImagesFilter, TagStatus,
-};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use jettison_core::model::{Digest, RepositoryName, Tag};
 use jiff::{Timestamp, Unit};
 
@@ -47,35 +45,6 @@ pub(super) async fn repositories(api: &Api) -> Result<Vec<RepositoryName>, Troub
             .map_err(Trouble::strange)?;
         if token.is_none() {
             return Ok(names.into_iter().collect());
-        }
-    }
-}
-
-/// Every tag of a repository, sorted, those of archived images too.
-pub(super) async fn tags(api: &Api, repository: &RepositoryName) -> Result<Vec<Tag>, Trouble> {
-    let (mut pages, mut token) = (Pages::new(&api.limits), None);
-    let mut tags = BTreeSet::new();
-    let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged);
-    let filter = filter.image_status(ImageStatusFilter::Any).build();
-    loop {
-        let call = api.client().await.list_images().registry_id(api.account());
-        let call = call.repository_name(repository.as_str()).filter(filter.clone());
-        let call = call.max_results(PAGE).set_next_token(token);
-        let page = api.ask("ecr:ListImages", call.send()).await?;
-        let before = tags.len();
-        for tag in page
-            .image_ids
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|id| id.image_tag())
-        {
-            tags.insert(read::<Tag>(Some(tag))?);
-        }
-        token = pages
-            .next(tags.len() - before, page.next_token)
-            .map_err(Trouble::strange)?;
-        if token.is_none() {
-            return Ok(tags.into_iter().collect());
         }
     }
 }

@@ -9,6 +9,7 @@ mod archive;
 mod blob;
 mod coalesce;
 mod delete;
+mod gone;
 mod list;
 mod look;
 mod pages;
@@ -32,6 +33,7 @@ use api::{Api, Trouble};
 use blob::Layers;
 use coalesce::Coalescer;
 use delete::{Deletes, Untags};
+use gone::Gone;
 use look::{Looks, Seen};
 use read::{Reads, Wanted};
 
@@ -56,6 +58,7 @@ pub struct EcrRegistry {
     reads: Coalescer<Reads>,
     deletes: Coalescer<Deletes>,
     untags: Coalescer<Untags>,
+    gone: Gone,
 }
 
 impl EcrRegistry {
@@ -75,6 +78,7 @@ impl EcrRegistry {
             deletes: Coalescer::new(Arc::new(Deletes::new(Arc::clone(&api)))),
             untags: Coalescer::new(Arc::new(Untags::new(Arc::clone(&looks)))),
             looks: Coalescer::new(looks),
+            gone: Gone::new(&api),
             api,
         })
     }
@@ -173,14 +177,19 @@ impl Registry for EcrRegistry {
         }
     }
 
+    fn removals_at_once(&self) -> usize {
+        coalesce::MOST
+    }
+
     async fn repositories(&self) -> Result<Vec<RepositoryName>, RegistryError> {
         let listed = list::repositories(&self.api).await;
         listed.map_err(|trouble| self.api.error("list the repositories", trouble))
     }
 
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
-        let listed = list::tags(&self.api, repository).await;
-        listed.map_err(|trouble| self.api.error(format!("list the tags of {repository}"), trouble))
+        let listed = self.list(repository).await;
+        let listed = listed.map_err(|trouble| self.api.error(format!("list the tags of {repository}"), trouble))?;
+        Ok(listed.tags.into_keys().collect())
     }
 
     async fn listing(&self, repository: &RepositoryName) -> Result<Option<Listing>, RegistryError> {
@@ -205,9 +214,11 @@ impl Registry for EcrRegistry {
     }
 
     async fn exists(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, RegistryError> {
-        let seen = self.look(repository, digest.clone()).await;
-        let seen = seen.map_err(|trouble| self.api.error(format!("look up {repository}@{digest}"), trouble))?;
-        Ok(seen.is_some())
+        let seen = match self.gone.is_back(repository, digest).await {
+            Some(is_back) => is_back,
+            None => self.look(repository, digest.clone()).await.map(|seen| seen.is_some()),
+        };
+        seen.map_err(|trouble| self.api.error(format!("look up {repository}@{digest}"), trouble))
     }
 
     async fn blob(
@@ -235,6 +246,9 @@ impl Registry for EcrRegistry {
 
     async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Removed, RegistryError> {
         let removed = self.deletes.ask(repository, digest.clone()).await;
+        if removed == Ok(Removed::Now) {
+            self.gone.note(repository, digest);
+        }
         removed.map_err(|trouble| self.api.error(format!("delete {repository}@{digest}"), trouble))
     }
 

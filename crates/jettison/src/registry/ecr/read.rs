@@ -42,7 +42,8 @@ impl Batch for Reads {
         let began_at = Timestamp::now();
         self.note(repository, &keys, (began_at, None)).await?;
         // Where no answer comes, nobody knows when ECR took it for a pull: then the end stays open.
-        let answers = self.fetch(repository, &keys).await?;
+        let digests = keys.iter().map(|key| &key.digest).collect();
+        let answers = fetch(&self.api, repository, digests).await?;
         self.note(repository, &keys, (began_at, Some(Timestamp::now()))).await?;
         Ok(keys
             .into_iter()
@@ -81,35 +82,34 @@ impl Reads {
         let noted = self.own_reads.note((&self.api.host, repository), &reads).await;
         noted.map_err(forgetful)
     }
+}
 
-    async fn fetch(
-        &self,
-        repository: &RepositoryName,
-        keys: &[Wanted],
-    ) -> Result<Answers<Digest, Option<FetchedManifest>, Trouble>, Trouble> {
-        let api = &self.api;
-        let digests: BTreeSet<&Digest> = keys.iter().map(|key| &key.digest).collect();
-        let ids = digests.into_iter().map(|digest| identifier(&digest.clone().into()));
-        let call = api.client().await.batch_get_image().registry_id(api.account());
-        let call = call
-            .repository_name(repository.as_str())
-            .set_image_ids(Some(ids.collect()));
-        // Without these ECR gives out what it takes for usual.
-        let accepted = ACCEPTED.split(',').map(|media_type| media_type.trim().to_owned());
-        let call = call.set_accepted_media_types(Some(accepted.collect()));
-        let answer = api.ask("ecr:BatchGetImage", call.send()).await?;
-        let mut answers = BTreeMap::new();
-        for failure in answer.failures.unwrap_or_default() {
-            let digest = read(failure.image_id().and_then(|id| id.image_digest()))?;
-            answers.insert(digest, absence(&failure));
-        }
-        for image in answer.images.unwrap_or_default() {
-            let digest = read(image.image_id().and_then(|id| id.image_digest()))?;
-            let manifest = accept(&digest, image, api.limits.manifest_bytes).map(Some);
-            answers.insert(digest, manifest);
-        }
-        Ok(answers)
+/// The manifests of up to 100 digests; ECR takes it for a pull of each that is there.
+pub(super) async fn fetch(
+    api: &Api,
+    repository: &RepositoryName,
+    digests: BTreeSet<&Digest>,
+) -> Result<Answers<Digest, Option<FetchedManifest>, Trouble>, Trouble> {
+    let ids = digests.into_iter().map(|digest| identifier(&digest.clone().into()));
+    let call = api.client().await.batch_get_image().registry_id(api.account());
+    let call = call
+        .repository_name(repository.as_str())
+        .set_image_ids(Some(ids.collect()));
+    // Without these ECR gives out what it takes for usual.
+    let accepted = ACCEPTED.split(',').map(|media_type| media_type.trim().to_owned());
+    let call = call.set_accepted_media_types(Some(accepted.collect()));
+    let answer = api.ask("ecr:BatchGetImage", call.send()).await?;
+    let mut answers = BTreeMap::new();
+    for failure in answer.failures.unwrap_or_default() {
+        let digest = read(failure.image_id().and_then(|id| id.image_digest()))?;
+        answers.insert(digest, absence(&failure));
     }
+    for image in answer.images.unwrap_or_default() {
+        let digest = read(image.image_id().and_then(|id| id.image_digest()))?;
+        let manifest = accept(&digest, image, api.limits.manifest_bytes).map(Some);
+        answers.insert(digest, manifest);
+    }
+    Ok(answers)
 }
 
 /// The manifest, if it is the one that was asked for and not too long.
