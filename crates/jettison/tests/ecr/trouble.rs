@@ -11,12 +11,7 @@ use crate::lab::{ACCOUNT, Lab, REPOSITORY, connection, digest, image, kind, repo
 async fn a_permission_that_is_missing_is_named() {
     let (lab, digest) = Lab::with_image(&["v1", "v2"]).await;
     let name = repository();
-    for action in [
-        "ecr:DescribeImages",
-        "ecr:ListImages",
-        "ecr:BatchGetImage",
-        "ecr:GetDownloadUrlForLayer",
-    ] {
+    for action in ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] {
         let user = lab.aws.user(ACCOUNT, action, Policy::everything().without(action));
         let registry = lab.registry_of(&user);
         let blob = image(1).blobs[0].digest().parse().unwrap();

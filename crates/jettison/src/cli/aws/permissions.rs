@@ -4,13 +4,11 @@
 //! (`sts:GetCallerIdentity`) needs no permission.
 
 /// What a scan, a plan and `explain` need.
-pub(super) const READ: [&str; 5] = [
+pub(super) const READ: [&str; 4] = [
     // Which repositories there are.
     "ecr:DescribeRepositories",
     // Digests, tags, sizes, and times of pushes and pulls, without reading an image.
     "ecr:DescribeImages",
-    // All tags of a repository: who looks again before a removal wants to know the new ones.
-    "ecr:ListImages",
     // The manifests of indexes, and of what the list does not tell; what is attached to an image is asked by it too.
     "ecr:BatchGetImage",
     // Configs: when an image was built, and whether a label keeps it.
