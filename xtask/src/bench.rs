@@ -19,14 +19,21 @@ pub(crate) fn core(root: &Path, sizes: &[&str]) -> Result<(), Failure> {
 /// to the bench: `--images N`, `--rounds N`, `--only PART`.
 pub(crate) fn registry(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     packages::install()?;
-    let mut command = cargo(root);
-    command.args(["bench", "--package", "jettison", "--bench", "registry", "--"]);
-    run(command.args(arguments))
+    of_jettison(root, "registry", arguments)
 }
 
 /// Asking a cluster in this machine what it uses, beside a plain client. `arguments` go to the bench: `--pods N`, `--rounds N`.
 pub(crate) fn usage(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    of_jettison(root, "usage", arguments)
+}
+
+/// Scans of ECR in this machine, beside the bare calls. `arguments` go to the bench: `--images N`, `--rounds N`, `--delay N`.
+pub(crate) fn ecr(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    of_jettison(root, "ecr", arguments)
+}
+
+fn of_jettison(root: &Path, bench: &str, arguments: &[&str]) -> Result<(), Failure> {
     let mut command = cargo(root);
-    command.args(["bench", "--package", "jettison", "--bench", "usage", "--"]);
+    command.args(["bench", "--package", "jettison", "--bench", bench, "--"]);
     run(command.args(arguments))
 }

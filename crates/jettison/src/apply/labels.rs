@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 use jettison_core::evaluate::says_keep;
 use jettison_core::model::Digest;
+use jettison_core::reason::Reason;
 use jettison_core::recognise::{ConfigFacts, ReadManifest, assemble};
 
 use super::look::NotNow;
@@ -120,9 +121,17 @@ fn keeping(
         .iter()
         .map(|(digest, manifest)| (digest.clone(), read(manifest)));
     let said = assemble(&read.collect(), &BTreeMap::new()).into_iter();
-    said.filter_map(|manifest| {
-        let why = says_keep([&manifest.labels, &manifest.annotations])?;
-        Some((manifest.digest, (Happened::Left, why)))
-    })
-    .collect()
+    // What goes along with a root is not asked: one platform of an index does not speak for all.
+    let is_root = |digest: &Digest| {
+        !matches!(
+            condemned.get(digest).map(|manifest| &manifest.action.reason),
+            Some(Reason::Follows { .. })
+        )
+    };
+    said.filter(|manifest| is_root(&manifest.digest))
+        .filter_map(|manifest| {
+            let why = says_keep([&manifest.labels, &manifest.annotations])?;
+            Some((manifest.digest, (Happened::Left, why)))
+        })
+        .collect()
 }

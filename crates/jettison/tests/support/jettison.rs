@@ -19,6 +19,8 @@ const LONGEST_RUN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Jettison {
     folder: TempDir,
+    /// Variables of the environment beside the usual ones.
+    environment: Vec<(&'static str, String)>,
 }
 
 /// How a command ended.
@@ -35,8 +37,13 @@ pub(crate) struct Ended {
 impl Jettison {
     /// One who has never used it before.
     pub(crate) fn new() -> Self {
+        Self::in_environment(Vec::new())
+    }
+
+    /// The same, with these variables in the environment.
+    pub(crate) fn in_environment(environment: Vec<(&'static str, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the user");
-        Self { folder }
+        Self { folder, environment }
     }
 
     /// The file `name` in the user's folder, which is the working directory.
@@ -61,6 +68,7 @@ impl Jettison {
             .env("DOCKER_CONFIG", self.folder.path())
             .env("XDG_STATE_HOME", self.at("not-the-state"))
             .env("NO_COLOR", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .timeout(LONGEST_RUN);
         let ended = command.args(["--state", "state"]).output().expect("the program starts");
