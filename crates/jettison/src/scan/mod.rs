@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use futures_util::future::join;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jettison_core::config::Config;
 use jettison_core::model::{
@@ -166,7 +167,10 @@ impl RegistryScan<'_> {
     }
 
     async fn find(&self, name: &RepositoryName) -> Result<Found, StoreError> {
-        let memory = self.store.repository_memory(self.registry.host(), name).await?;
+        // The registry is far away: what is remembered is read meanwhile.
+        let listing = timeout_at(self.until, self.registry.listing(name));
+        let (listing, memory) = join(listing, self.store.repository_memory(self.registry.host(), name)).await;
+        let memory = memory?;
         let reader = RepositoryReader {
             registry: self.registry,
             name,
@@ -180,7 +184,7 @@ impl RegistryScan<'_> {
             ration: self.ration,
             looks_inside: self.looks_inside(name),
         };
-        reader.read().await
+        reader.read(listing).await
     }
 
     /// Whether the policy of a repository asks for what only manifests and configs say.

@@ -13,6 +13,7 @@ use jettison_core::recognise::ConfigFacts;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use super::collect::{Collector, Here, Parsed};
@@ -21,7 +22,7 @@ use super::keeper::Keeper;
 use super::ration::Ration;
 use crate::output::Progress;
 use crate::output::text::with_causes;
-use crate::registry::{ErrorKind, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError};
+use crate::registry::{ErrorKind, Listing, MAX_CONFIG_BYTES, ManifestReference, Referrers, Registry, RegistryError};
 use crate::store::{CachedConfig, RepositoryMemory, Store, StoreError};
 
 /// Calls that may wait for the registry's own limit at once; that limit decides how many really run.
@@ -55,6 +56,9 @@ pub(super) struct RepositoryReader<'a> {
     pub(super) looks_inside: bool,
 }
 
+/// What a registry answered, if it did before the scan of it had to end.
+pub(super) type InTime<R> = Result<Result<R, RegistryError>, Elapsed>;
+
 /// Why a read has no answer.
 pub(super) enum NoAnswer {
     /// This went wrong.
@@ -64,13 +68,13 @@ pub(super) enum NoAnswer {
 }
 
 impl RepositoryReader<'_> {
-    /// Reads everything that can be read.
+    /// Reads everything that can be read, beginning with what the registry's own list told, if it has one.
     ///
     /// # Errors
     /// Only if the store fails: what the registry does not give is a gap.
-    pub(super) async fn read(&self) -> Result<Found, StoreError> {
+    pub(super) async fn read(&self, listing: InTime<Option<Listing>>) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let listing = match self.ask(self.registry.listing(self.name)).await {
+        let listing = match self.answer(listing) {
             Ok(Some(listing)) => self.read_list(listing, &mut found).await.map(Ok)?,
             Ok(None) => self.read_all_tags(&mut found).await?,
             Err(no) => Err(no),
@@ -329,7 +333,11 @@ impl RepositoryReader<'_> {
     }
 
     async fn ask<R>(&self, call: impl Future<Output = Result<R, RegistryError>>) -> Result<R, NoAnswer> {
-        let Ok(answer) = timeout_at(self.until, call).await else {
+        self.answer(timeout_at(self.until, call).await)
+    }
+
+    fn answer<R>(&self, answer: InTime<R>) -> Result<R, NoAnswer> {
+        let Ok(answer) = answer else {
             return Err(NoAnswer::NotAsked);
         };
         answer.map_err(|error| {
