@@ -294,3 +294,35 @@ fn what_people_read() {
     let ci = "arn:aws:iam::444455556666:role/ci";
     page("aws-setup-role", &place, &["aws", "setup", "--runs-as", ci]);
 }
+
+/// The blocks of a language in `docs/aws.md`.
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let lead = format!("```{language}\n");
+    let blocks = page.split(lead.as_str()).skip(1);
+    blocks.filter_map(|block| Some(block.split_once("```")?.0)).collect()
+}
+
+#[test]
+fn the_page_about_aws_has_the_policies_as_they_are_printed() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/aws.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let place = Place::empty();
+    let configurations = blocks(&page, "yaml");
+    let printed = [configurations[0], configurations[2]].map(|configuration| {
+        place.write("jettison.yaml", configuration);
+        place.call(&["aws", "setup", "--runs-as", ROLE]).exits(0).stdout
+    });
+    let ours: Vec<&str> = blocks(&page, "json");
+    let ours: Vec<&str> = ours.into_iter().filter(|text| text.contains("Jettison")).collect();
+    assert_eq!(ours.len(), 4);
+    for text in &ours {
+        let is_printed = printed.iter().any(|printed| printed.contains(text));
+        assert!(is_printed, "docs/aws.md has what nothing prints: {text}");
+    }
+    let role = Policy::read(ours.iter().find(|text| text.contains("JettisonUndo")).unwrap()).unwrap();
+    for action in role.actions() {
+        let service = action.split(':').next().unwrap();
+        let told = page.contains(&format!("`{action}`")) || page.contains(&format!("`{service}:…`"));
+        assert!(told, "docs/aws.md does not say what {action} is for");
+    }
+}

@@ -6,8 +6,9 @@ use super::exclusion::Outcome;
 use super::setup::{AccountForm, Exclusion, Form};
 use crate::output::{Console, hanging, style, styled};
 
-const WHY: &str = "ECR counts the reading of a manifest as a pull, which would make what jettison looked at seem in use. So whoever it \
-    works as is put on the list of those whose pulls leave no trace: once in each region, where up to 100 may stand.";
+const WHY: &str = "ECR counts the reading of a manifest as a pull. jettison remembers what it read, and leaves that out; ECR's own \
+    lifecycle rules, other tools, and a jettison that lost its store do not. So whoever it works as is put on the list of those \
+    whose pulls leave no trace: once in each region, where up to 100 may stand.";
 
 const TWO_NAMES: &str = "ECR's guide and its API give these permissions different names: allow both. Whoever makes the calls needs \
     them, once; the role of jettison does not.";
