@@ -3,7 +3,7 @@
 use aws_credential_types::Credentials as Key;
 use jettison::aws::AwsConnection;
 use jettison_core::config::AwsAccess;
-use jettison_testkit::aws::{Credentials, Fault, Policy, TestAws};
+use jettison_testkit::aws::{Credentials, Effect, Fault, Policy, TestAws};
 use serde_json::Value;
 
 use crate::forms::Forms;
@@ -242,10 +242,29 @@ async fn a_list_that_is_full_says_so_and_what_to_do() {
         error.contains("100 exclusions") && error.contains("deregister-pull-time-update-exclusion"),
         "{error}"
     );
-    // Whoever stands on a full list already is found there, on whatever page.
+    // It is asked for once: the SDK would take the refusal for a throttle, and wait for minutes.
+    assert_eq!(scene.aws.count("ecr:RegisterPullTimeUpdateExclusion"), 2);
+    // Whoever stands on a full list already is found there.
     let last = format!("arn:aws:iam::{ACCOUNT}:role/scanner-99");
     let form = scene.call(&json(&["--apply", "--runs-as", &last])).json();
     assert_eq!(outcomes(&form), ["already-there", "made"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_does_not_end_is_given_up() {
+    let scene = Scene::new(CONFIG).await;
+    for region in [REGION, "us-east-1"] {
+        scene
+            .aws
+            .ecr(ACCOUNT, region)
+            .exclude("arn:aws:iam::123456789012:role/scanner");
+    }
+    scene
+        .aws
+        .fail(Fault::new(Effect::Loop).on("ecr:ListPullTimeUpdateExclusions"));
+    let form = scene.call(&json(&["--apply", "--runs-as", ROLE])).exits(4).json();
+    assert!(first_error(&form).contains("does not end"), "{form}");
+    assert_eq!(scene.aws.count("ecr:RegisterPullTimeUpdateExclusion"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
