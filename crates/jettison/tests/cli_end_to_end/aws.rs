@@ -191,6 +191,27 @@ async fn a_role_that_is_taken_on_is_the_one_that_is_excluded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_logged_in_is_asked_once_for_all_accounts_that_are_reached_from_there() {
+    let config = with_role(CONFIG);
+    let other = config
+        .replace(ACCOUNT, "210987654321")
+        .replace("name: aws", "name: other");
+    let registries = |config: &str| {
+        let (registries, usage) = config.split_once("usage:").unwrap();
+        (registries.replace("\nregistries:", ""), usage.to_owned())
+    };
+    let ((own, asks), (others, asks_too)) = (registries(&config), registries(&other));
+    let scene = Scene::new(&format!("registries:{own}{others}usage:{asks}{asks_too}")).await;
+    let form = scene.call(&json(&[])).exits(0).json();
+    let accounts = form["accounts"].as_array().unwrap();
+    let by = accounts
+        .iter()
+        .map(|account| account["taken_on"]["by"].as_str().unwrap());
+    assert_eq!(by.collect::<Vec<_>>(), ["arn:aws:iam::123456789012:user/ci"; 2]);
+    assert_eq!(scene.aws.count("sts:GetCallerIdentity"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_excluded_by_the_role_that_gave_it_out() {
     let scene = Scene::new(CONFIG).await;
     let role = scene.aws.role(ACCOUNT, "runner", Policy::everything(), &[ACCOUNT]);

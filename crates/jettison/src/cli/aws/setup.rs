@@ -94,8 +94,9 @@ impl Setup {
             schema: 1,
             accounts: Vec::with_capacity(accounts.len()),
         };
+        let mut logins = Logins::default();
         for account in &accounts {
-            form.accounts.push(self.prepare(account).await);
+            form.accounts.push(self.prepare(account, &mut logins).await);
         }
         context.console.json(&form)?;
         context.console.say(drawn(&form, &context.console)?);
@@ -108,8 +109,8 @@ impl Setup {
         Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
     }
 
-    async fn prepare(&self, account: &Account) -> AccountForm {
-        let mut who = self.who(account).await;
+    async fn prepare(&self, account: &Account, logins: &mut Logins) -> AccountForm {
+        let mut who = self.who(account, logins).await;
         who.notes.extend(remarks(account));
         let policy = Document::of_role(account, self.read_only);
         if policy.length() > LONGEST {
@@ -145,11 +146,11 @@ impl Setup {
     }
 
     /// Who jettison is: as the configuration and the command line say, else whoever is logged in.
-    async fn who(&self, account: &Account) -> Who {
+    async fn who(&self, account: &Account, logins: &mut Logins) -> Who {
         let mut notes = Vec::new();
         let base = match &self.runs_as {
             Some(principal) => Some(principal.clone()),
-            None => logged_in(account).await.map_err(|why| notes.push(why)).ok(),
+            None => logins.of(account).await.map_err(|why| notes.push(why)).ok(),
         };
         let role = account.access.role_arn.as_deref().and_then(|role| role.parse().ok());
         let works_as = role.or_else(|| base.clone());
@@ -190,22 +191,38 @@ impl Setup {
     }
 }
 
-/// Whoever is logged in, before any role is taken on; else why that is not known.
-async fn logged_in(account: &Account) -> Result<Principal, String> {
-    let connection = AwsConnection::new(AwsAccess {
-        role_arn: None,
-        ..account.access.clone()
-    });
-    let asked = tokio::time::timeout(PATIENCE, caller(&connection, account.region())).await;
-    let why = match asked {
-        Ok(Ok(principal)) => return Ok(principal),
-        Ok(Err(ExclusionError::Aws(error))) if is_nobody(&error) => "nobody is logged in".to_owned(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("nobody answered within {} seconds", PATIENCE.as_secs()),
-    };
-    Err(format!(
-        "who jettison runs as is not known ({why}): put its role in the place of ROLE, or say it with --runs-as"
-    ))
+/// Who is logged in, before any role is taken on; each way in is asked once.
+#[derive(Debug, Default)]
+struct Logins {
+    known: Vec<(AwsAccess, Result<Principal, String>)>,
+}
+
+impl Logins {
+    /// Whoever is logged in; else why that is not known.
+    async fn of(&mut self, account: &Account) -> Result<Principal, String> {
+        let access = AwsAccess {
+            role_arn: None,
+            ..account.access.clone()
+        };
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == access) {
+            return known.clone();
+        }
+        let connection = AwsConnection::new(access.clone());
+        let asked = tokio::time::timeout(PATIENCE, caller(&connection, account.region())).await;
+        let login = match asked {
+            Ok(Ok(principal)) => Ok(principal),
+            Ok(Err(ExclusionError::Aws(error))) if is_nobody(&error) => Err("nobody is logged in".to_owned()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("nobody answered within {} seconds", PATIENCE.as_secs())),
+        };
+        let login = login.map_err(|why| {
+            format!(
+                "who jettison runs as is not known ({why}): put its role in the place of ROLE, or say it with --runs-as"
+            )
+        });
+        self.known.push((access, login.clone()));
+        login
+    }
 }
 
 /// Whether there are no credentials at all: AWS was not asked.
