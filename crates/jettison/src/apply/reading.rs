@@ -7,7 +7,7 @@ use jettison_core::model::{Digest, RepositoryName};
 use jettison_core::recognise::ParsedManifest;
 
 use super::trouble::Trouble;
-use crate::registry::{FetchedManifest, ManifestReference, Registry};
+use crate::registry::{ErrorKind, FetchedManifest, ManifestReference, Registry};
 use crate::store::{CachedManifest, Store, StoreError};
 
 /// Manifests whose bytes are held at once.
@@ -17,7 +17,22 @@ pub(super) const CHUNK: usize = 100;
 const FETCHES: usize = CHUNK;
 
 /// What a manifest says, `None` where the registry does not have it, or why it could not be read.
-pub(super) type Read = Result<Option<ParsedManifest>, String>;
+pub(super) type Read = Result<Option<ParsedManifest>, Unread>;
+
+/// Why a manifest could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub(super) struct Unread {
+    why: String,
+    /// The registry keeps it where it cannot be read: in its archive.
+    pub(super) is_stowed: bool,
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self { why, is_stowed: false }
+    }
+}
 
 /// Where one repository's manifests are read.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +66,7 @@ impl Reader<'_> {
     }
 
     async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, Read)>, StoreError> {
-        let fetched: Vec<(Digest, Result<Option<FetchedManifest>, String>)> = stream::iter(digests)
+        let fetched: Vec<(Digest, Result<Option<FetchedManifest>, Unread>)> = stream::iter(digests)
             .map(|digest| async move {
                 let fetched = self.fetch_one(&digest).await;
                 (digest, fetched)
@@ -82,19 +97,22 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    async fn fetch_one(&self, digest: &Digest) -> Result<Option<FetchedManifest>, String> {
+    async fn fetch_one(&self, digest: &Digest) -> Result<Option<FetchedManifest>, Unread> {
         if let Some(why) = self.trouble.why() {
-            return Err(why);
+            return Err(why.into());
         }
         let reference = ManifestReference::Digest(digest.clone());
         let fetched = self.registry.manifest(self.name, &reference).await;
         fetched.map_err(|error| {
             self.trouble.note(&error);
-            error.to_string()
+            Unread {
+                why: error.to_string(),
+                is_stowed: error.kind == ErrorKind::Unsupported,
+            }
         })
     }
 }
 
-fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, String> {
-    ParsedManifest::read(Some(media_type), bytes).map_err(|error| error.to_string())
+fn parse(media_type: &str, bytes: &[u8]) -> Result<ParsedManifest, Unread> {
+    ParsedManifest::read(Some(media_type), bytes).map_err(|error| error.to_string().into())
 }

@@ -10,7 +10,7 @@ use super::batch::Work;
 use super::labels::held_by_labels;
 use super::look::{Looking, NotNow};
 use super::protected::Protection;
-use super::reading::Reader;
+use super::reading::{Reader, Unread};
 use super::report::{ActionReport, Happened};
 use super::tags_first::Batch;
 use super::trouble::Trouble;
@@ -295,8 +295,7 @@ impl<'a> RepositoryRun<'a> {
     ) -> Result<(BTreeMap<Digest, Condemned<'a>>, Vec<ActionReport>), StoreError> {
         let digests: Vec<Digest> = actions.iter().map(|(_, action)| action.digest.clone()).collect();
         let mut read = reader.read(&digests).await?;
-        let mut condemned = BTreeMap::new();
-        let mut unread = Vec::new();
+        let (mut condemned, mut unread, mut stowed) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (sequence, action) in actions {
             match read.remove(&action.digest).unwrap_or(Ok(None)) {
                 Ok(Some(parsed)) => {
@@ -308,11 +307,41 @@ impl<'a> RepositoryRun<'a> {
                     condemned.insert(action.digest.clone(), manifest);
                 }
                 Ok(None) => unread.push(ActionReport::new(action, Happened::AlreadyGone, None)),
-                Err(why) => unread.push(ActionReport::new(action, Happened::Failed, Some(why))),
+                Err(why) if why.is_stowed => stowed.push((*action, why)),
+                Err(why) => unread.push(ActionReport::new(action, Happened::Failed, Some(why.to_string()))),
             }
         }
+        unread.extend(leave_stowed(reader, stowed).await);
         Ok((condemned, unread))
     }
+}
+
+/// What the registry keeps where it cannot be read cannot be saved either, and stays. If it may be an index, nobody knows
+/// what has to stay with it, and that counts as a failure.
+async fn leave_stowed(reader: Reader<'_>, stowed: Vec<(&Action, Unread)>) -> Vec<ActionReport> {
+    if stowed.is_empty() {
+        return Vec::new();
+    }
+    let listing = reader
+        .registry
+        .listing(reader.name)
+        .await
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let is_alone = |digest: &Digest| {
+        let listed = listing.manifests.get(digest);
+        listed.is_some_and(|listed| !listed.may_list_others())
+    };
+    let leave = |(action, why): (&Action, Unread)| {
+        let outcome = if is_alone(&action.digest) {
+            Happened::Blocked
+        } else {
+            Happened::Failed
+        };
+        ActionReport::new(action, outcome, Some(why.to_string()))
+    };
+    stowed.into_iter().map(leave).collect()
 }
 
 /// Where enough tags go, and single ones can be removed, they go first.

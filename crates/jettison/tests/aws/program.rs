@@ -204,3 +204,19 @@ async fn what_was_archived_by_others_and_never_read_is_no_reason_to_lose_anythin
     scene.user.run("run --yes --no-usage");
     assert_eq!(scene.registry().images(REPOSITORY).len(), before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_saved_stays_and_holds_up_nothing_else() {
+    let scene = Scene::new(EVERYTHING).await;
+    let (archived, plain) = (Image::new(1).build(), Image::new(2).build());
+    scene.push(200, &["archived"], &archived);
+    scene.push(200, &["plain"], &plain);
+    let long_ago = scene.aws.now() - SignedDuration::from_hours(24 * 100);
+    scene.aws.at(long_ago, |aws| {
+        assert!(aws.ecr(ACCOUNT, REGION).archive(REPOSITORY, &archived.digest));
+    });
+    let report = scene.run(3);
+    assert!(scene.has(&archived) && !scene.has(&plain));
+    assert_eq!((&report["blocked"], &report["deleted"]), (&1.into(), &1.into()), "{report}");
+    assert!(report.to_string().contains("cannot be read before it is brought back"), "{report}");
+}
