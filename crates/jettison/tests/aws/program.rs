@@ -217,6 +217,13 @@ async fn what_cannot_be_saved_stays_and_holds_up_nothing_else() {
     });
     let report = scene.run(3);
     assert!(scene.has(&archived) && !scene.has(&plain));
-    assert_eq!((&report["blocked"], &report["deleted"]), (&1.into(), &1.into()), "{report}");
-    assert!(report.to_string().contains("cannot be read before it is brought back"), "{report}");
+    assert_eq!(
+        (&report["blocked"], &report["deleted"]),
+        (&1.into(), &1.into()),
+        "{report}"
+    );
+    assert!(
+        report.to_string().contains("cannot be read before it is brought back"),
+        "{report}"
+    );
 }
