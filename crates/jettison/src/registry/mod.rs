@@ -19,6 +19,7 @@ mod http;
 mod limiter;
 mod oci;
 mod own_reads;
+mod pages;
 mod retry;
 #[cfg(test)]
 pub(crate) mod scripted;

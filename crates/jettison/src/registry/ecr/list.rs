@@ -11,7 +11,7 @@ use jettison_core::model::{Digest, RepositoryName, Tag};
 use jiff::{Timestamp, Unit};
 
 use super::api::{Api, Trouble};
-use super::pages::Pages;
+use crate::registry::pages::Pages;
 use crate::registry::{Listed, ListedTag, Listing, OwnRead, Stored, excerpt, pulled_by_others};
 
 /// The most that these calls give in one page.

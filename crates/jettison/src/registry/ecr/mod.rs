@@ -12,7 +12,6 @@ mod delete;
 mod gone;
 mod list;
 mod look;
-mod pages;
 mod put;
 mod read;
 mod referrers;

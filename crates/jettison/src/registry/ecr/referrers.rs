@@ -7,7 +7,7 @@ use jettison_core::model::{Digest, RepositoryName};
 
 use super::api::{Api, Trouble};
 use super::list::read;
-use super::pages::Pages;
+use crate::registry::pages::Pages;
 use crate::registry::{Limits, Referrers};
 
 /// The most that the call gives in one page.

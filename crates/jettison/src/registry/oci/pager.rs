@@ -1,18 +1,14 @@
 //! Puts a listing together from its pages, and notices one that would never end or ends too early.
 //! Pure: it is told what a page held, and tells which to ask for next.
 
-use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeSet;
 
 use http::HeaderMap;
 use url::Url;
 
 use super::link;
 use crate::registry::Limits;
-
-/// After so many pages in a row with nothing new, the listing is taken to turn in circles. Some are
-/// empty by right: a registry may filter them by what the account can see.
-const IDLE_PAGES: usize = 50;
+use crate::registry::pages::{Held, Pages};
 
 /// A listing under way.
 #[derive(Debug)]
@@ -21,14 +17,7 @@ pub(in crate::registry) struct Pager {
     /// The URL without paging, and the page size that was asked for, if one was.
     first: Url,
     page_size: Option<usize>,
-    /// Hashes of the pages seen: a registry may write long links, and many.
-    visited: HashSet<u64>,
-    hasher: RandomState,
-    idle: usize,
-    bytes: u64,
-    most_pages: usize,
-    most_items: usize,
-    most_bytes: u64,
+    pages: Pages,
 }
 
 /// One page as it came.
@@ -47,13 +36,7 @@ impl Pager {
             items: BTreeSet::new(),
             first,
             page_size,
-            visited: HashSet::new(),
-            hasher: RandomState::new(),
-            idle: 0,
-            bytes: 0,
-            most_pages: limits.pages,
-            most_items: limits.items,
-            most_bytes: limits.listing_bytes,
+            pages: Pages::new(limits),
         }
     }
 
@@ -71,10 +54,8 @@ impl Pager {
         let (length, last) = (page.items.len(), page.items.last().cloned());
         let before = self.items.len();
         self.items.extend(page.items);
-        self.bytes = self.bytes.saturating_add(page.bytes as u64);
         let new = self.items.len() - before;
         let linked = link::next(page.headers, &page.url)?;
-        self.visited.insert(self.hasher.hash_one(&page.url));
         let next = match linked {
             Some(next) => Some(next),
             // Nothing more is promised, but a full page is suspicious: some registries cut a listing at `n`
@@ -83,17 +64,8 @@ impl Pager {
             None => None,
         };
         let Some(next) = next else { return Ok(None) };
-        self.idle = if new == 0 { self.idle + 1 } else { 0 };
-        if self.visited.contains(&self.hasher.hash_one(&next)) || self.idle > IDLE_PAGES {
-            return Err("its listing turns in circles".to_owned());
-        }
-        let pages = self.visited.len() >= self.most_pages;
-        if pages || self.items.len() > self.most_items || self.bytes > self.most_bytes {
-            return Err(format!(
-                "its listing goes beyond {} pages, {} items or {} bytes",
-                self.most_pages, self.most_items, self.most_bytes
-            ));
-        }
+        let bytes = page.bytes;
+        self.pages.turn(Held { new, bytes }, next.as_str())?;
         Ok(Some(next))
     }
 
@@ -112,6 +84,7 @@ impl Pager {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::pages::IDLE_PAGES;
 
     fn pager(page_size: Option<usize>, limits: &Limits) -> Pager {
         Pager::new(

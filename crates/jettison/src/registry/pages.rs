@@ -1,24 +1,37 @@
-//! Notices a list that would never end, or grows beyond its limits. Pure: it is told what a page held.
+//! Notices a list that would never end, or grows beyond its limits. Pure: it is told what a page held, and where the next one
+//! is said to be: a URL, or a token.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::registry::Limits;
+use super::Limits;
 
-/// After so many pages in a row with nothing new, a list is taken to turn in circles. Some are empty by right: ECR fills a
-/// page before it filters it.
-const IDLE_PAGES: usize = 50;
+/// After so many pages in a row with nothing new, a list is taken to turn in circles. Some are empty by right: a registry may
+/// fill a page before it filters it by what the account can see, or by what was asked for.
+pub(super) const IDLE_PAGES: usize = 50;
 
 /// A list under way.
 #[derive(Debug)]
 pub(super) struct Pages {
-    /// Hashes of the tokens seen.
+    /// Hashes of the places where pages were: a registry may write long ones, and many.
     seen: HashSet<u64>,
     hasher: RandomState,
+    pages: usize,
     items: usize,
+    bytes: u64,
     idle: usize,
     most_pages: usize,
     most_items: usize,
+    most_bytes: u64,
+}
+
+/// What one page held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// Items that no page before had.
+    pub(super) new: usize,
+    /// How long it was, where that is known.
+    pub(super) bytes: usize,
 }
 
 impl Pages {
@@ -26,32 +39,49 @@ impl Pages {
         Self {
             seen: HashSet::new(),
             hasher: RandomState::new(),
+            pages: 0,
             items: 0,
+            bytes: 0,
             idle: 0,
             most_pages: limits.pages,
             most_items: limits.items,
+            most_bytes: limits.listing_bytes,
         }
     }
 
-    /// Takes in that a page held so much that is new, and the token that it came with; gives back the token to go on with.
+    /// Takes in a page that leads on to `next`.
     ///
     /// # Errors
     ///
     /// A list that turns in circles or is too long: said in words.
+    pub(super) fn turn(&mut self, held: Held, next: &str) -> Result<(), String> {
+        self.pages += 1;
+        self.items = self.items.saturating_add(held.new);
+        self.bytes = self.bytes.saturating_add(held.bytes as u64);
+        self.idle = if held.new == 0 { self.idle + 1 } else { 0 };
+        let is_new = self.seen.insert(self.hasher.hash_one(next));
+        if !is_new || self.idle > IDLE_PAGES {
+            return Err("its listing turns in circles".to_owned());
+        }
+        if self.pages >= self.most_pages || self.items > self.most_items || self.bytes > self.most_bytes {
+            return Err(format!(
+                "its listing goes beyond {} pages, {} items or {} bytes",
+                self.most_pages, self.most_items, self.most_bytes
+            ));
+        }
+        Ok(())
+    }
+
+    /// The same for lists that go on by a token, and end without one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pages::turn`].
     pub(super) fn next(&mut self, new: usize, token: Option<String>) -> Result<Option<String>, String> {
-        self.items = self.items.saturating_add(new);
-        self.idle = if new == 0 { self.idle + 1 } else { 0 };
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return Ok(None);
         };
-        let is_new = self.seen.insert(self.hasher.hash_one(&token));
-        if !is_new || self.idle > IDLE_PAGES {
-            return Err("the list turns in circles".to_owned());
-        }
-        if self.seen.len() >= self.most_pages || self.items > self.most_items {
-            let (pages, items) = (self.most_pages, self.most_items);
-            return Err(format!("the list goes beyond {pages} pages or {items} items"));
-        }
+        self.turn(Held { new, bytes: 0 }, &token)?;
         Ok(Some(token))
     }
 }
