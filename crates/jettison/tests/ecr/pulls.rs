@@ -170,6 +170,11 @@ async fn manifests_are_read_a_hundred_a_call_whatever_their_type() {
         (2, 2)
     );
     assert_eq!(lab.memory.reads().len(), 150);
+    // ECR gives out single images alone to whoever does not say what he takes.
+    let accepted = lab.asked("ecr:BatchGetImage")[0]["acceptedMediaTypes"].to_string();
+    for manifest in [&index, &docker, &image(1)] {
+        assert!(accepted.contains(&format!("{:?}", manifest.media_type)), "{accepted}");
+    }
 }
 
 #[tokio::test]

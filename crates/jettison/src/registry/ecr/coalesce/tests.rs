@@ -6,6 +6,7 @@ use std::task::Poll;
 use futures_util::future::join_all;
 use futures_util::poll;
 use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -63,6 +64,11 @@ fn coalescer() -> (Coalescer<Double>, Arc<Double>) {
     coalescer_of(1)
 }
 
+/// With the clock standing still while anything can go on, whoever waits for nothing fails at once.
+async fn all<T>(asked: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    timeout(Duration::from_secs(60), join_all(asked)).await.unwrap()
+}
+
 impl Double {
     fn asked(&self) -> Vec<(char, Vec<u32>)> {
         self.asked.lock().unwrap().clone()
@@ -73,7 +79,7 @@ impl Double {
 async fn who_asks_at_the_same_time_shares_a_call_and_gets_an_answer_of_his_own() {
     let (coalescer, double) = coalescer();
     let asked = [3, 1, 2, 1].map(|key| coalescer.ask(&'a', key));
-    assert_eq!(join_all(asked).await, [Ok(6), Ok(2), Ok(4), Ok(2)]);
+    assert_eq!(all(asked).await, [Ok(6), Ok(2), Ok(4), Ok(2)]);
     assert_eq!(double.asked(), [('a', vec![1, 2, 3])]);
     assert_eq!(coalescer.ask(&'a', 1).await, Ok(2));
     assert_eq!(double.asked().len(), 2, "nothing is remembered");
@@ -83,7 +89,7 @@ async fn who_asks_at_the_same_time_shares_a_call_and_gets_an_answer_of_his_own()
 async fn places_do_not_mix() {
     let (coalescer, double) = coalescer();
     let asked = ['a', 'b', 'a'].map(|place| (place, coalescer.ask(if place == 'a' { &'a' } else { &'b' }, 1)));
-    let answers = join_all(asked.map(|(_, answer)| answer)).await;
+    let answers = all(asked.map(|(_, answer)| answer)).await;
     assert_eq!(answers, [Ok(2); 3]);
     let mut places: Vec<char> = double.asked().into_iter().map(|(place, _)| place).collect();
     places.sort_unstable();
@@ -94,7 +100,7 @@ async fn places_do_not_mix() {
 async fn no_call_is_larger_than_it_may_be_and_several_run_at_once() {
     // None of the three could end alone.
     let (coalescer, double) = coalescer_of(3);
-    let answers = join_all((0..250).map(|key| coalescer.ask(&'a', key))).await;
+    let answers = all((0..250).map(|key| coalescer.ask(&'a', key))).await;
     assert_eq!(answers, (0..250).map(|key| Ok(key * 2)).collect::<Vec<_>>());
     let sizes: Vec<usize> = double.asked().iter().map(|(_, keys)| keys.len()).collect();
     assert_eq!(
@@ -108,18 +114,18 @@ async fn no_call_is_larger_than_it_may_be_and_several_run_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_error_of_the_whole_call_is_everybodys_and_one_of_a_key_its_own() {
     let (coalescer, _) = coalescer();
-    let spoiled = join_all([1, SPOILED, 2].map(|key| coalescer.ask(&'a', key))).await;
+    let spoiled = all([1, SPOILED, 2].map(|key| coalescer.ask(&'a', key))).await;
     assert_eq!(spoiled, [Err("spoiled"); 3]);
-    let refused = join_all([1, REFUSED, 2].map(|key| coalescer.ask(&'a', key))).await;
+    let refused = all([1, REFUSED, 2].map(|key| coalescer.ask(&'a', key))).await;
     assert_eq!(refused, [Ok(2), Err("refused"), Ok(4)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_gets_no_answer_is_told_so_and_hangs_nobody() {
     let (coalescer, _) = coalescer();
-    let forgotten = join_all([1, FORGOTTEN].map(|key| coalescer.ask(&'a', key))).await;
+    let forgotten = all([1, FORGOTTEN].map(|key| coalescer.ask(&'a', key))).await;
     assert_eq!(forgotten, [Ok(2), Err("unanswered")]);
-    let dead = join_all([1, FATAL].map(|key| coalescer.ask(&'a', key))).await;
+    let dead = all([1, FATAL].map(|key| coalescer.ask(&'a', key))).await;
     assert_eq!(dead, [Err("unanswered"); 2]);
     assert_eq!(coalescer.ask(&'a', 1).await, Ok(2), "the next call is as good as any");
 }
@@ -139,7 +145,7 @@ async fn what_nobody_waits_for_any_more_is_not_asked_for() {
     assert_eq!(poll!(&mut twin), Poll::Pending);
     let others = [coalescer.ask(&'a', 2), coalescer.ask(&'a', 3)];
     drop((gone, twin));
-    assert_eq!(join_all(others).await, [Ok(4), Ok(6)]);
+    assert_eq!(all(others).await, [Ok(4), Ok(6)]);
     assert_eq!(double.asked(), [('a', vec![2, 3])]);
 }
 
@@ -173,15 +179,12 @@ async fn nobody_is_forgotten_however_many_come_and_go() {
             let answer = coalescer.ask(&place, number % 501);
             match number % 5 {
                 // Impatient ones.
-                0 => drop(tokio::time::timeout(Duration::from_micros(u64::from(number % 900)), answer).await),
+                0 => drop(timeout(Duration::from_micros(u64::from(number % 900)), answer).await),
                 _ => assert_eq!(answer.await, Ok(number % 501 * 2)),
             }
         })
     });
     for task in tasks.collect::<Vec<_>>() {
-        tokio::time::timeout(Duration::from_secs(30), task)
-            .await
-            .unwrap()
-            .unwrap();
+        timeout(Duration::from_secs(30), task).await.unwrap().unwrap();
     }
 }
