@@ -125,7 +125,7 @@ impl Applier<'_> {
             started_at,
             command: self.options.command.clone(),
         };
-        let run = self.store.begin_run(&start).await?;
+        let run = self.store.begin_new_run(start).await?;
         let mut report = RunReport::new(&run, plan, started_at);
         report.actions = self.carry_out(plan, (&run, &lock), &settled).await?;
         report.close(Timestamp::now());

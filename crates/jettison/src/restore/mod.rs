@@ -87,7 +87,7 @@ impl Undoer<'_> {
             started_at,
             command: COMMAND.to_owned(),
         };
-        let run = self.store.begin_run(&start).await?;
+        let run = self.store.begin_new_run(start).await?;
         let report = self.put_back(&run, selection).await?.report(&run, started_at);
         self.store.end_run(&run, report.status, report.ended_at).await?;
         Ok(report)

@@ -144,15 +144,4 @@ policies:
         let archives: Vec<bool> = all[0].registries.iter().map(|registry| registry.archives).collect();
         assert_eq!(archives, [false, true]);
     }
-
-    #[test]
-    fn two_names_of_one_registry_are_one_place() {
-        let all = accounts(
-            "registries:
-  - { host: 123456789012.dkr.ecr.us-east-1.amazonaws.com }
-  - { host: 123456789012.dkr.ecr-fips.us-east-1.amazonaws.com }
-",
-        );
-        assert_eq!((all[0].registries.len(), all[0].places().len()), (2, 1));
-    }
 }

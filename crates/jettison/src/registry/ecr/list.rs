@@ -92,7 +92,8 @@ fn add(listing: &mut Listing, moved: &mut BTreeSet<Tag>, detail: ImageDetail) ->
     }
     let listed = Listed {
         stored: stored(&detail)?,
-        pushed_at: time(detail.image_pushed_at())?,
+        // What came back from the archive is as new as that, for ECR's own rules as well.
+        pushed_at: time(detail.image_pushed_at())?.max(time(detail.last_activated_at())?),
         last_pulled_at: time(detail.last_recorded_pull_time())?,
         subject: match detail.subject_manifest_digest() {
             Some(subject) => Some(read(Some(subject))?),

@@ -221,6 +221,8 @@ async fn only_an_open_run_can_be_written_to() {
         store.begin_run(&start("r1", 2)).await,
         Err(StoreError::RunExists { .. })
     ));
+    let other = store.begin_new_run(start("r1", 2)).await.unwrap();
+    assert_ne!(other, run);
     store.end_run(&run, RunStatus::Refused, hour(2)).await.unwrap();
     assert!(not_open(store.record_intent(&run, &[intent(0, "a")]).await.map(drop)));
     assert!(not_open(store.end_run(&run, RunStatus::Done, hour(3)).await));

@@ -8,6 +8,9 @@ use crate::store::error::Problem;
 use crate::store::row::{micros, stored_count, to_json};
 use crate::store::{Store, StoreError};
 
+/// How often another id is drawn.
+const DRAWS: usize = 8;
+
 impl Store {
     /// Begins a run.
     ///
@@ -18,6 +21,21 @@ impl Store {
         let inserted = insert_run(&mut transaction, start).await;
         self.finish(transaction, inserted).await?;
         Ok(start.id.clone())
+    }
+
+    /// Begins a run, under another id if one of this id has begun: the part that is drawn is short, so that people can
+    /// type it.
+    ///
+    /// # Errors
+    /// As for [`Store::begin_run`], after some draws.
+    pub async fn begin_new_run(&self, mut start: RunStart) -> Result<RunId, StoreError> {
+        for _ in 0..DRAWS {
+            match self.begin_run(&start).await {
+                Err(StoreError::RunExists { .. }) => start.id = RunId::draw(start.started_at),
+                begun => return begun,
+            }
+        }
+        self.begin_run(&start).await
     }
 
     /// Records what a run is about to do, all of it in one transaction. When this returns it is on the disk, and only
