@@ -1,11 +1,18 @@
 //! What can go wrong at AWS, said so that an operator knows what to do. Never holds a credential.
 
-use aws_smithy_runtime_api::client::result::SdkError;
+use std::error::Error;
+
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jettison_core::model::legible;
 
 use crate::output::text::with_causes;
 use crate::registry::excerpt;
+
+/// The permission to take on a role.
+const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// The kinds of failure that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,33 +45,48 @@ pub struct AwsError {
     pub detail: String,
 }
 
-/// The error of the call that needs the permission `action`.
+/// The error of the call that needs the permission `action`; that of taking on a role, if it did not come further.
 pub fn told<E>(action: &'static str, error: SdkError<E, Response>) -> AwsError
 where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let (code, status) = match &error {
-        SdkError::ServiceError(answer) => (
-            answer.err().code().unwrap_or_default().to_owned(),
-            Some(answer.raw().status().as_u16()),
-        ),
-        _ => (String::new(), None),
-    };
-    let trouble = match &error {
-        SdkError::ServiceError(_) => trouble_of(&code, status.unwrap_or_default()),
+    match of_role(&error) {
+        Some(of_role) => read(ASSUME_ROLE, of_role),
+        None => read(action, &error),
+    }
+}
+
+/// The failure to take on a role below another one.
+fn of_role<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e SdkError<AssumeRoleError, Response>> {
+    let mut causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.find_map(|cause| cause.downcast_ref())
+}
+
+fn read<E>(action: &'static str, error: &SdkError<E, Response>) -> AwsError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let code = legible(error.code().unwrap_or_default());
+    let status = error.raw_response().map_or(0, |answer| answer.status().as_u16());
+    let trouble = match error {
+        SdkError::ServiceError(_) => trouble_of(&code, status),
+        // A proxy or a balancer in between answers in a form of its own.
+        SdkError::ResponseError(_) if status >= 300 => trouble_of("", status),
         SdkError::ResponseError(_) => AwsTrouble::Unclear,
         SdkError::DispatchFailure(failure) if !failure.is_other() => AwsTrouble::Transient,
         SdkError::TimeoutError(_) => AwsTrouble::Transient,
         // Before anything is sent, credentials are looked for; nothing else of ours can fail there.
         _ => AwsTrouble::Unauthenticated,
     };
-    let said = match &error {
-        SdkError::ServiceError(answer) => match answer.err().message() {
+    let said = match error {
+        SdkError::ServiceError(_) => match error.message() {
             Some(message) => format!("AWS answered {code}: {}", excerpt(message)),
-            None => format!("AWS answered {} {code}", status.unwrap_or_default()),
+            None => format!("AWS answered {status} {code}"),
         },
+        SdkError::ResponseError(_) => format!("the answer ({status}) cannot be understood: {}", cause_of(error)),
         SdkError::TimeoutError(_) => "AWS did not answer in time".to_owned(),
-        error => excerpt(&with_causes(error)),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "AWS did not answer in time".to_owned(),
+        error => cause_of(error),
     };
     AwsError {
         trouble,
@@ -72,6 +94,16 @@ where
         code,
         detail: format!("{said}{}", hint(trouble, action)),
     }
+}
+
+/// Why something failed, without the words in which the client of AWS wraps it.
+fn cause_of(error: &(dyn Error + 'static)) -> String {
+    let cause = error.source().unwrap_or(error);
+    let cause = match cause.downcast_ref::<ConnectorError>() {
+        Some(connector) => connector.source().unwrap_or(cause),
+        None => cause,
+    };
+    excerpt(&with_causes(cause))
 }
 
 /// What a code of AWS means, with the status of the answer. Codes are those of "Common Errors" in the reference of
@@ -88,9 +120,13 @@ pub fn trouble_of(code: &str, status: u16) -> AwsTrouble {
         | "MissingAuthenticationTokenException"
         | "ExpiredToken"
         | "ExpiredTokenException" => AwsTrouble::Unauthenticated,
-        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" => {
-            AwsTrouble::Throttled
-        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "SlowDown" => AwsTrouble::Throttled,
         // Where something on the way refuses, or a service in another form than its own, there is only the status.
         _ if status == 401 => AwsTrouble::Unauthenticated,
         _ if status == 403 => AwsTrouble::Denied,
@@ -105,6 +141,9 @@ fn hint(trouble: AwsTrouble, action: &str) -> String {
         AwsTrouble::Unauthenticated => {
             "; give credentials as AWS's own tools take them: a profile, AWS_ACCESS_KEY_ID, or the role of this machine"
                 .to_owned()
+        }
+        AwsTrouble::Denied if action == ASSUME_ROLE => {
+            format!("; allow {action}, and let the role trust whoever asks (`jettison aws setup` prints the policy)")
         }
         AwsTrouble::Denied => format!("; allow {action} (`jettison aws setup` prints the policy)"),
         AwsTrouble::Throttled => "; wait a while and run it again".to_owned(),

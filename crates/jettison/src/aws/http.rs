@@ -34,7 +34,10 @@ pub(super) fn client(connect: Duration, read: Duration) -> SharedHttpClient {
         Some(trust) => connector.tls_context(trust),
         None => connector,
     };
-    let connector = SharedHttpConnector::new(Bounded(SharedHttpConnector::new(connector.build())));
+    let connector = SharedHttpConnector::new(Bounded {
+        connector: SharedHttpConnector::new(connector.build()),
+        largest: LARGEST_ANSWER,
+    });
     http_client_fn(move |_, _| connector.clone())
 }
 
@@ -55,14 +58,50 @@ fn trust() -> Option<TlsContext> {
 
 /// Breaks off answers that are too long.
 #[derive(Debug)]
-struct Bounded(SharedHttpConnector);
+struct Bounded {
+    connector: SharedHttpConnector,
+    /// Bytes of an answer.
+    largest: usize,
+}
 
 impl HttpConnector for Bounded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.call(request);
+        let answer = self.connector.call(request);
+        let largest = self.largest;
         HttpConnectorFuture::new(async move {
             let answer = answer.await?;
-            Ok(answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST_ANSWER))))
+            Ok(answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, largest))))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// Always answers with so many bytes.
+    #[derive(Debug)]
+    struct Long(usize);
+
+    impl HttpConnector for Long {
+        fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+            let body = SdkBody::from(vec![b' '; self.0]);
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), body)))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_breaks_off() {
+        for (length, is_read) in [(99, true), (100, true), (101, false)] {
+            let connector = Bounded {
+                connector: SharedHttpConnector::new(Long(length)),
+                largest: 100,
+            };
+            let answer = connector.call(HttpRequest::new(SdkBody::empty())).await.unwrap();
+            assert_eq!(answer.into_body().collect().await.is_ok(), is_read, "{length}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 
 mod error;
 mod http;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

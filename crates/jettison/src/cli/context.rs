@@ -20,6 +20,7 @@ use crate::registry::{Connection, EcrConnection, Registry, Secret, open};
 use crate::scan::{ScanTarget, Selection, Target};
 use crate::store::{Store, default_directory};
 use crate::usage::Collector;
+use crate::usage::aws::KnownDefinitions;
 
 /// Where the configuration is looked for when nobody says.
 const DEFAULT_CONFIG: &str = "jettison.yaml";
@@ -161,6 +162,7 @@ impl Context {
             store,
             managed,
             accepted,
+            known: KnownDefinitions::default(),
         }
     }
 

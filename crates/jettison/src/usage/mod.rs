@@ -26,8 +26,10 @@ use jettison_core::model::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use crate::aws::AwsConnection;
 use crate::output::text::{count, number};
 use crate::store::{Store, StoreError};
+use aws::KnownDefinitions;
 pub use findings::{Finding, Found, ImagesInUse, UsedBy};
 use kubernetes::ManagedNames;
 use said::Said;
@@ -51,6 +53,8 @@ pub struct Collector<'a> {
     pub managed: &'a BTreeSet<RegistryHost>,
     /// Sources of which somebody accepted that they name fewer images now.
     pub accepted: &'a [String],
+    /// What was told before, and cannot change.
+    pub known: KnownDefinitions,
 }
 
 impl Collector<'_> {
@@ -124,7 +128,17 @@ impl Collector<'_> {
                 let limit = Duration::from_secs(source.timeout_seconds);
                 within(limit, said, async |said| engine::ask(source, self.base, said).await).await;
             }
-            UsageKind::Aws(source) => aws::ask(source, said).await,
+            UsageKind::Aws(source) => {
+                let connection = AwsConnection::new(source.access.clone());
+                let known = &self.known;
+                aws::Question {
+                    source,
+                    connection,
+                    known,
+                }
+                .ask(said)
+                .await;
+            }
         }
     }
 
@@ -289,6 +303,7 @@ usage: [ { name: list, kind: file, paths: [list.txt] } ]";
                 store: &self.store,
                 managed: &managed,
                 accepted,
+                known: KnownDefinitions::default(),
             };
             let begin: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
             let now = begin + SignedDuration::from_hours(24 * day);
@@ -391,6 +406,7 @@ usage: [ { name: list, kind: file, paths: [list.txt] } ]";
             store: &store,
             managed: &managed,
             accepted: &[],
+            known: KnownDefinitions::default(),
         };
         let usage = collector.collect(now).await.unwrap().unwrap();
         let remembered = usage.sources.iter().find(|source| source.name == REMEMBERED).unwrap();

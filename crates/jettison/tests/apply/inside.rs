@@ -9,6 +9,7 @@ use jettison::output::Face;
 use jettison::registry::{Connection, Limits, Registry, open};
 use jettison::store::{RunStatus, Store};
 use jettison::usage::Collector;
+use jettison::usage::aws::KnownDefinitions;
 use jettison_core::config::Config;
 use jettison_core::model::RegistryHost;
 use jettison_core::plan::Plan;
@@ -81,6 +82,7 @@ impl Inside {
             store: &self.store,
             managed: &managed,
             accepted: &[],
+            known: KnownDefinitions::default(),
         };
         let options = ApplyOptions {
             command: "test".to_owned(),

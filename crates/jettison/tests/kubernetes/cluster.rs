@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison::store::Store;
 use jettison::usage::Collector;
+use jettison::usage::aws::KnownDefinitions;
 use jettison_core::config::Config;
 use jettison_core::model::{Digest, SourceReport, SourceStatus};
 use jettison_testkit::kubernetes::{Account, Options, Rbac, TestCluster};
@@ -96,6 +97,7 @@ impl Place {
             store: &self.store,
             managed: &managed,
             accepted: &[],
+            known: KnownDefinitions::default(),
         };
         let usage = collector.collect(Timestamp::now()).await.unwrap().unwrap();
         Told(usage.sources.into_iter().next().unwrap())

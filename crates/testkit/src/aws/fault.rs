@@ -23,8 +23,8 @@ pub struct Fault {
 
 /// What goes wrong.
 ///
-/// Several faults can fit one call: every [`Effect::Call`] runs and every delay is waited for; the first one that answers instead
-/// of the service wins.
+/// Several faults can fit one call: every [`Effect::Call`] and every [`Effect::Edit`] runs and every delay is waited for; the first
+/// one that answers instead of the service wins.
 #[derive(Clone)]
 pub enum Effect {
     /// The service is asked too often: `ThrottlingException`, of Lambda `TooManyRequestsException`. Nothing happens.
@@ -59,6 +59,8 @@ pub enum Effect {
     },
     /// Runs before the service acts: a tag moves, an image vanishes.
     Call(Arc<dyn Fn(&Handle) + Send + Sync>),
+    /// Changes a good answer before it is sent: fields are missing, or say what no service would.
+    Edit(Arc<dyn Fn(&mut Value) + Send + Sync>),
 }
 
 /// How one call goes wrong inside of the service.
@@ -126,6 +128,11 @@ impl Fault {
     /// Runs `call` before the service acts.
     pub fn call(call: impl Fn(&Handle) + Send + Sync + 'static) -> Self {
         Self::new(Effect::Call(Arc::new(call)))
+    }
+
+    /// Changes a good answer before it is sent.
+    pub fn edit(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        Self::new(Effect::Edit(Arc::new(edit)))
     }
 
     /// Only this action; one `*` stands for any run of characters: `ecr:DescribeImages`, `lambda:*`.
@@ -239,6 +246,7 @@ impl fmt::Debug for Effect {
             Self::Loop => "Loop",
             Self::FailImages { .. } => "FailImages",
             Self::Call(_) => "Call",
+            Self::Edit(_) => "Edit",
         })
     }
 }

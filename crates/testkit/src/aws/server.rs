@@ -137,13 +137,24 @@ async fn serve(aws: &Handle, service: Service, mut call: Call) -> (Response, Opt
         None => perform(&mut aws.state(), service, &call),
     };
     let (response, error) = match result {
-        Ok(value) => (reply::good(service, &call.operation, &value), None),
+        Ok(mut value) => {
+            edits(&effects).for_each(|edit| edit(&mut value));
+            (reply::good(service, &call.operation, &value), None)
+        }
         Err(refusal) => (reply::bad(service, &refusal), Some(refusal.code)),
     };
     match cut {
         Some(after) => (reply::cut(response, after).await, error),
         None => (response, error),
     }
+}
+
+/// What changes a good answer.
+fn edits(effects: &[Effect]) -> impl Iterator<Item = &(dyn Fn(&mut Value) + Send + Sync)> {
+    effects.iter().filter_map(|effect| match effect {
+        Effect::Edit(edit) => Some(edit.as_ref()),
+        _ => None,
+    })
 }
 
 fn strikes(aws: &Handle, service: Service, call: &Call) -> Vec<Effect> {

@@ -16,7 +16,7 @@ use jettison_core::model::{Digest, legible};
 use tokio::sync::Semaphore;
 
 use crate::aws::{AwsError, AwsTrouble, told};
-use crate::usage::said::Said;
+use crate::usage::said::{Said, understood};
 
 /// Calls on their way at the same time.
 pub(super) const CALLS_AT_ONCE: usize = 16;
@@ -92,18 +92,35 @@ impl<'a, 's> Place<'a, 's> {
 
     /// Somebody uses an image, with the digest that it has there, if that is told. What is no image or no digest is a gap.
     pub(super) fn uses(&self, image: Option<&str>, digest: Option<&str>, user: &str) {
-        let used_by = format!("{} in {}", legible(user), self.place);
-        let digest = digest.filter(|text| !text.is_empty()).map(str::parse::<Digest>);
-        let mut said = self.said();
-        if let Some(Err(why)) = &digest {
-            said.gap(format!("{used_by}: {why}"));
+        let used_by = self.told(user);
+        let digest = self.digest(digest, &used_by);
+        self.said().uses(image.unwrap_or_default(), digest, &used_by);
+    }
+
+    /// The same of somebody who has ended. When AWS forgets him, the source does not name fewer images.
+    pub(super) fn used(&self, image: Option<&str>, digest: Option<&str>, user: &str) {
+        let used_by = self.told(user);
+        let digest = self.digest(digest, &used_by);
+        // What is no image never ran by that name.
+        let image = image.filter(|image| understood(image).is_ok()).unwrap_or_default();
+        if !image.is_empty() || digest.is_some() {
+            self.said().mentions(image, digest, &used_by);
         }
-        said.uses(image.unwrap_or_default(), digest.and_then(Result::ok), &used_by);
+    }
+
+    fn told(&self, user: &str) -> String {
+        format!("{} in {}", legible(user), self.place)
+    }
+
+    fn digest(&self, text: Option<&str>, used_by: &str) -> Option<Digest> {
+        let text = text.filter(|text| !text.is_empty())?;
+        let digest: Result<Digest, _> = text.parse();
+        digest.map_err(|why| self.said().gap(format!("{used_by}: {why}"))).ok()
     }
 
     /// Something that this place does not tell.
     pub(super) fn gap(&self, why: &str) {
-        let gap = format!("{}: {}", self.place, legible(why));
+        let gap = format!("{}: {why}", self.place);
         self.said().gap(gap);
     }
 
@@ -264,5 +281,36 @@ impl<'a, 's> Place<'a, 's> {
 
     fn said(&self) -> MutexGuard<'_, &'s mut Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::list_tasks::ListTasksError;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_without_an_end_is_a_gap() {
+        let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
+        let shared = Mutex::new(&mut said);
+        let place = EcrPlace {
+            account: "111122223333".to_owned(),
+            region: "eu-central-1".to_owned(),
+        };
+        let place = Place::new(place, &shared);
+        let turn = std::cell::Cell::new(0);
+        let page = async |_: Option<String>| -> Answer<Page<u32>, ListTasksError> {
+            turn.set(turn.get() + 1);
+            Ok((Some(vec![turn.get()]), Some(turn.get().to_string())))
+        };
+        let read = place.every(Call::new("ecs:ListTasks"), page).await;
+        assert_eq!(read.len(), MOST_PAGES);
+        place.tell_failures();
+        let (_, gaps) = said.finish(false);
+        let expected =
+            "111122223333/eu-central-1: ecs:ListTasks: the list has more than 10000 pages; the others are not read";
+        assert_eq!(gaps[0].to_string(), expected);
     }
 }

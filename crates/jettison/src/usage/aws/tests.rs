@@ -1,21 +1,24 @@
 //! The source against an AWS in this process: what is told of each account and region, and what is said when something
 //! is missing or wrong.
 
-mod ecs;
+mod definitions;
 mod failures;
 mod hostile;
 mod lambda;
+mod services;
+mod tasks;
 
 use std::collections::BTreeSet;
 
 use aws_credential_types::Credentials;
 use jettison_core::config::{AwsAccess, AwsSource};
 use jettison_core::model::{Digest, Reference};
-use jettison_testkit::aws::{Ecr, Ecs, Lambda, Policy, TestAws};
+use jettison_testkit::aws::{Ecr, Ecs, Effect, Fault, Lambda, Policy, TestAws};
 use jettison_testkit::images::{Image, Manifest};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::aws::AwsLimits;
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "eu-central-1";
@@ -26,6 +29,7 @@ struct Lab {
     aws: TestAws,
     source: AwsSource,
     connection: AwsConnection,
+    known: KnownDefinitions,
 }
 
 /// What was told.
@@ -55,7 +59,16 @@ impl Lab {
         let mut lab = Self {
             aws,
             source,
-            connection: AwsConnection::new(access),
+            connection: AwsConnection {
+                limits: AwsLimits {
+                    tries: 3,
+                    first_pause: Duration::from_millis(1),
+                    adaptive: false,
+                    ..AwsLimits::default()
+                },
+                ..AwsConnection::new(access)
+            },
+            known: KnownDefinitions::default(),
         };
         lab.call_as(ACCOUNT, Policy::everything());
         lab
@@ -68,9 +81,17 @@ impl Lab {
         self.connection.credentials = Some(credentials);
     }
 
+    fn question(&self) -> Question<'_> {
+        Question {
+            source: &self.source,
+            connection: self.connection.clone(),
+            known: &self.known,
+        }
+    }
+
     async fn ask(&self) -> Told {
         let mut said = Said::new(Timestamp::UNIX_EPOCH, &BTreeSet::new());
-        ask_through(&self.connection, &self.source, &mut said).await;
+        self.question().ask(&mut said).await;
         let (references, gaps) = said.finish(false);
         Told {
             references,
@@ -129,4 +150,21 @@ impl Told {
         assert!(self.gaps.is_empty(), "{:#?}", self.gaps);
         self
     }
+}
+
+/// Images `v1` to `vN`, each with its digest, and a revision of `web` for each.
+fn versions(lab: &Lab, number: u64) -> (Vec<Digest>, Vec<String>) {
+    let pushed = (1..=number).map(|version| lab.push(&format!("v{version}"), version));
+    let registered = pushed.map(|(image, digest)| (digest, lab.register(&image)));
+    registered.unzip()
+}
+
+/// All tags of `versions` move to an image that nobody uses.
+fn move_tags(lab: &Lab, number: u64) {
+    (1..=number).for_each(|version| drop(lab.push(&format!("v{version}"), 99)));
+}
+
+/// Everything that stopped is forgotten.
+fn forget_tasks(lab: &Lab) {
+    lab.aws.advance(SignedDuration::from_hours(2));
 }

@@ -62,6 +62,7 @@ fn deployment(cluster: &str, service: &Service, rollout: &Rollout, scene: &Scene
     object(json!({"serviceDeploymentArn": rollout.arn, "serviceArn": service.arn,
         "clusterArn": arn_of_cluster(&scene.place, cluster), "createdAt": epoch(rollout.created_at),
         "startedAt": epoch(rollout.created_at), "finishedAt": rollout.finished_at.map(epoch),
+        "rollback": rollout.rolled_back_to.as_ref().map(|arn| json!({"serviceRevisionArn": arn})),
         "sourceServiceRevisions": sources, "targetServiceRevision": {"arn": rollout.target},
         "status": rollout.status()}))
 }
@@ -94,6 +95,7 @@ fn revision(cluster: &str, service: &Service, found: &Revision, scene: &Scene<'_
 impl Rollout {
     fn status(&self) -> &'static str {
         match self.finished_at {
+            Some(_) if self.rolled_back_to.is_some() => "ROLLBACK_SUCCESSFUL",
             Some(_) => "SUCCESSFUL",
             None => "IN_PROGRESS",
         }

@@ -104,6 +104,7 @@ impl Ecs {
                 sources: sources.collect(),
                 created_at: now,
                 finished_at: None,
+                rolled_back_to: None,
             };
             service.rollouts.insert(0, rollout);
             service.deployments.insert(0, deployment.clone());
@@ -151,6 +152,34 @@ impl Ecs {
                 .tasks
                 .values_mut()
                 .filter(old)
+                .for_each(|task| task.stopped_at = Some(now));
+        });
+    }
+
+    /// Gives the rolling forward up: the tasks of the newest deployment stop, and the service is what it was before.
+    pub fn roll_back(&self, cluster: &str, name: &str) {
+        self.with(|state, place| {
+            let now = state.now;
+            let Some(found) = clusters(state, place).clusters.get_mut(cluster) else {
+                return;
+            };
+            let Some(service) = found
+                .services
+                .get_mut(name)
+                .filter(|service| service.deployments.len() > 1)
+            else {
+                return;
+            };
+            let failed = service.deployments.remove(0);
+            if let Some(rollout) = service.rollouts.first_mut() {
+                rollout.finished_at = Some(now);
+                rollout.rolled_back_to = service.deployments.first().map(|before| before.revision.clone());
+            }
+            let own = |task: &&mut Task| task.started_by.as_ref() == Some(&failed.id) && task.stopped_at.is_none();
+            found
+                .tasks
+                .values_mut()
+                .filter(own)
                 .for_each(|task| task.stopped_at = Some(now));
         });
     }

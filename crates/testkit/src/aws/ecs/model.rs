@@ -67,6 +67,8 @@ pub(super) struct Rollout {
     pub(super) sources: Vec<String>,
     pub(super) created_at: Timestamp,
     pub(super) finished_at: Option<Timestamp>,
+    /// The revision that was returned to.
+    pub(super) rolled_back_to: Option<String>,
 }
 
 /// A service revision: the images of one deployment, by digest since then.

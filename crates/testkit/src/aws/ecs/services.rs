@@ -46,6 +46,11 @@ fn detail(cluster: &Cluster, name: &str, service: &Service, scene: &Scene<'_>) -
             "serviceArn": service.arn, "status": "ACTIVE", "taskDefinition": definition})
     });
     let task_sets: Vec<Value> = task_sets.collect();
+    let revisions = service.deployments.iter().enumerate().map(|(position, deployment)| {
+        json!({"arn": deployment.revision, "requestedTaskCount": if position == 0 { service.desired } else { 0 },
+            "runningTaskCount": running(&deployment.id), "pendingTaskCount": 0})
+    });
+    let revisions: Vec<Value> = revisions.collect();
     let current = service.deployments.first();
     json!({"serviceArn": service.arn, "serviceName": name, "status": "ACTIVE",
         "clusterArn": scene.cluster_arn(),
@@ -53,5 +58,6 @@ fn detail(cluster: &Cluster, name: &str, service: &Service, scene: &Scene<'_>) -
         "runningCount": service.deployments.iter().map(|deployment| running(&deployment.id)).sum::<usize>(),
         "taskDefinition": current.map(|deployment| &deployment.definition), "deployments": deployments,
         "taskSets": task_sets, "createdAt": epoch(service.created_at),
+        "currentServiceRevisions": revisions,
         "currentServiceDeployment": service.rollouts.first().map(|rollout| &rollout.arn)})
 }

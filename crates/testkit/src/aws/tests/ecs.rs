@@ -307,3 +307,33 @@ async fn each_permission_of_ecs_can_be_taken_away() {
         assert_eq!(denied, ["AccessDeniedException"], "{action}");
     }
 }
+
+#[tokio::test]
+async fn a_service_that_is_rolled_back_tells_what_it_returned_to() {
+    let (run, _) = Running::new().await;
+    let definitions = ["v1", "v2"].map(|tag| run.register(tag));
+    run.ecs.service("prod", "web", &definitions[0], 1);
+    run.ecs.deploy("prod", "web", &definitions[1]);
+    run.ecs.roll_back("prod", "web");
+    let described = run.sdk.describe_services().cluster("prod").services("web");
+    let described = described.send().await.unwrap();
+    let service = &described.services()[0];
+    assert_eq!(service.task_definition(), Some(definitions[0].as_str()));
+    assert_eq!(service.current_service_revisions()[0].running_task_count(), 1);
+    assert_eq!(
+        (
+            run.tasks(None).await.len(),
+            run.tasks(Some(DesiredStatus::Stopped)).await.len()
+        ),
+        (1, 1)
+    );
+
+    let detail = run.sdk.describe_service_deployments();
+    let detail = detail.service_deployment_arns(service.current_service_deployment().unwrap());
+    let detail = detail.send().await.unwrap();
+    let failed = &detail.service_deployments()[0];
+    assert_eq!(failed.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful));
+    let before = service.current_service_revisions()[0].arn();
+    assert_eq!(failed.rollback().unwrap().service_revision_arn(), before);
+    assert_ne!(failed.target_service_revision().unwrap().arn(), before);
+}

@@ -170,3 +170,18 @@ async fn the_world_changes_between_two_calls_and_answers_are_slow_or_never_come(
     let never = ecr.list_images().repository_name(REPOSITORY).send();
     assert!(tokio::time::timeout(Duration::from_millis(50), never).await.is_err());
 }
+
+#[tokio::test]
+async fn a_good_answer_is_changed_before_it_is_sent() {
+    let (lab, _) = Lab::with_image(&["v1"]).await;
+    lab.aws.fail(
+        Fault::edit(|answer| answer["imageIds"][0]["imageTag"] = "v2".into())
+            .on("ecr:ListImages")
+            .times(1),
+    );
+    for expected in ["v2", "v1"] {
+        let ecr = lab.ecr();
+        let listed = ecr.list_images().repository_name(REPOSITORY).send().await.unwrap();
+        assert_eq!(listed.image_ids()[0].image_tag(), Some(expected));
+    }
+}

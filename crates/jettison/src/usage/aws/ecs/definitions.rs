@@ -25,6 +25,27 @@ impl Wanted {
     }
 }
 
+/// The images of task definitions by ARN. A revision never changes: whoever asks every minute needs to be told once, and
+/// leaves the calls that AWS allows (20 a second in an account) to others.
+#[derive(Debug, Default)]
+pub struct KnownDefinitions(Mutex<BTreeMap<String, Vec<String>>>);
+
+/// So many definitions are remembered.
+const MOST_KNOWN: usize = 100_000;
+
+impl KnownDefinitions {
+    fn images(&self, arn: &str) -> Option<Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+    }
+
+    fn remember(&self, arn: String, images: Vec<String>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KNOWN {
+            known.insert(arn, images);
+        }
+    }
+}
+
 /// Adds the newest active revisions of every family.
 pub(super) async fn ask_newest(ecs: &Question<'_, '_, '_>, wanted: &Wanted) {
     let page = async |token| {
@@ -52,15 +73,19 @@ async fn newest(ecs: &Question<'_, '_, '_>, family: &str) -> Vec<String> {
         let answer = asked.max_results(most).set_next_token(token).send().await?;
         Ok((answer.task_definition_arns, answer.next_token))
     };
-    let mut newest = Vec::new();
+    let mut newest: Vec<String> = Vec::new();
     let is_of_family = |arn: &String| short(arn).rsplit_once(':').is_some_and(|(name, _)| name == family);
     ecs.place
         .pages(LIST, page, |arns| {
-            newest.extend(arns.into_iter().filter(is_of_family));
+            for arn in arns.into_iter().filter(is_of_family) {
+                // What is told twice must not take the place of another.
+                if newest.len() < ecs.newest && !newest.contains(&arn) {
+                    newest.push(arn);
+                }
+            }
             newest.len() < ecs.newest
         })
         .await;
-    newest.truncate(ecs.newest);
     newest
 }
 
@@ -68,26 +93,33 @@ async fn newest(ecs: &Question<'_, '_, '_>, family: &str) -> Vec<String> {
 pub(super) async fn ask(ecs: &Question<'_, '_, '_>, wanted: Wanted) {
     let wanted = wanted.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let asked = stream::iter(wanted).for_each_concurrent(CALLS_AT_ONCE, async |(arn, users)| {
-        let asked = ecs.client.describe_task_definition().task_definition(&arn).send();
-        if let Some(answer) = ecs.place.call(DESCRIBE, asked).await {
-            let containers = answer.task_definition.and_then(|found| found.container_definitions);
-            let images = containers.into_iter().flatten().map(|container| container.image);
-            say(ecs, &arn, images.collect(), &users);
+        let images = match ecs.known.images(&arn) {
+            Some(images) => images,
+            None => images_of(ecs, arn).await,
+        };
+        for image in &images {
+            users.iter().for_each(|user| ecs.place.uses(Some(image), None, user));
         }
     });
     asked.await;
 }
 
-fn say(ecs: &Question<'_, '_, '_>, arn: &str, images: Vec<Option<String>>, users: &BTreeSet<String>) {
-    let is_missing = |image: &Option<String>| image.as_ref().is_none_or(String::is_empty);
-    if images.is_empty() || images.iter().any(is_missing) {
-        let name = short(arn);
-        ecs.place.unclear(
-            DESCRIBE,
-            format!("the task definition {name} has a container without an image, or none at all"),
-        );
+/// The images of a revision, as far as it tells them.
+async fn images_of(ecs: &Question<'_, '_, '_>, arn: String) -> Vec<String> {
+    let asked = ecs.client.describe_task_definition().task_definition(&arn).send();
+    let Some(answer) = ecs.place.call(DESCRIBE, asked).await else {
+        return Vec::new();
+    };
+    let containers = answer.task_definition.and_then(|found| found.container_definitions);
+    let containers = containers.unwrap_or_default();
+    let images = containers.iter().filter_map(|container| container.image.clone());
+    let images: Vec<String> = images.filter(|image| !image.is_empty()).collect();
+    if images.is_empty() || images.len() < containers.len() {
+        let name = short(&arn);
+        let what = format!("the task definition {name} has a container without an image, or none at all");
+        ecs.place.unclear(DESCRIBE, what);
+    } else {
+        ecs.known.remember(arn, images.clone());
     }
-    for image in images.iter().flatten() {
-        users.iter().for_each(|user| ecs.place.uses(Some(image), None, user));
-    }
+    images
 }

@@ -10,6 +10,7 @@ use aws_sdk_ecs::types::{
     Service, ServiceDeployment, ServiceDeploymentBrief, ServiceDeploymentStatus, ServiceRevision,
 };
 use futures_util::{StreamExt as _, stream};
+use jettison_core::model::legible;
 
 use super::cluster::Cluster;
 use super::services::{described, is_deployed_by_others};
@@ -134,7 +135,9 @@ impl Revisions {
         for arn in [target, rollback] {
             self.add(arn, service.filter(|_| goes_on || is_current));
         }
-        for source in deployment.source_service_revisions() {
+        // What was before an older deployment is none of those that count.
+        let sources = deployment.source_service_revisions().iter();
+        for source in sources.filter(|_| goes_on || is_current) {
             self.add(source.arn(), service.filter(|_| goes_on));
         }
     }
@@ -172,6 +175,7 @@ impl Revisions {
         let is_left = |arn: &String| left.iter().any(|service| service.service_arn() == Some(arn));
         for (revision, service) in needed.into_iter().filter(|(_, service)| is_left(service)) {
             let what = format!("ecs {}/{} revision {}", cluster.name(), short(service), short(revision));
+            let what = legible(&what);
             cluster.ecs.place.gap(&format!(
                 "AWS does not know the images of {what}, which no task runs; deploy the service again, or delete it"
             ));

@@ -9,6 +9,7 @@ mod tasks;
 use aws_sdk_ecs::Client;
 
 use super::place::Place;
+pub use definitions::KnownDefinitions;
 use definitions::Wanted;
 
 /// What to ask of ECS.
@@ -17,6 +18,8 @@ pub(super) struct Question<'a, 'p, 's> {
     pub(super) place: &'a Place<'p, 's>,
     /// So many of the newest revisions of a task definition, and deployments of a service, may be returned to.
     pub(super) newest: usize,
+    /// What need not be asked again.
+    pub(super) known: &'a KnownDefinitions,
 }
 
 impl Question<'_, '_, '_> {

@@ -54,18 +54,23 @@ async fn listed(cluster: Cluster<'_, '_, '_, '_>, status: DesiredStatus) -> Vec<
 
 fn say(cluster: Cluster<'_, '_, '_, '_>, task: &Task) {
     let user = told(cluster, task);
+    let has_stopped = task.last_status() == Some("STOPPED");
     for container in task.containers() {
-        cluster
-            .ecs
-            .place
-            .uses(container.image(), container.image_digest(), &user);
+        let (image, digest) = (container.image(), container.image_digest());
+        match has_stopped {
+            true => cluster.ecs.place.used(image, digest, &user),
+            false => {
+                let image = image.map(|image| without_digest(image, digest));
+                cluster.ecs.place.uses(image, digest, &user);
+            }
+        }
     }
     let has_image = |container: &Container| container.image().is_some_and(|image| !image.is_empty());
     let tells_all = !task.containers().is_empty() && task.containers().iter().all(has_image);
     let definition = task.task_definition_arn().filter(|arn| !arn.contains(DAEMON));
     match definition {
         // The definition of a task that has stopped may be deleted.
-        Some(_) if tells_all && task.last_status() == Some("STOPPED") => {}
+        Some(_) if tells_all && has_stopped => {}
         Some(definition) => cluster.wanted.add(definition, user),
         None if tells_all => {}
         None => cluster.ecs.place.unclear(
@@ -73,6 +78,14 @@ fn say(cluster: Cluster<'_, '_, '_, '_>, task: &Task) {
             format!("{user} names neither all of its images nor its task definition"),
         ),
     }
+}
+
+/// ECS puts the digest behind a tag that it has resolved. The tag alone is what the task definition says, and the digest is
+/// told beside it: so a service names as many images with tasks as without.
+fn without_digest<'i>(image: &'i str, digest: Option<&str>) -> &'i str {
+    let name = digest.and_then(|digest| image.strip_suffix(digest)?.strip_suffix('@'));
+    let has_tag = |name: &&str| name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    name.filter(has_tag).unwrap_or(image)
 }
 
 /// `ecs prod/web task 9781c248 (RUNNING)`; without the service where the task has none.
