@@ -139,7 +139,8 @@ pub fn trouble_of(code: &str, status: u16) -> AwsTrouble {
 fn hint(trouble: AwsTrouble, action: &str) -> String {
     match trouble {
         AwsTrouble::Unauthenticated => {
-            "; give credentials as AWS's own tools take them: a profile, AWS_ACCESS_KEY_ID, or the role of this machine"
+            "; give credentials as AWS's own tools take them: a profile, AWS_ACCESS_KEY_ID, or the role of this machine (or \
+             is the region not enabled for the account?)"
                 .to_owned()
         }
         AwsTrouble::Denied if action == ASSUME_ROLE => {

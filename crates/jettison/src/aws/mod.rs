@@ -10,6 +10,7 @@ mod tests;
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -107,7 +108,9 @@ impl AwsConnection {
             .region(place.clone())
             .http_client(client.clone())
             .retry_config(limits.retries(limits.tries))
-            .timeout_config(timeouts.build());
+            .timeout_config(timeouts.build())
+            // A helper that a profile names, or a role behind a role, takes more than the five seconds that are usual.
+            .identity_cache(IdentityCache::lazy().load_timeout(limits.answer).build());
         if let Some(profile) = &self.access.profile {
             let settings = ProviderConfig::without_region().with_region(Some(place));
             let settings = settings.with_http_client(client);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jettison_testkit::aws::{Credentials, Fault, Policy};
 use jettison_testkit::images::{Image, Index};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::aws::{ACCOUNT, REGION, ROLE, Scene, json};
@@ -15,7 +16,6 @@ const CONFIG: &str = "
 registries:
   - host: 123456789012.dkr.ecr.eu-central-1.amazonaws.com
     repositories: ['apps/**']
-    trust-created: true
     aws: { role-arn: 'arn:aws:iam::123456789012:role/jettison' }
 usage:
   - { name: aws, kind: aws, account: '123456789012', regions: [eu-central-1], role-arn: 'arn:aws:iam::123456789012:role/jettison' }
@@ -36,7 +36,9 @@ async fn scene() -> Scene {
         scene.aws.ecs(ACCOUNT, REGION),
         scene.aws.lambda(ACCOUNT, REGION),
     );
-    let image = |seed| Image::new(seed).created("2025-01-01T00:00:00Z");
+    let now = scene.aws.now();
+    scene.aws.set_now(now - SignedDuration::from_hours(24 * 100));
+    let image = Image::new;
     ecr.push("apps/web", &["live"], &image(1).build());
     ecr.push("apps/web", &["old-1"], &image(2).build());
     let children = ["linux/amd64", "linux/arm64"].map(|platform| image(3).platform(platform).build());
@@ -44,6 +46,7 @@ async fn scene() -> Scene {
     ecr.push("apps/web", &["cold-1"], &image(4).build());
     ecr.push("apps/resize", &["v1"], &image(5).build());
     ecr.push("other/web", &["old-1"], &image(6).build());
+    scene.aws.set_now(now);
     ecs.cluster("prod");
     let definition = ecs.register("web", &[("app", &ecr.image("apps/web", "live"))]);
     ecs.service("prod", "web", &definition, 1);

@@ -34,6 +34,12 @@ impl Gone {
         deleted.insert((repository.clone(), digest.clone()));
     }
 
+    /// Notes that something is put again.
+    pub(super) fn forget(&self, repository: &RepositoryName, digest: &Digest) {
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        deleted.remove(&(repository.clone(), digest.clone()));
+    }
+
     /// Whether something that was deleted is there all the same; `None` if it was not deleted here.
     pub(super) async fn is_back(&self, repository: &RepositoryName, digest: &Digest) -> Option<Result<bool, Trouble>> {
         let place = (repository.clone(), digest.clone());

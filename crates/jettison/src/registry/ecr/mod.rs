@@ -275,6 +275,7 @@ impl Registry for EcrRegistry {
         reference: &ManifestReference,
         manifest: &FetchedManifest,
     ) -> Result<(), RegistryError> {
+        self.gone.forget(repository, &manifest.digest);
         let look = self.look(repository, reference.clone());
         let put = put::manifest(&self.api, repository, (reference, manifest), look).await;
         put.map_err(|trouble| self.api.error(format!("put {}", named(repository, reference)), trouble))

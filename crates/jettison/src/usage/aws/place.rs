@@ -220,14 +220,15 @@ impl<'a, 's> Place<'a, 's> {
         }
     }
 
-    /// What is told of things that are named, `most` in one call; and those of which it is told that they are not there.
-    /// Whatever is not told for another reason, or passed over, is a gap.
+    /// Hands on what is told of things that are named, `most` in one call; returns those of which it is told that they are
+    /// not there. Whatever is not told for another reason, or passed over, is a gap.
     pub(super) async fn described<T, E>(
         &self,
         (call, most): (Call, usize),
         names: &[String],
         ask: impl AsyncFn(Vec<String>) -> Answer<Described<T>, E>,
-    ) -> (Vec<T>, Vec<String>)
+        mut found: impl FnMut(T),
+    ) -> Vec<String>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -237,7 +238,7 @@ impl<'a, 's> Place<'a, 's> {
             (names.len(), answer)
         });
         let mut answers = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE);
-        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        let mut missing = Vec::new();
         while let Some((asked, answer)) = answers.next().await {
             // What failed is noted.
             let Some((items, failures)) = answer else { continue };
@@ -245,10 +246,10 @@ impl<'a, 's> Place<'a, 's> {
             if items.len() + failures.len() < asked {
                 self.unclear(call, "the answer does not tell of all that was asked for".to_owned());
             }
-            found.extend(items);
+            items.into_iter().for_each(&mut found);
             missing.extend(failures.into_iter().filter_map(|failure| self.missing(call, failure)));
         }
-        (found, missing)
+        missing
     }
 
     /// The name of what is not there. Any other reason is a failure.

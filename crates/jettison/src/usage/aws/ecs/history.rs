@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use jettison_core::model::legible;
 
 use super::cluster::Cluster;
-use super::services::{described, is_deployed_by_others};
+use super::services::{described, is_deployed_by_others, told};
 use super::short;
 use crate::usage::aws::place::{CALLS_AT_ONCE, Call};
 
@@ -28,6 +28,8 @@ const MOST: usize = 20;
 #[derive(Debug, Default)]
 struct Revisions {
     all: BTreeSet<String>,
+    /// The ARNs of the services that they are of.
+    services: BTreeSet<String>,
     /// Those that AWS has to know as long as their service is there, by their ARN; with the ARN of the service.
     needed: BTreeMap<String, String>,
     /// Those that have tasks, which tell their digests themselves.
@@ -38,27 +40,31 @@ struct Revisions {
 pub(super) async fn ask(cluster: Cluster<'_, '_, '_, '_>, services: &[Service]) {
     let own = services.iter().filter(|service| !is_deployed_by_others(service));
     let own: Vec<&Service> = own.collect();
-    let listed = stream::iter(&own).map(|service| past(cluster, service));
-    let listed: Vec<Vec<ServiceDeploymentBrief>> = listed.buffer_unordered(CALLS_AT_ONCE).collect().await;
-    let current = own
-        .iter()
-        .filter_map(|service| service.current_service_deployment.clone());
+    let mut revisions = Revisions::default();
+    own.iter().for_each(|service| revisions.add_current(service));
+    let current = own.iter();
+    let current = current.filter_map(|service| service.current_service_deployment.clone());
     let current: BTreeSet<String> = current.collect();
     let mut deployments = current.clone();
-    let mut revisions = Revisions::default();
-    for brief in listed.into_iter().flatten() {
-        // That one is known even if nothing else of the deployment is told.
-        revisions.all.extend(brief.target_service_revision_arn);
-        deployments.extend(brief.service_deployment_arn);
+    let mut listed = stream::iter(&own)
+        .map(|service| past(cluster, service))
+        .buffer_unordered(CALLS_AT_ONCE);
+    while let Some(listed) = listed.next().await {
+        for brief in listed {
+            // That one is known even if nothing else of the deployment is told.
+            revisions.add(brief.target_service_revision_arn(), brief.service_arn());
+            deployments.extend(brief.service_deployment_arn);
+        }
     }
-    own.iter().for_each(|service| revisions.add_current(service));
     let deployments: Vec<String> = deployments.into_iter().collect();
-    for deployment in described_deployments(cluster, &deployments).await {
+    let found = |deployment: ServiceDeployment| {
         let is_current = deployment
             .service_deployment_arn()
             .is_some_and(|arn| current.contains(arn));
         revisions.add_deployment(&deployment, is_current);
-    }
+    };
+    describe(cluster, &deployments, found).await;
+    own.iter().for_each(|service| revisions.check(cluster, service));
     revisions.say(cluster).await;
 }
 
@@ -66,6 +72,8 @@ pub(super) async fn ask(cluster: Cluster<'_, '_, '_, '_>, services: &[Service]) 
 /// back to the last of these, and people may go back further.
 async fn past(cluster: Cluster<'_, '_, '_, '_>, service: &Service) -> Vec<ServiceDeploymentBrief> {
     let Some(arn) = service.service_arn() else {
+        let name = told(cluster, service);
+        cluster.ecs.place.unclear(LIST, format!("{name} has no ARN to ask by"));
         return Vec::new();
     };
     let page = async |token| {
@@ -104,24 +112,23 @@ fn is_over(status: Option<&ServiceDeploymentStatus>) -> bool {
     )
 }
 
-async fn described_deployments(cluster: Cluster<'_, '_, '_, '_>, arns: &[String]) -> Vec<ServiceDeployment> {
+async fn describe(cluster: Cluster<'_, '_, '_, '_>, deployments: &[String], found: impl FnMut(ServiceDeployment)) {
     let ask = async |arns| {
         let asked = cluster.ecs.client.describe_service_deployments();
         let answer = asked.set_service_deployment_arns(Some(arns)).send().await?;
         Ok((answer.service_deployments, answer.failures))
     };
-    let (deployments, _) = cluster.ecs.place.described((DEPLOYMENTS, MOST), arns, ask).await;
-    deployments
+    let place = cluster.ecs.place;
+    place.described((DEPLOYMENTS, MOST), deployments, ask, found).await;
 }
 
 impl Revisions {
     fn add_current(&mut self, service: &Service) {
         for revision in service.current_service_revisions() {
-            let Some(arn) = revision.arn() else { continue };
-            if revision.running_task_count() > 0 {
-                self.running.insert(arn.to_owned());
-            }
-            self.add(Some(arn), service.service_arn());
+            self.add(revision.arn(), service.service_arn());
+            self.need(revision.arn(), service.service_arn());
+            let runs = revision.running_task_count() > 0;
+            self.running.extend(revision.arn.clone().filter(|_| runs));
         }
     }
 
@@ -129,25 +136,40 @@ impl Revisions {
         let goes_on = !is_over(deployment.status());
         let service = deployment.service_arn();
         let target = deployment.target_service_revision().and_then(|revision| revision.arn());
-        let rollback = deployment
-            .rollback()
-            .and_then(|rollback| rollback.service_revision_arn());
+        let rollback = deployment.rollback();
+        let rollback = rollback.and_then(|rollback| rollback.service_revision_arn());
         for arn in [target, rollback] {
-            self.add(arn, service.filter(|_| goes_on || is_current));
+            self.add(arn, service);
+            self.need(arn, service.filter(|_| goes_on || is_current));
         }
         // What was before an older deployment is none of those that count.
         let sources = deployment.source_service_revisions().iter();
         for source in sources.filter(|_| goes_on || is_current) {
-            self.add(source.arn(), service.filter(|_| goes_on));
+            self.add(source.arn(), service);
+            self.need(source.arn(), service.filter(|_| goes_on));
         }
     }
 
-    /// One more, that `service` needs.
+    /// One more revision, of this service.
     fn add(&mut self, arn: Option<&str>, service: Option<&str>) {
-        let Some(arn) = arn else { return };
-        self.all.insert(arn.to_owned());
-        if let Some(service) = service {
+        if let Some(arn) = arn {
+            self.all.insert(arn.to_owned());
+            self.services.extend(service.map(str::to_owned));
+        }
+    }
+
+    fn need(&mut self, arn: Option<&str>, service: Option<&str>) {
+        if let (Some(arn), Some(service)) = (arn, service) {
             self.needed.insert(arn.to_owned(), service.to_owned());
+        }
+    }
+
+    /// A service of which neither a revision nor a task is known could start anything.
+    fn check(&self, cluster: Cluster<'_, '_, '_, '_>, service: &Service) {
+        let is_known = service.service_arn().is_some_and(|arn| self.services.contains(arn));
+        if !is_known && service.running_count() == 0 {
+            let name = told(cluster, service);
+            unknown(cluster, &format!("the revision of {name}, which has no task"));
         }
     }
 
@@ -158,8 +180,8 @@ impl Revisions {
             Ok((answer.service_revisions, answer.failures))
         };
         let arns: Vec<String> = self.all.iter().cloned().collect();
-        let (found, missing) = cluster.ecs.place.described((REVISIONS, MOST), &arns, ask).await;
-        found.iter().for_each(|revision| say(cluster, revision));
+        let found = |revision| say(cluster, &revision);
+        let missing = cluster.ecs.place.described((REVISIONS, MOST), &arns, ask, found).await;
         self.look_again(cluster, &missing).await;
     }
 
@@ -175,12 +197,16 @@ impl Revisions {
         let is_left = |arn: &String| left.iter().any(|service| service.service_arn() == Some(arn));
         for (revision, service) in needed.into_iter().filter(|(_, service)| is_left(service)) {
             let what = format!("ecs {}/{} revision {}", cluster.name(), short(service), short(revision));
-            let what = legible(&what);
-            cluster.ecs.place.gap(&format!(
-                "AWS does not know the images of {what}, which no task runs; deploy the service again, or delete it"
-            ));
+            unknown(cluster, &format!("the images of {what}, which no task runs"));
         }
     }
+}
+
+/// Something without which nobody knows what a service would start.
+fn unknown(cluster: Cluster<'_, '_, '_, '_>, what: &str) {
+    let what = legible(what);
+    let gap = format!("AWS does not tell {what}; deploy the service again, or delete it");
+    cluster.ecs.place.gap(&gap);
 }
 
 fn say(cluster: Cluster<'_, '_, '_, '_>, revision: &ServiceRevision) {

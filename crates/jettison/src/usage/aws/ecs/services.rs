@@ -34,7 +34,9 @@ pub(super) async fn described(cluster: Cluster<'_, '_, '_, '_>, arns: &[String])
         let answer = asked.set_services(Some(arns)).send().await?;
         Ok((answer.services, answer.failures))
     };
-    let (mut services, _) = cluster.ecs.place.described((DESCRIBE, MOST), arns, ask).await;
+    let mut services: Vec<Service> = Vec::new();
+    let found = |service| services.push(service);
+    cluster.ecs.place.described((DESCRIBE, MOST), arns, ask, found).await;
     // For a while AWS still tells of services that are deleted.
     services.retain(|service| service.status() != Some("INACTIVE"));
     services

@@ -34,8 +34,8 @@ pub(super) async fn ask(cluster: Cluster<'_, '_, '_, '_>) {
         let answer = asked.send().await?;
         Ok((answer.tasks, answer.failures))
     };
-    let (tasks, _) = cluster.ecs.place.described((DESCRIBE, MOST), &arns, ask).await;
-    tasks.iter().for_each(|task| say(cluster, task));
+    let found = |task| say(cluster, &task);
+    cluster.ecs.place.described((DESCRIBE, MOST), &arns, ask, found).await;
 }
 
 async fn listed(cluster: Cluster<'_, '_, '_, '_>, status: DesiredStatus) -> Vec<String> {

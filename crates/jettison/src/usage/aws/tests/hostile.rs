@@ -108,7 +108,10 @@ async fn an_answer_that_leaves_something_out_is_a_gap() {
             "ecs:DescribeTasks",
             json!({"tasks": [{"taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/1"}]}),
         ),
-        ("ecs:DescribeServices", json!({"services": [{"serviceName": "web"}]})),
+        (
+            "ecs:DescribeServices",
+            json!({"services": [{"serviceArn": "arn:aws:ecs:eu-central-1:111122223333:service/prod/web", "runningCount": 1}]}),
+        ),
         ("ecs:DescribeServiceRevisions", json!({"serviceRevisions": [{}]})),
         ("lambda:GetFunction", json!({})),
         (
@@ -135,6 +138,22 @@ async fn an_answer_that_leaves_something_out_is_a_gap() {
 }
 
 #[tokio::test]
+async fn a_service_without_a_name_is_a_gap() {
+    let told = edited("ecs:DescribeServices", |answer| {
+        let service = answer["services"][0].as_object_mut().unwrap();
+        service.remove("serviceArn");
+        service.remove("serviceName");
+    });
+    let told = told.await;
+    assert_eq!(told.gaps.len(), 1, "{:?}", told.gaps);
+    assert!(
+        told.gaps[0].contains("ecs prod/without a name has no ARN"),
+        "{:?}",
+        told.gaps
+    );
+}
+
+#[tokio::test]
 async fn failures_of_one_thing_are_gaps_unless_it_is_not_there() {
     for (action, list) in [
         ("ecs:DescribeServices", "services"),
@@ -158,35 +177,74 @@ async fn failures_of_one_thing_are_gaps_unless_it_is_not_there() {
     }
 }
 
+/// AWS tells no revision from before 25 October 2024.
+fn hide_revisions(lab: &Lab) {
+    let missing = Fault::edit(|answer| {
+        let revisions = answer["serviceRevisions"].as_array().unwrap().iter();
+        let failures = revisions.map(|revision| json!({"arn": revision["serviceRevisionArn"], "reason": "MISSING"}));
+        *answer = json!({"failures": failures.collect::<Vec<_>>()});
+    });
+    lab.aws.fail(missing.on("ecs:DescribeServiceRevisions"));
+}
+
 #[tokio::test]
 async fn a_revision_that_is_needed_and_not_known_is_a_gap_unless_tasks_run_it_or_its_service_is_gone() {
     for (tasks, is_removed, expected) in [(0, false, 1), (1, false, 0), (0, true, 0)] {
         let lab = busy().await;
         lab.ecs().scale("prod", "web", tasks);
-        let missing = Fault::edit(|answer| {
-            let failures: Vec<Value> = answer["serviceRevisions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|revision| json!({"arn": revision["serviceRevisionArn"], "reason": "MISSING"}))
-                .collect();
-            *answer = json!({"serviceRevisions": [], "failures": failures});
-        });
-        lab.aws.fail(missing.on("ecs:DescribeServiceRevisions"));
+        hide_revisions(&lab);
         if is_removed {
-            lab.aws.fail(
-                Fault::call(|aws| aws.ecs(ACCOUNT, REGION).remove_service("prod", "web"))
-                    .on("ecs:DescribeServices")
-                    .skip(1),
-            );
+            let remove = Fault::call(|aws| aws.ecs(ACCOUNT, REGION).remove_service("prod", "web"));
+            lab.aws.fail(remove.on("ecs:DescribeServices").skip(1));
         }
         let told = lab.ask().await;
         assert_eq!(told.gaps.len(), expected, "{tasks} {is_removed}: {:?}", told.gaps);
         if let Some(gap) = told.gaps.first() {
+            let expected = format!("{PLACE}: AWS does not tell the images of ecs prod/web revision ");
+            assert!(gap.starts_with(&expected), "{gap}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revision_is_needed_by_the_word_of_the_service_and_by_that_of_its_deployment() {
+    for untold in ["currentServiceRevisions", "currentServiceDeployment"] {
+        let lab = busy().await;
+        lab.ecs().scale("prod", "web", 0);
+        hide_revisions(&lab);
+        lab.aws
+            .fail(Fault::edit(move |answer| answer["services"][0][untold] = Value::Null).on("ecs:DescribeServices"));
+        assert_eq!(lab.ask().await.gaps.len(), 1, "{untold}");
+    }
+    // What went well before the last one may be forgotten.
+    let lab = busy().await;
+    let definition = lab.register("r.io/web:v2");
+    lab.ecs().deploy("prod", "web", &definition);
+    lab.ecs().finish("prod", "web");
+    hide_revisions(&lab);
+    lab.ask().await.is_whole();
+}
+
+/// Deployed longer ago than AWS remembers, and scaled to zero: ECS would start a digest that nobody tells.
+#[tokio::test]
+async fn a_service_without_any_revision_is_a_gap_unless_it_has_tasks_or_others_deploy_it() {
+    for (tasks, controller, expected) in [(0, "ECS", 1), (1, "ECS", 0), (0, "EXTERNAL", 0)] {
+        let lab = busy().await;
+        lab.ecs().scale("prod", "web", tasks);
+        lab.aws
+            .fail(Fault::edit(|answer| answer["serviceDeployments"] = json!([])).on("ecs:ListServiceDeployments"));
+        let silent = Fault::edit(move |answer| {
+            let service = &mut answer["services"][0];
+            service["currentServiceRevisions"] = json!([]);
+            service["currentServiceDeployment"] = Value::Null;
+            service["deploymentController"] = json!({"type": controller});
+        });
+        lab.aws.fail(silent.on("ecs:DescribeServices"));
+        let told = lab.ask().await;
+        assert_eq!(told.gaps.len(), expected, "{tasks} {controller}: {:?}", told.gaps);
+        if let Some(gap) = told.gaps.first() {
             assert!(
-                gap.starts_with(&format!(
-                    "{PLACE}: AWS does not know the images of ecs prod/web revision "
-                )),
+                gap.starts_with(&format!("{PLACE}: AWS does not tell the revision of ecs prod/web, ")),
                 "{gap}"
             );
         }
@@ -269,6 +327,22 @@ async fn errors_that_are_hostile_are_told_in_part_and_made_visible() {
         "{:.200}",
         told.gaps[0]
     );
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_known_is_no_proof_that_nothing_is_there() {
+    let lab = busy().await;
+    for action in [
+        "ecs:ListClusters",
+        "ecs:ListTasks",
+        "lambda:ListFunctions",
+        "lambda:GetFunction",
+    ] {
+        lab.aws.clear_faults();
+        lab.aws.fail(Fault::new(Effect::Status(404)).on(action));
+        let told = lab.ask().await;
+        assert_eq!(told.gaps.len(), 1, "{action}: {:?}", told.gaps);
+    }
 }
 
 #[tokio::test]

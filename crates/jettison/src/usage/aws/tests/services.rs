@@ -1,5 +1,7 @@
 //! Services: what runs, and what may run again.
 
+use serde_json::{Value, json};
+
 use super::*;
 
 #[tokio::test]
@@ -68,24 +70,44 @@ async fn a_service_with_no_task_holds_its_image_by_tag_and_by_digest() {
     );
 }
 
+/// The list of deployments forgets what is older than 90 days. Either the deployment that failed tells what it came from, or
+/// what the service returned to.
 #[tokio::test]
 async fn a_service_that_was_rolled_back_holds_what_it_returned_to_however_old_that_is() {
-    let mut lab = Lab::new().await;
-    lab.source.task_definitions = 1;
-    let (digests, definitions) = versions(&lab, 2);
-    let ecs = lab.ecs();
-    ecs.service("prod", "web", &definitions[0], 0);
-    ecs.deploy("prod", "web", &definitions[1]);
-    ecs.roll_back("prod", "web");
-    move_tags(&lab, 2);
-    // The list of deployments forgets what is older than 90 days, and nobody says which revisions are current.
-    let forgets = Fault::edit(|answer| answer["serviceDeployments"] = serde_json::json!([]));
-    lab.aws.fail(forgets.on("ecs:ListServiceDeployments"));
-    let silent = Fault::edit(|answer| answer["services"][0]["currentServiceRevisions"] = serde_json::json!([]));
+    for untold in ["sourceServiceRevisions", "rollback"] {
+        let mut lab = Lab::new().await;
+        lab.source.task_definitions = 1;
+        let (digests, definitions) = versions(&lab, 2);
+        let ecs = lab.ecs();
+        ecs.service("prod", "web", &definitions[0], 0);
+        ecs.deploy("prod", "web", &definitions[1]);
+        ecs.roll_back("prod", "web");
+        move_tags(&lab, 2);
+        let forgets = Fault::edit(|answer| answer["serviceDeployments"] = json!([]));
+        lab.aws.fail(forgets.on("ecs:ListServiceDeployments"));
+        let silent = Fault::edit(|answer| answer["services"][0]["currentServiceRevisions"] = json!([]));
+        lab.aws.fail(silent.on("ecs:DescribeServices"));
+        let hides = Fault::edit(move |answer| answer["serviceDeployments"][0][untold] = Value::Null);
+        lab.aws.fail(hides.on("ecs:DescribeServiceDeployments"));
+        let told = lab.ask().await;
+        assert!(!told.is_whole().users_of(&digests[0]).is_empty(), "{untold}");
+    }
+}
+
+#[tokio::test]
+async fn the_task_definition_of_a_service_counts_without_any_deployment() {
+    let lab = Lab::new().await;
+    let definition = lab.register("r.io/web:v1");
+    lab.ecs().service("prod", "web", &definition, 0);
+    lab.ecs().deregister(&definition);
+    let silent = Fault::edit(|answer| answer["services"][0]["deployments"] = json!([]));
     lab.aws.fail(silent.on("ecs:DescribeServices"));
     let told = lab.ask().await;
-    told.is_whole();
-    assert!(!told.users_of(&digests[0]).is_empty());
+    let user = format!("ecs prod/web (task definition web:1) in {PLACE}");
+    assert!(
+        told.is_whole().users("r.io/web:v1").contains(&user.as_str()),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
@@ -93,9 +115,9 @@ async fn current_revisions_count_without_any_deployment() {
     let lab = Lab::new().await;
     let (digests, definitions) = versions(&lab, 1);
     lab.ecs().service("prod", "web", &definitions[0], 0);
-    let forgets = Fault::edit(|answer| answer["serviceDeployments"] = serde_json::json!([]));
+    let forgets = Fault::edit(|answer| answer["serviceDeployments"] = json!([]));
     lab.aws.fail(forgets.on("ecs:*ServiceDeployments"));
-    let unknown = Fault::edit(|answer| answer["services"][0]["currentServiceDeployment"] = serde_json::Value::Null);
+    let unknown = Fault::edit(|answer| answer["services"][0]["currentServiceDeployment"] = Value::Null);
     lab.aws.fail(unknown.on("ecs:DescribeServices"));
     let told = lab.ask().await;
     told.is_whole();
@@ -116,8 +138,8 @@ async fn a_deployment_that_is_not_over_counts_besides_the_newest() {
         let edit = Fault::edit(move |answer| answer["serviceDeployments"][0]["status"] = status.into());
         lab.aws.fail(edit.on("ecs:*ServiceDeployments"));
         let silent = Fault::edit(|answer| {
-            answer["services"][0]["currentServiceRevisions"] = serde_json::json!([]);
-            answer["services"][0]["currentServiceDeployment"] = serde_json::Value::Null;
+            answer["services"][0]["currentServiceRevisions"] = json!([]);
+            answer["services"][0]["currentServiceDeployment"] = Value::Null;
         });
         lab.aws.fail(silent.on("ecs:DescribeServices"));
         let told = lab.ask().await;
@@ -139,9 +161,9 @@ async fn services_that_others_deploy_have_task_sets_and_no_history() {
         lab.aws.clear_faults();
         lab.aws.clear_requests();
         let others = Fault::edit(move |answer| {
-            answer["services"][0]["deploymentController"] = serde_json::json!({"type": controller});
-            answer["services"][0]["deployments"] = serde_json::json!([]);
-            answer["services"][0]["taskDefinition"] = serde_json::Value::Null;
+            answer["services"][0]["deploymentController"] = json!({"type": controller});
+            answer["services"][0]["deployments"] = json!([]);
+            answer["services"][0]["taskDefinition"] = Value::Null;
         });
         lab.aws.fail(others.on("ecs:DescribeServices"));
         let told = lab.ask().await;
@@ -209,8 +231,7 @@ async fn a_service_that_is_deleted_and_still_told_of_is_no_gap() {
     let lab = Lab::new().await;
     let definition = lab.register("r.io/web:v1");
     lab.ecs().service("prod", "web", &definition, 0);
-    let inactive =
-        Fault::edit(|answer| answer["services"][0] = serde_json::json!({"serviceName": "web", "status": "INACTIVE"}));
+    let inactive = Fault::edit(|answer| answer["services"][0] = json!({"serviceName": "web", "status": "INACTIVE"}));
     lab.aws.fail(inactive.on("ecs:DescribeServices"));
     lab.ask().await.is_whole();
 }
