@@ -213,7 +213,7 @@ pub(super) fn check_answered(
     (registries, usage): (&[RegistryConfig], &[UsageSourceConfig]),
 ) {
     for (node, registry) in nodes.iter().zip(registries) {
-        let Some(place) = registry.ecr().filter(|_| registry.expects == Expects::Unset) else {
+        let Some(place) = registry.ecr().filter(|_| registry.expects != Expects::None) else {
             continue;
         };
         let answers = |source: &UsageSourceConfig| match &source.kind {

@@ -379,12 +379,11 @@ fn why_unanswered(origin: Origin, answers: &[Answer<'_>], name: &str) -> Option<
     named.filter_map(|answer| answer.why.clone()).min()
 }
 
-/// An ECR registry expects whoever asks its own account and region what runs there, unless the file says what it expects.
+/// An ECR registry expects whoever asks its own account and region what runs there, unless the file says `expects: none`:
+/// what else it names comes on top.
 fn unheard_account(config: &Config, answers: &[Answer<'_>], host: &RegistryHost) -> Option<Unanswered> {
     let expects = config.registry(host).map(|registry| &registry.expects);
-    let place = config
-        .ecr(host)
-        .filter(|_| matches!(expects, None | Some(Expects::Unset)))?;
+    let place = config.ecr(host).filter(|_| expects != Some(&Expects::None))?;
     let written = place.to_string();
     let answers = answers
         .iter()

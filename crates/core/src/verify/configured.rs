@@ -153,7 +153,7 @@ impl<'a> Configured<'a> {
         partial: &BTreeSet<usize>,
     ) -> Option<String> {
         let place = match self.registries.get(host) {
-            Some(registry) if registry.expects != Expects::Unset => return None,
+            Some(registry) if registry.expects == Expects::None => return None,
             Some(registry) => registry.ecr().or_else(|| EcrPlace::of_host(host)),
             None => EcrPlace::of_host(host),
         };

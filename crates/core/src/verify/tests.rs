@@ -347,6 +347,9 @@ fn what_is_held_must_not_go() {
             w.usage.sources[0].covers = vec!["R.Example/**".to_owned()];
         }),
         ("nobody asked the account of ECR", |w| w.config += ECR),
+        ("somebody else is expected, and nobody asked the account of ECR", |w| {
+            w.config += &ECR.replace("aws:", "expects: [prod], aws:")
+        }),
         ("somebody asked another account", |w| {
             w.config += ECR;
             answer_for(w, "123456789013/us-east-1");
@@ -445,9 +448,6 @@ fn what_is_free_may_go() {
         }),
         ("nobody has to ask the account of ECR", |w| {
             w.config += &ECR.replace("aws:", "expects: none, aws:")
-        }),
-        ("somebody else is expected than the account of ECR", |w| {
-            w.config += &ECR.replace("aws:", "expects: [prod], aws:")
         }),
         ("an expected source says everything", |w| {
             w.config += "registries: [ { host: r.example, expects: [prod] } ]\n"

@@ -131,7 +131,7 @@ fn keeping(
     said.filter(|manifest| is_root(&manifest.digest))
         .filter_map(|manifest| {
             let why = says_keep([&manifest.labels, &manifest.annotations])?;
-            Some((manifest.digest, (Happened::Left, why)))
+            Some((manifest.digest, (Happened::Blocked, why)))
         })
         .collect()
 }

@@ -83,6 +83,9 @@ where
             Some(message) => format!("AWS answered {code}: {}", excerpt(message)),
             None => format!("AWS answered {status} {code}"),
         },
+        SdkError::ResponseError(_) if status >= 300 => {
+            format!("what stands for AWS answered {status}, in no form of AWS's")
+        }
         SdkError::ResponseError(_) => format!("the answer ({status}) cannot be understood: {}", cause_of(error)),
         SdkError::TimeoutError(_) => "AWS did not answer in time".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "AWS did not answer in time".to_owned(),

@@ -54,7 +54,7 @@ impl Default for AwsLimits {
             answer: Duration::from_secs(60),
             call: Duration::from_secs(180),
             turn: Duration::from_secs(20),
-            tries: 8,
+            tries: 6,
             first_pause: Duration::from_secs(1),
             adaptive: true,
         }

@@ -149,12 +149,12 @@ async fn what_aws_answers_is_told_apart() {
         (
             Fault::new(Effect::Status(404)),
             AwsTrouble::Refused,
-            "the answer (404) cannot be understood",
+            "what stands for AWS answered 404",
         ),
         (
             Fault::new(Effect::Status(503)),
             AwsTrouble::Transient,
-            "the answer (503) cannot be understood",
+            "what stands for AWS answered 503",
         ),
         (
             Fault::new(Effect::Hang),

@@ -77,7 +77,7 @@ async fn what_no_scan_has_read_is_heard_before_it_goes() {
     ] {
         scene.push(10, &[tag], image);
     }
-    scene.run(4);
+    scene.run(3);
     assert!(scene.has(&labelled) && scene.has(&annotated) && scene.has(&both));
     assert!(both.children.iter().all(|child| scene.has(child)));
     assert!(

@@ -204,7 +204,7 @@ fn an_ecr_registry_that_nobody_answers_for_is_told() {
                 "{registry}, expects: [a] }} ]\n{}",
                 source("123456789012", "eu-central-1")
             ),
-            false,
+            true,
         ),
         (
             format!("{registry} }} ]\n{}", source("123456789012", "us-east-1")),

@@ -39,9 +39,9 @@ fn ecr_expects_who_asks_its_account_and_region() {
         ("nobody, and configured", |w| on_ecr(w, "trust-created: true"), true),
         ("nobody, and that is meant so", |w| on_ecr(w, "expects: none"), false),
         (
-            "another source is expected",
+            "nobody, and another source is expected and answered",
             |w| on_ecr(w, "expects: [policy test]"),
-            false,
+            true,
         ),
         (
             "a source that is not there is expected",

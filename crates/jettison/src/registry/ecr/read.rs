@@ -90,6 +90,9 @@ pub(super) async fn fetch(
     repository: &RepositoryName,
     digests: BTreeSet<&Digest>,
 ) -> Result<Answers<Digest, Option<FetchedManifest>, Trouble>, Trouble> {
+    let alone = (digests.len() == 1)
+        .then(|| digests.first().map(|digest| Digest::clone(digest)))
+        .flatten();
     let ids = digests.into_iter().map(|digest| identifier(&digest.clone().into()));
     let call = api.client().await.batch_get_image().registry_id(api.account());
     let call = call
@@ -101,7 +104,12 @@ pub(super) async fn fetch(
     let answer = api.ask("ecr:BatchGetImage", call.send()).await?;
     let mut answers = BTreeMap::new();
     for failure in answer.failures.unwrap_or_default() {
-        let digest = read(failure.image_id().and_then(|id| id.image_digest()))?;
+        let named = failure.image_id().and_then(|id| id.image_digest());
+        let digest = match (named, &alone) {
+            // There is but one that it can mean.
+            (None, Some(alone)) => alone.clone(),
+            (named, _) => read(named)?,
+        };
         answers.insert(digest, absence(&failure));
     }
     for image in answer.images.unwrap_or_default() {
