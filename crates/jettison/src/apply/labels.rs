@@ -3,12 +3,13 @@
 //! It only ever holds. Configs that the cache knows were heard when the plan was made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 use futures_util::{StreamExt as _, stream};
 use jettison_core::evaluate::says_keep;
 use jettison_core::model::Digest;
 use jettison_core::reason::Reason;
-use jettison_core::recognise::{ConfigFacts, ReadManifest, assemble};
+use jettison_core::recognise::{ConfigFacts, ParsedManifest, ReadManifest, assemble};
 
 use super::look::NotNow;
 use super::reading::Reader;
@@ -28,38 +29,84 @@ pub(super) async fn held_by_labels(
     reader: Reader<'_>,
     condemned: &BTreeMap<Digest, Condemned<'_>>,
 ) -> Result<BTreeMap<Digest, NotNow>, StoreError> {
-    let wanted = |condemned: &Condemned<'_>| condemned.parsed.wanted_config().map(|config| config.digest.clone());
-    let wanted: BTreeSet<Digest> = condemned.values().filter_map(wanted).collect();
-    let mut known: BTreeMap<Digest, Option<ConfigFacts>> = BTreeMap::new();
-    let digests: Vec<Digest> = wanted.iter().cloned().collect();
-    let take = |config: CachedConfig| drop(known.insert(config.digest, serde_json::from_str(&config.facts).ok()));
-    reader.store.each_config(&digests, take).await?;
-    let unheard: BTreeSet<Digest> = wanted
-        .into_iter()
-        .filter(|digest| !known.contains_key(digest))
-        .collect();
-    let annotated = |condemned: &Condemned<'_>| says_keep([&condemned.parsed.annotations; 2]).is_some();
-    if unheard.is_empty() && !condemned.values().any(annotated) {
+    let own = condemned.values().map(|manifest| &manifest.parsed);
+    // An index speaks by all its images, those that stay included.
+    let below = match reader
+        .below(own.clone(), |digest| condemned.contains_key(digest))
+        .await?
+    {
+        Ok(below) => below,
+        Err(why) => {
+            let held = condemned.keys().map(|digest| (digest.clone(), unheard(&why)));
+            return Ok(held.collect());
+        }
+    };
+    let configs: BTreeSet<&Digest> = own.clone().chain(below.values()).filter_map(config).collect();
+    let configs: Vec<Digest> = configs.into_iter().cloned().collect();
+    let mut heard: BTreeSet<Digest> = BTreeSet::new();
+    reader
+        .store
+        .each_config(&configs, |config| heard.extend(config.read().map(|_| config.digest)))
+        .await?;
+    let annotated = |manifest: &ParsedManifest| says_keep([&manifest.annotations; 2]).is_some();
+    if configs.len() == heard.len() && !own.clone().any(annotated) {
         return Ok(BTreeMap::new());
     }
-    let unread = hear(reader, &unheard, &mut known).await?;
-    let mut held = keeping(condemned, &known);
-    for (digest, manifest) in condemned {
-        let config = manifest.parsed.wanted_config().map(|config| &config.digest);
-        if let Some(why) = config.and_then(|config| unread.get(config)) {
-            let why = format!("its labels could not be read, and may say that it stays: {why}");
-            held.insert(digest.clone(), (Happened::Failed, why));
-        }
-    }
+    let new: Vec<Digest> = configs
+        .iter()
+        .filter(|digest| !heard.contains(*digest))
+        .cloned()
+        .collect();
+    let silent = hear(reader, &new).await?;
+    let mut known: BTreeMap<Digest, ConfigFacts> = BTreeMap::new();
+    let take = |config: CachedConfig| known.extend(config.read().map(|facts| (config.digest, facts)));
+    reader.store.each_config(&configs, take).await?;
+    let own = condemned.iter().map(|(digest, manifest)| (digest, &manifest.parsed));
+    let all: BTreeMap<&Digest, &ParsedManifest> = own.chain(&below).collect();
+    let mut held = keeping(&all, &known);
+    held.extend(
+        all.keys()
+            .filter_map(|digest| Some(((*digest).clone(), why_unheard(digest, &all, &silent)?))),
+    );
+    // What goes along with a root is not asked: one platform of an index does not speak for all.
+    held.retain(|digest, _| {
+        let action = condemned.get(digest).map(|manifest| manifest.action);
+        action.is_some_and(|action| !matches!(action.reason, Reason::Follows { .. }))
+    });
     Ok(held)
 }
 
-/// Reads configs into `known` and into the cache; why some could not be read. One that is gone says nothing for good.
-async fn hear(
-    reader: Reader<'_>,
-    configs: &BTreeSet<Digest>,
-    known: &mut BTreeMap<Digest, Option<ConfigFacts>>,
-) -> Result<BTreeMap<Digest, String>, StoreError> {
+/// The config that may say so.
+fn config(manifest: &ParsedManifest) -> Option<&Digest> {
+    manifest.wanted_config().map(|config| &config.digest)
+}
+
+fn unheard(why: &str) -> NotNow {
+    let why = format!("its labels could not be read, and may say that it stays: {why}");
+    (Happened::Failed, why)
+}
+
+/// Why nobody knows what a manifest says: its own config, or that of something below it, could not be read.
+fn why_unheard(
+    digest: &Digest,
+    all: &BTreeMap<&Digest, &ParsedManifest>,
+    silent: &BTreeMap<Digest, String>,
+) -> Option<NotNow> {
+    let (mut open, mut seen) = (vec![digest], BTreeSet::new());
+    while let Some(digest) = open.pop() {
+        let Some(manifest) = all.get(digest).filter(|_| seen.insert(digest)) else {
+            continue;
+        };
+        if let Some(why) = config(manifest).and_then(|config| silent.get(config)) {
+            return Some(unheard(why));
+        }
+        open.extend(&manifest.children);
+    }
+    None
+}
+
+/// Reads configs into the cache; why some could not be read. One that is gone says nothing for good.
+async fn hear(reader: Reader<'_>, configs: &[Digest]) -> Result<BTreeMap<Digest, String>, StoreError> {
     let read = |digest: &Digest| {
         let digest = digest.clone();
         async move {
@@ -67,28 +114,16 @@ async fn hear(
             (digest, read)
         }
     };
-    let answers: Vec<_> = stream::iter(configs)
-        .map(read)
-        .buffer_unordered(FETCHES)
-        .collect()
-        .await;
-    let (mut unread, mut new) = (BTreeMap::new(), Vec::new());
-    for (digest, answer) in answers {
+    let mut answers = pin!(stream::iter(configs).map(read).buffer_unordered(FETCHES));
+    let (mut silent, mut new) = (BTreeMap::new(), Vec::new());
+    while let Some((digest, answer)) = answers.next().await {
         match answer {
-            Ok(facts) => {
-                if let Some(facts) = facts.as_ref().and_then(|facts| serde_json::to_string(facts).ok()) {
-                    new.push(CachedConfig {
-                        digest: digest.clone(),
-                        facts,
-                    });
-                }
-                known.insert(digest, facts);
-            }
-            Err(why) => drop(unread.insert(digest, why)),
+            Ok(facts) => new.extend(facts.and_then(|facts| CachedConfig::of(&digest, &facts))),
+            Err(why) => drop(silent.insert(digest, why)),
         }
     }
     reader.store.put_configs(&new).await?;
-    Ok(unread)
+    Ok(silent)
 }
 
 async fn read_config(reader: Reader<'_>, digest: &Digest) -> Result<Option<ConfigFacts>, String> {
@@ -106,32 +141,19 @@ async fn read_config(reader: Reader<'_>, digest: &Digest) -> Result<Option<Confi
 
 /// What says that it stays, by the rules by which a scan hears it: an index says what all its images say.
 fn keeping(
-    condemned: &BTreeMap<Digest, Condemned<'_>>,
-    known: &BTreeMap<Digest, Option<ConfigFacts>>,
+    all: &BTreeMap<&Digest, &ParsedManifest>,
+    known: &BTreeMap<Digest, ConfigFacts>,
 ) -> BTreeMap<Digest, NotNow> {
-    let read = |manifest: &Condemned<'_>| {
-        let config = manifest.parsed.wanted_config();
-        ReadManifest {
-            parsed: manifest.parsed.clone(),
-            size: 0,
-            config: config.and_then(|config| known.get(&config.digest).cloned().flatten()),
-        }
+    let read = |manifest: &ParsedManifest| ReadManifest {
+        parsed: manifest.clone(),
+        size: 0,
+        config: config(manifest).and_then(|config| known.get(config).cloned()),
     };
-    let read = condemned
-        .iter()
-        .map(|(digest, manifest)| (digest.clone(), read(manifest)));
+    let read = all.iter().map(|(digest, manifest)| ((*digest).clone(), read(manifest)));
     let said = assemble(&read.collect(), &BTreeMap::new()).into_iter();
-    // What goes along with a root is not asked: one platform of an index does not speak for all.
-    let is_root = |digest: &Digest| {
-        !matches!(
-            condemned.get(digest).map(|manifest| &manifest.action.reason),
-            Some(Reason::Follows { .. })
-        )
-    };
-    said.filter(|manifest| is_root(&manifest.digest))
-        .filter_map(|manifest| {
-            let why = says_keep([&manifest.labels, &manifest.annotations])?;
-            Some((manifest.digest, (Happened::Blocked, why)))
-        })
-        .collect()
+    said.filter_map(|manifest| {
+        let why = says_keep([&manifest.labels, &manifest.annotations])?;
+        Some((manifest.digest, (Happened::Blocked, why)))
+    })
+    .collect()
 }

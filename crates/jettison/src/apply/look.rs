@@ -235,32 +235,21 @@ impl Looking<'_, '_> {
 
     /// The condemned manifests, and whatever below them stays, as far as usage needs to know them.
     async fn inventory(&self, digests: &[Digest]) -> Result<Result<Inventory, String>, StoreError> {
-        let mut manifests = BTreeMap::new();
-        let mut below: BTreeSet<Digest> = BTreeSet::new();
-        for digest in digests {
-            let Some(condemned) = self.condemned.get(digest) else {
-                continue;
-            };
-            manifests.insert(digest.clone(), manifest(digest, &condemned.parsed));
-            below.extend(condemned.parsed.children.iter().cloned());
-        }
-        while !below.is_empty() {
-            let unread: Vec<Digest> = below
-                .into_iter()
-                .filter(|digest| !manifests.contains_key(digest))
-                .collect();
-            below = BTreeSet::new();
-            for (digest, read) in self.reader.read(&unread).await? {
-                match read {
-                    Ok(Some(parsed)) => {
-                        manifests.insert(digest.clone(), manifest(&digest, &parsed));
-                        below.extend(parsed.children);
-                    }
-                    Ok(None) => {}
-                    Err(why) => return Ok(Err(format!("{} could not be read again: {why}", digest.short()))),
-                }
-            }
-        }
+        let condemned: BTreeMap<&Digest, &ParsedManifest> = digests
+            .iter()
+            .filter_map(|digest| Some((digest, &self.condemned.get(digest)?.parsed)))
+            .collect();
+        let below = self
+            .reader
+            .below(condemned.values().copied(), |digest| condemned.contains_key(digest));
+        let below = match below.await? {
+            Ok(below) => below,
+            Err(why) => return Ok(Err(why)),
+        };
+        let all = condemned.into_iter().chain(&below);
+        let manifests: BTreeMap<Digest, Manifest> = all
+            .map(|(digest, parsed)| (digest.clone(), manifest(digest, parsed)))
+            .collect();
         // Tags that stay count as well: of images that only lose others, and of children that stay.
         let tags: Vec<TagEntry> = manifests.keys().flat_map(|digest| self.tags_of(digest)).collect();
         let here = Repository {

@@ -1,6 +1,6 @@
 //! Reads manifests: from the cache, else from the registry, and then into the cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use jettison_core::model::{Digest, RepositoryName};
@@ -63,6 +63,37 @@ impl Reader<'_> {
             read.extend(self.fetch(missing).await?);
         }
         Ok(read)
+    }
+
+    /// What manifests list that are at hand, and what that lists, as far as it is there and not at hand itself.
+    ///
+    /// # Errors
+    /// Why something could not be read; or, first, if the store fails.
+    pub(super) async fn below<'m>(
+        &self,
+        manifests: impl Iterator<Item = &'m ParsedManifest>,
+        is_at_hand: impl Fn(&Digest) -> bool,
+    ) -> Result<Result<BTreeMap<Digest, ParsedManifest>, String>, StoreError> {
+        let mut below: BTreeMap<Digest, ParsedManifest> = BTreeMap::new();
+        let mut open: BTreeSet<Digest> = manifests
+            .flat_map(|manifest| manifest.children.iter().cloned())
+            .collect();
+        while !open.is_empty() {
+            let is_unread = |digest: &Digest| !is_at_hand(digest) && !below.contains_key(digest);
+            let unread: Vec<Digest> = open.into_iter().filter(is_unread).collect();
+            open = BTreeSet::new();
+            for (digest, read) in self.read(&unread).await? {
+                match read {
+                    Ok(Some(parsed)) => {
+                        open.extend(parsed.children.iter().cloned());
+                        below.insert(digest, parsed);
+                    }
+                    Ok(None) => {}
+                    Err(why) => return Ok(Err(format!("{} could not be read again: {why}", digest.short()))),
+                }
+            }
+        }
+        Ok(Ok(below))
     }
 
     async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, Read)>, StoreError> {

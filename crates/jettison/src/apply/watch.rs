@@ -44,15 +44,16 @@ struct Seen {
 }
 
 /// Where each tag points, one by one.
-async fn look_up_each(
-    registry: &dyn Registry,
-    name: &RepositoryName,
-) -> Result<Vec<(Tag, Option<Digest>)>, RegistryError> {
+async fn look_up_each(registry: &dyn Registry, name: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, RegistryError> {
     let tags = registry.tags(name).await?;
-    let look_up = |tag: Tag| async move { registry.resolve(name, &tag).await.map(|digest| (tag, digest)) };
+    let look_up = |tag: Tag| async move {
+        let digest = registry.resolve(name, &tag).await?;
+        Ok(digest.map(|digest| (tag, digest)))
+    };
     stream::iter(tags)
         .map(look_up)
         .buffer_unordered(LOOKUPS)
+        .try_filter_map(|pointer| async move { Ok(pointer) })
         .try_collect()
         .await
 }
@@ -125,15 +126,13 @@ impl<'a> Watch<'a> {
             error.to_string()
         };
         let listing = registry.listing(name).await.map_err(told)?;
-        let mut found = match &listing {
+        // In the order of the tags: the same reason is given whoever answers first.
+        let found = match &listing {
             Some(listing) => listing.pointers(),
             None => look_up_each(registry, name).await.map_err(told)?,
         };
-        // The same reason is given whoever answers first.
-        found.sort();
         let (mut wanted, mut new, mut standing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for (tag, digest) in found {
-            let Some(digest) = digest else { continue };
             if self.condemned_tags.get(&tag) == Some(&&digest) {
                 standing.insert(tag);
                 continue;

@@ -304,8 +304,8 @@ impl Listing {
     }
 
     /// Where each tag points.
-    pub fn pointers(&self) -> Vec<(Tag, Option<Digest>)> {
-        let pointer = |(tag, listed): (&Tag, &ListedTag)| (tag.clone(), Some(listed.digest.clone()));
+    pub fn pointers(&self) -> BTreeMap<Tag, Digest> {
+        let pointer = |(tag, listed): (&Tag, &ListedTag)| (tag.clone(), listed.digest.clone());
         self.tags.iter().map(pointer).collect()
     }
 }

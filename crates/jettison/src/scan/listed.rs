@@ -28,11 +28,7 @@ impl RepositoryReader<'_> {
                 listed.pushed_at = Some(self.taken_at);
             }
         }
-        found.tags = listing
-            .tags
-            .iter()
-            .map(|(tag, at)| (tag.clone(), at.digest.clone()))
-            .collect();
+        found.tags = listing.pointers();
         found.listing = listing;
         // A list that names a tag and not what it points to is asked for that.
         let named = found.listing.manifests.keys().chain(found.tags.values());

@@ -271,7 +271,7 @@ impl RepositoryReader<'_> {
         while let Some((digest, answer)) = answers.next().await {
             match answer {
                 Ok(Some(read)) => {
-                    if let Some(config) = cacheable(&digest, &read) {
+                    if let Some(config) = CachedConfig::of(&digest, &read) {
                         keeper.add(config).await?;
                     }
                     facts.insert(digest, read);
@@ -290,8 +290,7 @@ impl RepositoryReader<'_> {
         let mut facts = HashMap::with_capacity(digests.len());
         let read = |config: CachedConfig| {
             // What has no room is asked for again, and said to have none.
-            let read: Option<ConfigFacts> = serde_json::from_str(&config.facts).ok();
-            let read = read.filter(|read| self.ration.takes(read.label_bytes()));
+            let read = config.read().filter(|read| self.ration.takes(read.label_bytes()));
             facts.extend(read.map(|read| (config.digest, read)));
         };
         self.store.each_config(digests, read).await?;
@@ -362,11 +361,4 @@ impl RepositoryReader<'_> {
             "with its {size} bytes the manifests and labels of this registry are too large to be kept in memory"
         )))
     }
-}
-
-fn cacheable(digest: &Digest, facts: &ConfigFacts) -> Option<CachedConfig> {
-    Some(CachedConfig {
-        digest: digest.clone(),
-        facts: serde_json::to_string(facts).ok()?,
-    })
 }

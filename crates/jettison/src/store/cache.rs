@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt as _;
 use jettison_core::model::Digest;
+use jettison_core::recognise::ConfigFacts;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{QueryBuilder, SqliteConnection, SqlitePool};
 
@@ -36,8 +37,23 @@ pub struct CachedManifest {
 pub struct CachedConfig {
     /// The config's digest.
     pub digest: Digest,
-    /// The facts taken from it, as JSON; only the scan knows their form.
+    /// The facts taken from it, as JSON.
     pub facts: String,
+}
+
+impl CachedConfig {
+    /// What the cache keeps of a config; `None` where it cannot be written down.
+    pub fn of(digest: &Digest, facts: &ConfigFacts) -> Option<Self> {
+        Some(Self {
+            digest: digest.clone(),
+            facts: serde_json::to_string(facts).ok()?,
+        })
+    }
+
+    /// The facts; `None` where they are of a form that is no longer known: then they count as not cached.
+    pub fn read(&self) -> Option<ConfigFacts> {
+        serde_json::from_str(&self.facts).ok()
+    }
 }
 
 impl Store {

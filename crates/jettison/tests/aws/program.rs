@@ -1,7 +1,7 @@
 //! What a user does on ECR, from end to end: images that say of themselves that they stay, pull times, the archive, undo.
 
-use jettison_testkit::aws::{Ecr, Policy, Status, TestAws};
-use jettison_testkit::images::{Image, Index, Manifest};
+use jettison_testkit::aws::{Ecr, Fault, Policy, Status, TestAws};
+use jettison_testkit::images::{Image, Index, Manifest, notation_signature};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -226,4 +226,69 @@ async fn what_cannot_be_saved_stays_and_holds_up_nothing_else() {
         report.to_string().contains("cannot be read before it is brought back"),
         "{report}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_speaks_by_all_its_images_those_that_stay_included() {
+    let scene =
+        Scene::new("- rules: [ { match: { tags: [\"multi\", \"other\"] }, expire: { older-than: 1d } } ]\n").await;
+    let says = |seed| Image::new(seed).label("io.jettison.keep", "true").build();
+    let keeps = Index::new().children([says(1), says(2)]).build();
+    let mixed = Index::new().children([says(3), Image::new(4).build()]).build();
+    for (tag, index) in [("multi", &keeps), ("other", &mixed)] {
+        scene.push(10, &[tag], index);
+        // Each platform has a tag that no rule speaks of.
+        for (number, child) in index.children.iter().enumerate() {
+            scene.push(10, &[&format!("{tag}-{number}")], child);
+        }
+    }
+    scene.run(3);
+    assert!(scene.has(&keeps) && !scene.has(&mixed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_heard_may_say_that_it_stays() {
+    let scene =
+        Scene::new("- rules: [ { match: { tags: [\"multi\", \"plain\"] }, expire: { older-than: 1d } } ]\n").await;
+    let index = Index::new()
+        .children([1, 2].map(|seed| Image::new(seed).build()))
+        .build();
+    let plain = Image::new(3).build();
+    scene.push(10, &["multi"], &index);
+    scene.push(10, &["amd64"], &index.children[0]);
+    scene.push(10, &["plain"], &plain);
+    let silent = index.children[0].config_digest.clone().unwrap();
+    scene.aws.fail(
+        Fault::error(403, "AccessDeniedException")
+            .on("ecr:GetDownloadUrlForLayer")
+            .about(&silent),
+    );
+    let report = scene.run(4);
+    assert!(scene.has(&index) && !scene.has(&plain), "{report}");
+    assert!(report.to_string().contains("may say that it stays"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_since_the_plan_keeps_what_it_needs() {
+    let scene = Scene::new(EVERYTHING).await;
+    let [signed, listed, plain] = [1, 2, 3].map(|seed| Image::new(seed).build());
+    for (tag, image) in [("signed", &signed), ("listed", &listed), ("plain", &plain)] {
+        scene.push(10, &[tag], image);
+    }
+    scene.user.json("plan --out plan.json", 0);
+    let registry = scene.registry();
+    registry.push(REPOSITORY, &[], &notation_signature(&signed));
+    registry.push(REPOSITORY, &[], &Index::new().child(listed.clone()).build());
+    let report = scene.user.json("apply plan.json --yes --no-usage", 4);
+    assert!(
+        scene.has(&signed) && scene.has(&listed) && !scene.has(&plain),
+        "{report}"
+    );
+    for said in [
+        "is attached to it since the plan",
+        "it belongs to what the registry lists by now",
+    ] {
+        assert!(report.to_string().contains(said), "{said}: {report}");
+    }
+    assert_eq!(scene.aws.count("ecr:ListImageReferrers"), 0, "the list tells it");
 }
