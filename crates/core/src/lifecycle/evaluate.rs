@@ -147,8 +147,9 @@ impl LifecyclePolicy {
                 if is_judged && !counts || !rule.identifies(image) {
                     continue;
                 }
+                // What nobody knows the time of comes last, and takes no place before another.
                 let younger = came.is_some().then_some(*identified);
-                *identified += u64::from(younger.is_some());
+                *identified += 1;
                 if !is_judged {
                     judgements[position] = Some(LifecycleJudgement {
                         rule: number,

@@ -209,8 +209,7 @@ fn what_came_nobody_knows_when_stays() {
 /// `sinceImagePulled` may only archive; where nobody keeps pull times, it does not even that.
 #[test]
 fn unknown_pulls_archive_nothing() {
-    let rules = json!([{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days",
-        "countNumber": 30}, "action": {"type": "transition", "targetStorageClass": "archive"}}]);
+    let rules = archive("sinceImagePulled", 30);
     let case = |repository: &str| {
         let policy = "policies:\n  - name: p\n    archive-anyway: true\n    ecr-policy: lifecycle.json\n";
         let header = format!("@apps/web cap.archive=true {repository}\n");
@@ -230,6 +229,87 @@ fn unknown_pulls_archive_nothing() {
         ),
     ]);
     assert_eq!(case("").evaluate().judged(), ["transition app 1"]);
+}
+
+fn archive(count_type: &str, days: u64) -> Value {
+    json!([{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": count_type, "countUnit": "days", "countNumber": days},
+        "action": {"type": "transition", "targetStorageClass": "archive"}}])
+}
+
+fn from_the_archive(days: u64) -> Value {
+    json!([{"rulePriority": 1, "selection": {"tagStatus": "any", "storageClass": "archive",
+        "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": days}, "action": {"type": "expire"}}])
+}
+
+/// What the form tells of an image besides its push.
+#[test]
+fn an_inventory_tells_what_aws_knows() {
+    let table = [
+        (
+            "no push, but a build date",
+            "a x created=40d",
+            json!([rule(1, &status("any"), (PUSHED, 30))]),
+            "expire a 1",
+        ),
+        (
+            "the push counts before the build",
+            "a x 20d created=40d",
+            json!([rule(1, &status("any"), (PUSHED, 30))]),
+            "none a",
+        ),
+        (
+            "pulled lately",
+            "a x 90d pulled=20d",
+            archive("sinceImagePulled", 20),
+            "none a",
+        ),
+        (
+            "pulled too long ago",
+            "a x 90d pulled=21d",
+            archive("sinceImagePulled", 20),
+            "transition a 1",
+        ),
+        (
+            "came back from the archive since its last pull",
+            "a x 20d pulled=50d",
+            archive("sinceImagePulled", 20),
+            "none a",
+        ),
+        (
+            "archived",
+            "a x 400d archived=200d",
+            from_the_archive(199),
+            "expire a 1",
+        ),
+        ("not so long", "a x 400d archived=200d", from_the_archive(200), "none a"),
+        (
+            "out of reach",
+            "a x 400d archived=200d",
+            json!([rule(1, &status("any"), (PUSHED, 30))]),
+            "none a",
+        ),
+        ("not archived", "a x 400d", from_the_archive(90), "none a"),
+    ];
+    for (what, image, rules, expected) in table {
+        assert_eq!(images(image).ecr(&rules).evaluate().judged(), [expected], "{what}");
+    }
+}
+
+#[test]
+fn what_was_archived_nobody_knows_when_stays() {
+    let archived = |when: &str| {
+        let image = format!("@apps/web cap.archive=true\na x 400d archived={when}");
+        images(&image).ecr(&from_the_archive(90))
+    };
+    assert_eq!(archived("1970-01-01T00:00:00Z").evaluate().judged(), ["expire a 1"]);
+    check(&[
+        (
+            "a placeholder",
+            archived("1970-01-01T00:00:00Z"),
+            "keep a:x not-expired",
+        ),
+        ("known", archived("200d"), "delete a"),
+    ]);
 }
 
 #[track_caller]

@@ -411,6 +411,7 @@ fn field(key: &str) -> &str {
         "created" => "created_at",
         "first_seen" => "first_seen_at",
         "untagged" => "untagged_at",
+        "archived" => "archived_at",
         "pulled" => "last_pulled_at",
         "restored" => "restored_at",
         "config" => "config_digest",
