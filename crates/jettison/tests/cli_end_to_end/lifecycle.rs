@@ -91,6 +91,25 @@ fn an_ecr_policy_stands_beside_the_file_that_names_it() {
     let by_aws = reasons.filter(|reason| reason["policy"] == "aws" && reason["rule"] == "priority 5");
     assert!(by_aws.count() > 0, "{planned:#}");
     page("ecr-policy-check", &place, &["policy", "check", "etc/jettison.yaml"]);
+    // `policy check` knows no rules of jettison there, and so nothing that they do not reach.
+    let words = [
+        "policy",
+        "check",
+        "etc/jettison.yaml",
+        "--inventory",
+        "i.json",
+        "--output",
+        "json",
+    ];
+    let findings = &place.call(&words).json()["findings"];
+    assert!(
+        findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["code"] != "unreached"),
+        "{findings:#}"
+    );
     place.write(
         "etc/lifecycle.json",
         &json!({"rules": [{"rulePriority": 0}]}).to_string(),

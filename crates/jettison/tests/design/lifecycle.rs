@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Answer, Case, check, images};
+use super::world::{Answer, Case, check, images, list};
 
 fn rule(priority: u64, selects: &Value, counts: (&str, u64)) -> Value {
     let mut selection = selects.clone();
@@ -227,6 +227,11 @@ fn unknown_pulls_archive_nothing() {
             case("cap.pull_time=true pull_data_since=60d"),
             "archive app expired",
         ),
+        (
+            "a part was pulled lately",
+            case("cap.pull_time=true pull_data_since=60d\nindex x 90d children=amd\namd - 90d pulled=5d"),
+            "archive app expired; keep index:x not-expired",
+        ),
     ]);
     assert_eq!(case("").evaluate().judged(), ["transition app 1"]);
 }
@@ -239,6 +244,53 @@ fn archive(count_type: &str, days: u64) -> Value {
 fn from_the_archive(days: u64) -> Value {
     json!([{"rulePriority": 1, "selection": {"tagStatus": "any", "storageClass": "archive",
         "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": days}, "action": {"type": "expire"}}])
+}
+
+/// Each rule has its own action, and each reason the name of its rule.
+#[test]
+fn one_rule_deletes_and_another_archives() {
+    let mut rules = archive(PUSHED, 30);
+    rules[0]["rulePriority"] = json!(7);
+    let old = rule(3, &tagged(&["old*"]), (PUSHED, 30));
+    rules.as_array_mut().unwrap().insert(0, old);
+    let policy = "policies:\n  - name: p\n    archive-anyway: true\n    ecr-policy: lifecycle.json\n";
+    let case = images("@apps/web cap.archive=true\na old-1 40d\nb main 40d")
+        .ecr(&rules)
+        .file(policy);
+    let plan = case.plan().json();
+    let reasons: Vec<String> = list(&plan, "actions")
+        .iter()
+        .map(|action| {
+            format!(
+                "{} {}",
+                action["action"].as_str().unwrap(),
+                action["reason"]["rule"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(reasons, ["delete priority 3", "archive priority 7"]);
+    assert!(list(&plan, "violations").is_empty(), "{plan:#}");
+}
+
+/// Where the registry tells no push, jettison may know more.
+#[test]
+fn an_image_is_as_old_as_jettison_knows() {
+    let rules = json!([rule(1, &status("any"), (PUSHED, 30))]);
+    let case = |image: &str| images(image).ecr(&rules);
+    check(&[
+        ("built", case("a x created=40d"), "keep a:x hold grace"),
+        ("built and seen", case("a x created=40d first_seen=5d"), "delete a"),
+        (
+            "seen to arrive",
+            case("@apps/web scanned_since=100d\na x created=400d first_seen=29d"),
+            "keep a:x not-expired",
+        ),
+        (
+            "a placeholder",
+            case("a x 1970-01-01T00:00:00Z first_seen=40d"),
+            "keep a:x not-expired",
+        ),
+    ]);
 }
 
 /// What the form tells of an image besides its push.

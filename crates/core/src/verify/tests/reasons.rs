@@ -74,6 +74,11 @@ fn a_reason_to_stay_must_be_founded() {
     let table = [
         ("a hold", hold("it says so"), true),
         ("a hold without evidence", hold(""), false),
+        (
+            "a rule that there is not",
+            Reason::KeepAlways(Ruling::written("p", "other", BTreeMap::new())),
+            false,
+        ),
         ("no rule of the policy", no_rule(Some("p")), true),
         ("no rule of another policy", no_rule(Some("q")), false),
         ("no rule of no policy", no_rule(None), false),
