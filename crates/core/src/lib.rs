@@ -4,6 +4,7 @@ pub mod evaluate;
 pub mod facts;
 pub mod graph;
 mod hashed;
+pub mod lifecycle;
 pub mod lint;
 pub mod model;
 pub mod plan;

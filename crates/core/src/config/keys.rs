@@ -504,13 +504,18 @@ pub(crate) static POLICY: Object = Object {
             Form::Flag,
             "Archive also where the registry holds so little that archiving saves nothing. Default: false.",
         ),
-        required(
+        key(
             "rules",
             Form::List {
                 of: &Form::Object(&RULE),
                 least: 1,
             },
             "Tried in order: the first that fits governs.",
+        ),
+        key(
+            "ecr-policy",
+            Form::Text,
+            "In place of `rules`: a file with a lifecycle policy of Amazon ECR (JSON), beside this one.",
         ),
     ],
 };

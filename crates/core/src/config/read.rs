@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Source};
-use super::reader::{Fields, Reader, did_you_mean};
+use super::reader::{Fields, Reader, did_you_mean, nowhere};
 use super::tree::{self, Node, Value};
 use super::{Config, EcrPlace, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
 use super::{aws, keys, sources};
@@ -19,10 +19,23 @@ impl Config {
     /// Everything that is wrong in the file, and the warnings with it, in the order of their places. Of a file that
     /// is not YAML only that can be told.
     pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Diagnostics> {
+        Self::parse_beside(file_name, text, &nowhere)
+    }
+
+    /// Reads a configuration file that may name others, which `read` finds: what they are called in the file in, their
+    /// text or why there is none out.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and what is wrong in those files.
+    pub fn parse_beside(
+        file_name: &str,
+        text: &str,
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<(Self, Vec<Diagnostic>), Diagnostics> {
         let source = Source::new(file_name, text);
         let mut found = Vec::new();
         let root = tree::parse(&source, &mut found);
-        let mut reader = Reader::new(&source, found);
+        let mut reader = Reader::new(&source, found, read);
         let config = root.map_or_else(|| Some(Self::default()), |root| config(&mut reader, &root));
         let found = Diagnostics::new(reader.found);
         match config {

@@ -16,11 +16,17 @@ use crate::policy::{InvalidGlob, NameGlobs};
 const MOST_PATTERNS: usize = 1_000;
 
 /// Reads one file.
-#[derive(Debug)]
 pub(crate) struct Reader<'s, 'a> {
     source: &'s Source<'a>,
     pub(crate) found: Vec<Diagnostic>,
     patterns: usize,
+    /// Reads other files that this one names.
+    beside: &'s dyn Fn(&str) -> Result<String, String>,
+}
+
+/// For a text that has no files beside it.
+pub(crate) fn nowhere(_: &str) -> Result<String, String> {
+    Err("there are no files beside this text".to_owned())
 }
 
 /// The known keys of a mapping.
@@ -50,11 +56,28 @@ impl<'n> Fields<'n> {
 }
 
 impl<'s, 'a> Reader<'s, 'a> {
-    pub(crate) fn new(source: &'s Source<'a>, found: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(
+        source: &'s Source<'a>,
+        found: Vec<Diagnostic>,
+        beside: &'s dyn Fn(&str) -> Result<String, String>,
+    ) -> Self {
         Self {
             source,
             found,
             patterns: 0,
+            beside,
+        }
+    }
+
+    /// The text of a file that this one names.
+    pub(crate) fn beside(&mut self, node: &Node) -> Option<String> {
+        let name = self.text(node)?;
+        match (self.beside)(name) {
+            Ok(text) => Some(text),
+            Err(why) => {
+                self.error("unreadable-file", &node.span, why);
+                None
+            }
         }
     }
 

@@ -62,6 +62,7 @@ fn between_keys(object: &str) -> Vec<(&'static str, Value)> {
                 json!({ "unless": ["expire"], "action": ["expire"] }),
             ),
         ],
+        "policy" => vec![("oneOf", one_of(&["rules", "ecr-policy"]))],
         "match" => vec![(
             "dependentSchemas",
             json!({ "untagged": { "properties": { "tags": false, "tags-regex": false } } }),

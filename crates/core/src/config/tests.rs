@@ -123,10 +123,15 @@ immutable: [ { repositories: ["**"], tags: ["v*"] } ]
     assert!(!policy.covers(&"r.example.com".parse().unwrap(), &"apps/legacy/web".parse().unwrap()));
     assert!(!policy.covers(&"r.example.org".parse().unwrap(), &"apps/web".parse().unwrap()));
     assert_eq!(
-        policy.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(),
+        policy
+            .rules
+            .own()
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect::<Vec<_>>(),
         ["production", "branches", "rule 3"]
     );
-    let Verb::Expire(alternatives) = &policy.rules[1].verb else {
+    let Verb::Expire(alternatives) = &policy.rules.own()[1].verb else {
         panic!("expires")
     };
     assert_eq!(
@@ -134,19 +139,21 @@ immutable: [ { repositories: ["**"], tags: ["v*"] } ]
         (Some(10), Some(Period::days(7)))
     );
     assert_eq!(alternatives[1].larger_than, Some(ByteSize(1 << 30)));
-    assert!(matches!(policy.rules[1].group_by, GroupBy::Branch(_)) && policy.rules[1].order == Order::Semver);
+    assert!(
+        matches!(policy.rules.own()[1].group_by, GroupBy::Branch(_)) && policy.rules.own()[1].order == Order::Semver
+    );
     assert_eq!(
-        policy.rules[1].unless,
+        policy.rules.own()[1].unless,
         Some(NewestPer {
             day: 7,
             year: 3,
             ..NewestPer::default()
         })
     );
-    let actions: Vec<RuleAction> = policy.rules.iter().map(|rule| rule.action).collect();
+    let actions: Vec<RuleAction> = policy.rules.own().iter().map(|rule| rule.action).collect();
     assert_eq!(actions, [RuleAction::Delete, RuleAction::Delete, RuleAction::Archive]);
     assert!(policy.archive_anyway && policy.archives());
-    assert_eq!((policy.line, policy.rules[2].line), (16, 31));
+    assert_eq!((policy.line, policy.rules.own()[2].line), (16, 31));
     assert_eq!(config.usage[0].kind.as_str(), "file");
 }
 
@@ -204,5 +211,5 @@ fn another_file_replaces_what_it_names_and_unites_protection() {
 #[test]
 fn the_standard_policy_is_read_without_a_warning() {
     assert_eq!(parse(STANDARD_YAML).policies.unwrap(), [crate::policy::standard()]);
-    assert!(!crate::policy::standard().rules.is_empty());
+    assert!(!crate::policy::standard().rules.own().is_empty());
 }

@@ -9,7 +9,7 @@ use crate::graph::{Graph, Node};
 use crate::model::{Manifest, Repository};
 
 /// The dates of one repository.
-pub(super) struct Dates<'a> {
+pub(crate) struct Dates<'a> {
     repository: &'a Repository,
     graph: &'a Graph<'a>,
     now: Timestamp,
@@ -22,7 +22,7 @@ pub(super) struct Dates<'a> {
 }
 
 impl<'a> Dates<'a> {
-    pub(super) fn new(repository: &'a Repository, graph: &'a Graph<'a>, now: Timestamp) -> Self {
+    pub(crate) fn new(repository: &'a Repository, graph: &'a Graph<'a>, now: Timestamp) -> Self {
         Self {
             repository,
             graph,
@@ -38,7 +38,7 @@ impl<'a> Dates<'a> {
     }
 
     /// When the image arrived, as far as that is known (design, section 4).
-    pub(super) fn arrival(&self, node: Node) -> Option<Timestamp> {
+    pub(crate) fn arrival(&self, node: Node) -> Option<Timestamp> {
         let manifest = self.graph.manifest(node)?;
         plausible(manifest.pushed_at, self.now)
             .or_else(|| plausible(self.seen_to_arrive(manifest), self.now))

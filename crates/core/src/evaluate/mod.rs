@@ -9,6 +9,7 @@ mod entries;
 mod ground;
 mod groups;
 mod holds;
+mod lifecycle;
 mod rules;
 mod survey;
 mod uses;
@@ -26,7 +27,7 @@ use crate::reason::{Hold, Reason, Ruling};
 
 pub use archiving::Archiving;
 pub(crate) use archiving::archived_lately;
-use dates::Dates;
+pub(crate) use dates::Dates;
 pub(crate) use dates::{FIRST_RELEASE, given};
 use entries::{Entry, Roots};
 use ground::Ground;

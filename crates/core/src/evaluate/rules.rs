@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use super::dates::{Dates, given};
 use super::entries::{Entry, Roots};
 use super::groups::{Groups, Member};
+use super::lifecycle::Judged;
 use super::{Decision, elapsed};
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
+use crate::lifecycle::LifecyclePolicy;
 use crate::model::{Digest, Manifest, Repository, Tag};
-use crate::policy::{Candidate, Conditions, Policy, Rule, Verb};
+use crate::policy::{Candidate, Conditions, Policy, Rule, Rules, Verb};
 use crate::reason::{Reason, Ruling};
 use crate::ruling::{Measure, Measures, Pulls, Shown, Span, Terms, Unknown};
 
@@ -40,18 +42,23 @@ impl RepositoryRules<'_> {
         };
         let mut decisions = vec![Decision::Keep(unruled); self.roots.entries.len()];
         let Some(policy) = self.policy else { return decisions };
-        for (rule, governed) in policy.rules.iter().zip(self.govern(policy)) {
-            if !governed.is_empty() {
-                self.apply(policy, rule, &governed, &mut decisions);
+        match &policy.rules {
+            Rules::Own(rules) => {
+                for (rule, governed) in rules.iter().zip(self.govern(rules)) {
+                    if !governed.is_empty() {
+                        self.apply(policy, rule, &governed, &mut decisions);
+                    }
+                }
             }
+            Rules::Ecr(lifecycle) => self.let_ecr_judge(&policy.name, lifecycle, &mut decisions),
         }
         decisions
     }
 
     /// The entries that each rule governs.
-    fn govern(&self, policy: &Policy) -> Vec<Governed> {
-        let mut governed = vec![Vec::new(); policy.rules.len()];
-        let ask_platforms = policy.rules.iter().any(|rule| rule.matches.platforms.is_some());
+    fn govern(&self, rules: &[Rule]) -> Vec<Governed> {
+        let mut governed = vec![Vec::new(); rules.len()];
+        let ask_platforms = rules.iter().any(|rule| rule.matches.platforms.is_some());
         for root in &self.roots.roots {
             let Some(manifest) = self.graph.manifest(root.node) else {
                 continue;
@@ -74,7 +81,7 @@ impl RepositoryRules<'_> {
                     labels: labels(manifest),
                     platforms: &platforms,
                 };
-                if let Some(rule) = policy.rules.iter().position(|rule| rule.fits(&candidate)) {
+                if let Some(rule) = rules.iter().position(|rule| rule.fits(&candidate)) {
                     governed[rule].push(place);
                 }
             }
@@ -120,6 +127,27 @@ impl RepositoryRules<'_> {
                 },
             };
             decisions[*place] = shown.map_or_else(Decision::Keep, |(ruling, action)| Decision::Expire(ruling, action));
+        }
+    }
+
+    /// Lets a lifecycle policy of ECR judge: the verdict on an image is that on each of its entries.
+    fn let_ecr_judge(&self, name: &str, lifecycle: &LifecyclePolicy, decisions: &mut [Decision]) {
+        let judged = Judged::by(lifecycle, (self.graph, self.dates), self.facts.now);
+        let terms: Vec<Arc<Terms>> = judged.terms(name, self.pulls());
+        for root in &self.roots.roots {
+            let Some(judgement) = judged.of(root.node) else {
+                continue;
+            };
+            let terms = &terms[judgement.rule];
+            let measures = judged.measures(root.node);
+            let decision = match terms.first_holding(&measures).filter(|_| judgement.marked) {
+                None => Decision::Keep(Reason::NotExpired(Ruling::measured(terms, Shown::All, measures))),
+                Some(first) => {
+                    let ruling = Ruling::measured(terms, Shown::Alternative(first), measures);
+                    Decision::Expire(ruling, lifecycle.rules()[judgement.rule].action.into())
+                }
+            };
+            decisions[root.entries.clone()].fill(decision);
         }
     }
 

@@ -173,7 +173,7 @@ impl Governing<'_> {
 
     /// What no rule fits stays: of images that is hardly meant where the rules speak of images at all.
     fn unreached(&self, position: usize) -> impl Iterator<Item = Finding> {
-        let speaks_of_images = self.policy.rules.iter().any(|rule| rule.speaks_of(Kind::Image));
+        let speaks_of_images = self.policy.rules.own().iter().any(|rule| rule.speaks_of(Kind::Image));
         self.unreached.iter().map(move |(kind, unreached)| {
             let severity = match kind {
                 Kind::Image if speaks_of_images => Severity::Warning,

@@ -48,7 +48,7 @@ pub(super) struct Named<'f> {
 
 impl<'f> Rules<'f> {
     pub(super) fn new(facts: &'f Facts<'f>, policy: (usize, &'f Policy)) -> Self {
-        let rules = policy.1.rules.iter().enumerate().map(|rule| Ruling {
+        let rules = policy.1.rules.own().iter().enumerate().map(|rule| Ruling {
             rule: rule.1,
             governs: 0,
             governed_before: BTreeMap::new(),
@@ -63,7 +63,7 @@ impl<'f> Rules<'f> {
             repositories: 0,
             entries: 0,
             is_whole: true,
-            asks_for_platforms: policy.1.rules.iter().any(|rule| rule.matches.platforms.is_some()),
+            asks_for_platforms: policy.1.rules.own().iter().any(|rule| rule.matches.platforms.is_some()),
             rules: rules.collect(),
         }
     }

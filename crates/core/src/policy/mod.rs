@@ -27,6 +27,7 @@ pub use standard::{STANDARD_YAML, standard};
 
 use matching::Need;
 
+use crate::lifecycle::{LifecycleAction, LifecyclePolicy};
 use crate::model::{Kind, RegistryHost, RepositoryName};
 
 /// A policy: the rules for some repositories. The first policy that covers a repository governs it.
@@ -42,8 +43,8 @@ pub struct Policy {
     pub untag: bool,
     /// Whether its rules archive also where that saves nothing.
     pub archive_anyway: bool,
-    /// Its rules, tried in order; the first that fits an entry governs it.
-    pub rules: Vec<Rule>,
+    /// What judges.
+    pub rules: Rules,
     /// The line it begins on.
     pub line: u32,
 }
@@ -51,18 +52,75 @@ pub struct Policy {
 impl Policy {
     /// Whether any of its rules archives.
     pub fn archives(&self) -> bool {
-        self.rules.iter().any(Rule::archives)
+        match &self.rules {
+            Rules::Own(rules) => rules.iter().any(Rule::archives),
+            Rules::Ecr(policy) => policy
+                .rules()
+                .iter()
+                .any(|rule| rule.action == LifecycleAction::Transition),
+        }
     }
 
     /// Whether any of its rules speaks of what only manifests and configs say: labels, annotations, platforms.
     pub fn looks_inside(&self) -> bool {
         let looks = |rule: &Rule| rule.matches.looks_inside() || matches!(rule.group_by, GroupBy::Label(_));
-        self.rules.iter().any(looks)
+        self.rules.own().iter().any(looks)
     }
 
     /// Whether this policy covers that repository.
     pub fn covers(&self, registry: &RegistryHost, repository: &RepositoryName) -> bool {
         self.registries.fits(registry.as_str()) && self.repositories.fits(repository.as_str())
+    }
+}
+
+/// What judges the entries of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rules {
+    /// Rules of jettison, tried in order; the first that fits an entry governs it.
+    Own(Vec<Rule>),
+    /// A lifecycle policy of Amazon ECR: what it would do to an image is the verdict on all entries of that image.
+    Ecr(LifecyclePolicy),
+}
+
+impl Rules {
+    /// The rules of jettison; none where ECR's judge.
+    pub fn own(&self) -> &[Rule] {
+        match self {
+            Self::Own(rules) => rules,
+            Self::Ecr(_) => &[],
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Own(rules) => rules.len(),
+            Self::Ecr(policy) => policy.rules().len(),
+        }
+    }
+
+    /// What the rule of that name does with what it expires: the outer `None` if no rule has that name, the inner if it
+    /// expires nothing.
+    pub fn action(&self, name: &str) -> Option<Option<RuleAction>> {
+        match self {
+            Self::Own(rules) => {
+                let rule = rules.iter().find(|rule| rule.name == name)?;
+                Some(matches!(rule.verb, Verb::Expire(_)).then_some(rule.action))
+            }
+            Self::Ecr(policy) => {
+                let rule = policy.rules().iter().find(|rule| rule.name() == name)?;
+                Some(Some(rule.action.into()))
+            }
+        }
+    }
+}
+
+impl From<LifecycleAction> for RuleAction {
+    fn from(action: LifecycleAction) -> Self {
+        match action {
+            LifecycleAction::Expire => Self::Delete,
+            LifecycleAction::Transition => Self::Archive,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The policy that applies where no configuration says otherwise.
 
-use super::{NameGlobs, Policy};
+use super::{NameGlobs, Policy, Rules};
 use crate::config::Config;
 
 /// The built-in policy as a file, with comments: something to start from.
@@ -21,7 +21,7 @@ fn everything_stays() -> Policy {
         registries: NameGlobs::all(),
         untag: false,
         archive_anyway: false,
-        rules: Vec::new(),
+        rules: Rules::Own(Vec::new()),
         line: 1,
     }
 }

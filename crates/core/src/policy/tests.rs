@@ -9,7 +9,7 @@ use crate::model::Tag;
 fn rules(text: &str) -> Vec<Rule> {
     let text = format!("policies:\n- rules:\n{text}");
     let (config, _) = Config::parse("jettison.yaml", &text).unwrap_or_else(|found| panic!("{}", found.render(false)));
-    config.policies.unwrap().remove(0).rules
+    config.policies.unwrap().remove(0).rules.own().to_vec()
 }
 
 /// An entry in short: its kind, tags and platforms.
@@ -122,6 +122,7 @@ fn the_standard_policy_governs() {
     let governs = |given: Given<'_>| {
         standard
             .rules
+            .own()
             .iter()
             .find(|rule| fits(rule, given))
             .map_or("nothing".to_owned(), |rule| rule.name.clone())
@@ -199,8 +200,8 @@ fn the_standard_policy_governs() {
 fn the_standard_policy_expires_as_it_says() {
     let expiry = |name: &str| {
         let standard = standard();
-        let rule = standard.rules.into_iter().find(|rule| rule.name == name).unwrap();
-        (rule.verb, rule.group_by)
+        let rule = standard.rules.own().iter().find(|rule| rule.name == name).unwrap();
+        (rule.verb.clone(), rule.group_by.clone())
     };
     let days = |days| Conditions {
         older_than: Some(Period::days(days)),

@@ -10,7 +10,7 @@ use super::{Inspection, Law};
 use crate::hashed::Map;
 use crate::model::{Digest, Manifest, RegistryHost};
 use crate::plan::{Action, ActionKind};
-use crate::policy::{RuleAction, Verb};
+use crate::policy::RuleAction;
 use crate::reason::{Reason, Ruling};
 
 /// Deleting what was archived less than that ago costs as much as to leave it.
@@ -66,9 +66,7 @@ fn rulings(action: &Action) -> impl Iterator<Item = &Ruling> {
 /// Whether the rule that a ruling names archives what it expires.
 fn archives(inspection: &Inspection<'_, '_>, ruling: &Ruling) -> bool {
     let policy = inspection.local.policy.filter(|policy| policy.name == ruling.policy());
-    let mut rules = policy.into_iter().flat_map(|policy| &policy.rules);
-    let rule = rules.find(|rule| rule.name == ruling.rule());
-    rule.is_some_and(|rule| rule.action == RuleAction::Archive && matches!(rule.verb, Verb::Expire(_)))
+    policy.and_then(|policy| policy.rules.action(ruling.rule())?) == Some(RuleAction::Archive)
 }
 
 fn is_to_be_archived(inspection: &Inspection<'_, '_>, action: &Action) -> Option<Problem> {

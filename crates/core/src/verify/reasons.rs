@@ -122,7 +122,7 @@ fn unfounded(inspection: &Inspection<'_, '_>, digest: &Digest, reason: &Reason) 
 fn unruled(inspection: &Inspection<'_, '_>, reason: &Reason, ruling: &Ruling) -> Option<String> {
     let (policy, rule) = (ruling.policy(), ruling.rule());
     let governing = inspection.local.policy.filter(|governing| governing.name == policy);
-    if !governing.is_some_and(|policy| policy.rules.iter().any(|known| known.name == rule)) {
+    if governing.is_none_or(|policy| policy.rules.action(rule).is_none()) {
         return Some(format!(
             "no rule `{rule}` of a policy `{policy}` governs the repository"
         ));

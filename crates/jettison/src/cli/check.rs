@@ -10,7 +10,7 @@ use jettison_core::policy::STANDARD_YAML;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::context::{Context, print_warnings, read_text};
+use super::context::{Context, parse_config, print_warnings, read_text};
 use super::facts::{Gathered, gather, saved};
 use super::failure::Failure;
 use super::{Access, Globals, Sources};
@@ -185,7 +185,7 @@ fn check_alone(file: Option<PathBuf>, globals: &Globals, console: &Console) -> R
 /// How many policies are in force, with how many rules.
 fn sizes(config: &Config) -> (u64, u64) {
     let policies = config.policies();
-    let rules = policies.iter().map(|policy| policy.rules.len() as u64).sum();
+    let rules = policies.iter().map(|policy| policy.rules.count() as u64).sum();
     (policies.len() as u64, rules)
 }
 
@@ -203,7 +203,7 @@ impl Checked {
     /// Reads a file; its mistakes are the failure.
     fn read(file: &Path, console: &Console) -> Result<Self, Failure> {
         let (name, text) = (file.display().to_string(), read_text(file)?);
-        match Config::parse(&name, &text) {
+        match parse_config(file, &text) {
             Ok((config, warnings)) => Ok(Self {
                 name,
                 text,

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_core::config::{Config, Diagnostic, UsageKind, UsageSourceConfig};
+use jettison_core::config::{Config, Diagnostic, Diagnostics, UsageKind, UsageSourceConfig};
 use jettison_core::model::{RegistryHost, legible};
 use jettison_core::policy::NameGlobs;
 use serde::Serialize;
@@ -313,13 +313,20 @@ fn password() -> Result<Secret, Failure> {
 /// Reads a configuration file; its warnings are printed, its mistakes are the failure.
 pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Failure> {
     let text = read_text(file)?;
-    match Config::parse(&file.display().to_string(), &text) {
+    match parse_config(file, &text) {
         Ok((config, warnings)) => {
             print_warnings(&warnings, console);
             Ok(config)
         }
         Err(diagnostics) => Err(Failure::diagnostics(diagnostics.render(true))),
     }
+}
+
+/// Reads the text of a configuration file; the files that it names are looked for beside it.
+pub(crate) fn parse_config(file: &Path, text: &str) -> Result<(Config, Vec<Diagnostic>), Diagnostics> {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let read = |name: &str| read_text(&folder.join(name)).map_err(|failure| failure.text().to_owned());
+    Config::parse_beside(&file.display().to_string(), text, &read)
 }
 
 /// What is suspicious in a configuration, and no mistake.

@@ -51,6 +51,11 @@ impl Failure {
         }
     }
 
+    /// What it says.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints the failure on standard error, in one line of JSON where programs read, and gives its exit code.
     pub(crate) fn report(&self, format: Format) -> Exit {
         match (format, self.rendered) {

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod context;
 mod demo;
+mod ecr;
 mod explain;
 mod facts;
 mod failure;
@@ -149,6 +150,9 @@ enum Command {
     /// Prepare AWS: the least policies for IAM, and reads that are no pulls
     #[command(subcommand, after_help = aws::HELP)]
     Aws(aws::AwsCommand),
+    /// Understand, check and write the lifecycle policies of Amazon ECR
+    #[command(subcommand, after_help = ecr::HELP)]
+    Ecr(ecr::EcrCommand),
     /// Show all of it on a registry made up for you
     Demo(demo::Demo),
     /// Check or compact what jettison remembers
@@ -178,6 +182,7 @@ impl Cli {
         let ended = match self.command {
             Command::Policy(command) => command.run(&self.globals, &console).await,
             Command::Demo(command) => command.run(&self.globals, &console).await,
+            Command::Ecr(command) => command.run(&self.globals, &console),
             Command::Schema(command) => command.run(&console),
             Command::Completions(command) => command.run(&console),
             Command::Man(command) => command.run(&console),
@@ -210,8 +215,11 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::Explain(command) => command.run(&context).await,
         Command::Store(command) => command.run(&context).await,
         Command::Aws(command) => command.run(&context).await,
-        Command::Policy(_) | Command::Demo(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => {
-            Ok(Exit::Done)
-        }
+        Command::Policy(_)
+        | Command::Ecr(_)
+        | Command::Demo(_)
+        | Command::Schema(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(Exit::Done),
     }
 }

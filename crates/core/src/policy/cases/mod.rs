@@ -20,7 +20,7 @@ mod tests;
 
 use jiff::Timestamp;
 
-use crate::config::reader::Reader;
+use crate::config::reader::{Reader, nowhere};
 use crate::config::{Diagnostics, Source, tree};
 use crate::model::{Digest, Inventory, Tag, Usage};
 
@@ -72,7 +72,7 @@ impl Cases {
         let source = Source::new(file_name, text);
         let mut found = Vec::new();
         let root = tree::parse(&source, &mut found);
-        let mut reader = Reader::new(&source, found);
+        let mut reader = Reader::new(&source, found, &nowhere);
         if root.is_none() && reader.found.is_empty() {
             reader.error_with(
                 "missing-key",

@@ -8,10 +8,12 @@ use std::ops::Range;
 
 pub(crate) use matching::{kind, only_true, tags, texts_by_key};
 
-use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, RuleAction, Verb};
+use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, RuleAction, Rules, Verb};
 use crate::config::keys;
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{Node, Scalar, Value};
+use crate::lifecycle::{LifecycleMistakes, LifecyclePolicy};
+use crate::model::legible;
 use group::{group_by, order, unless};
 use matching::matches;
 
@@ -96,7 +98,7 @@ fn policy(
     let archive_anyway = fields
         .get("archive-anyway")
         .map_or(Some(false), |node| reader.flag(node));
-    let rules = rules(reader, fields.get("rules")?);
+    let rules = judge(reader, &fields);
     let (name, place) = name?;
     let line = reader.line(&fields.span);
     let policy = Policy {
@@ -117,6 +119,51 @@ fn policy(
         );
     }
     Some((policy, place))
+}
+
+/// The rules, or the lifecycle policy that stands in their place.
+fn judge(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Rules> {
+    let (own, ecr) = (fields.get("rules"), fields.get("ecr-policy"));
+    let ecr_policy = ecr.map(|node| lifecycle(reader, node));
+    let own_rules = own.map(|node| rules(reader, node));
+    match (own_rules, ecr_policy) {
+        (Some(rules), None) => rules.map(Rules::Own),
+        (None, Some(policy)) => policy.map(Rules::Ecr),
+        (Some(_), Some(_)) => {
+            reader.error_with(
+                "rules-twice",
+                &fields.key_span("ecr-policy"),
+                "a policy has either `rules` or an `ecr-policy`",
+                "leave out one of them, or make it two policies",
+            );
+            None
+        }
+        (None, None) => {
+            reader.error_with(
+                "missing-key",
+                &fields.span,
+                "the policy has no `rules`",
+                "add `rules`, or name a lifecycle policy of Amazon ECR with `ecr-policy`",
+            );
+            None
+        }
+    }
+}
+
+/// Reads the lifecycle policy of a file; all that AWS would refuse in it is noted where the file is named.
+fn lifecycle(reader: &mut Reader<'_, '_>, node: &Node) -> Option<LifecyclePolicy> {
+    let text = reader.beside(node)?;
+    match LifecyclePolicy::parse(&text) {
+        Ok(policy) => Some(policy),
+        Err(LifecycleMistakes(mistakes)) => {
+            let name = node.scalar().map_or("", |(_, name)| name).to_owned();
+            for mistake in mistakes {
+                let message = format!("{}: AWS would refuse it: {mistake}", legible(&name));
+                reader.error("ecr-policy", &node.span, message);
+            }
+            None
+        }
+    }
 }
 
 fn rules(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Rule>> {

@@ -1,0 +1,60 @@
+//! The patterns of `tagPatternList`: `*` stands for any characters, none included, and a pattern is held against the whole
+//! tag. No other character is special.
+
+use std::fmt;
+
+/// "There is a maximum limit of four wildcards (`*`) per string" (lifecycle_policy_parameters, "Tag pattern list").
+pub const MOST_WILDCARDS: usize = 4;
+
+/// One pattern.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagPattern(String);
+
+/// It has more wildcards than AWS allows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a maximum of {MOST_WILDCARDS} wildcards (*) is allowed per string, found {0}")]
+pub struct InvalidTagPattern(usize);
+
+impl TagPattern {
+    /// Takes a pattern.
+    ///
+    /// # Errors
+    /// It has too many wildcards.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidTagPattern> {
+        let text = text.into();
+        match text.matches('*').count() {
+            stars if stars > MOST_WILDCARDS => Err(InvalidTagPattern(stars)),
+            _ => Ok(Self(text)),
+        }
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a tag fits it. Each piece between two wildcards is looked for where it can first be: no later place lets
+    /// more follow.
+    pub fn fits(&self, tag: &str) -> bool {
+        let Some((first, rest)) = self.0.split_once('*') else {
+            return self.0 == tag;
+        };
+        let Some(mut tag) = tag.strip_prefix(first) else {
+            return false;
+        };
+        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+        for piece in middle.split('*') {
+            match tag.find(piece) {
+                Some(at) => tag = &tag[at + piece.len()..],
+                None => return false,
+            }
+        }
+        tag.ends_with(last)
+    }
+}
+
+impl fmt::Display for TagPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
