@@ -315,8 +315,9 @@ fn text_of(told: Option<String>) -> Result<String, Trouble> {
     told.ok_or_else(|| Trouble::strange("its answer does not hold the lifecycle policy"))
 }
 
-/// Whether two texts are one policy: AWS may order its rules anew. What cannot be understood has to be the same text.
-fn is_same_policy(one: &str, other: &str) -> bool {
+/// Whether two texts are one lifecycle policy: AWS may order its rules anew. What cannot be understood has to be the same
+/// text.
+pub fn is_same_policy(one: &str, other: &str) -> bool {
     one == other
         || match (LifecyclePolicy::parse(one), LifecyclePolicy::parse(other)) {
             (Ok(one), Ok(other)) => one == other,

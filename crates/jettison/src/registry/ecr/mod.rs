@@ -34,7 +34,7 @@ use blob::Layers;
 use coalesce::Coalescer;
 use delete::{Deletes, Untags};
 use gone::Gone;
-pub use lifecycle::{AwsPreview, LifecyclePolicies, PreviewPatience, StoredLifecyclePolicy};
+pub use lifecycle::{AwsPreview, LifecyclePolicies, PreviewPatience, StoredLifecyclePolicy, is_same_policy};
 use look::{Looks, Seen};
 use read::{Reads, Wanted};
 
