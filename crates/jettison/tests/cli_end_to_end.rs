@@ -5,6 +5,7 @@
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `apply_policy`: lifecycle policies of ECR written and taken back.
+//! - `lifecycle`: lifecycle policies of ECR, evaluated.
 //! - `images`: what explain and history say of images that are gone, back, or unknown.
 //! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
 //! - `shells`: completions and manual pages.
@@ -28,6 +29,9 @@ mod help;
 #[cfg(test)]
 #[path = "cli_end_to_end/images.rs"]
 mod images;
+#[cfg(test)]
+#[path = "cli_end_to_end/lifecycle.rs"]
+mod lifecycle;
 #[cfg(test)]
 #[path = "cli_end_to_end/pages.rs"]
 mod pages;

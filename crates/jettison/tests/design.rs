@@ -13,6 +13,7 @@ mod design {
     mod forms;
     mod groups;
     mod holds;
+    mod lifecycle;
     mod limits;
     mod matching;
     mod standard;

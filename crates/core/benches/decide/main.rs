@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed. For the times they
 //! are in memory. For the memory they are made up one repository at a time whenever it is asked for, in a process of its
-//! own. `in-use` times what it adds to look up what is in use. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
+//! own. `in-use` times what it adds to look up what is in use, `lifecycle` what a lifecycle policy of ECR costs. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
 //! does not count. It judges nothing: what comes out is figures.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -10,6 +10,7 @@
 mod clock;
 mod facts;
 mod in_use;
+mod lifecycle;
 mod measure;
 
 use jettison_core::config::Config;
@@ -47,6 +48,15 @@ fn main() {
         true if is_benchmark => DECADES.to_vec(),
         true => vec![OF_ONE_REPOSITORY],
     };
+    if arguments.iter().any(|argument| argument == "lifecycle") {
+        for images in &sizes {
+            match lifecycle::measure(&MadeUp::new(1, *images)) {
+                Ok(measured) => println!("{measured}"),
+                Err(mistakes) => println!("the policy cannot be read: {mistakes}"),
+            }
+        }
+        return;
+    }
     for (name, policy) in [("standard", ""), ("branches", BRANCHES)] {
         let Ok((config, _)) = Config::parse("bench.yaml", policy) else {
             println!("the policy `{name}` cannot be read");

@@ -34,7 +34,7 @@ pub struct LifecycleVerdict {
 pub struct LifecycleJudgement {
     /// Where it stands among [`LifecyclePolicy::rules`]: the first that identifies the image.
     pub rule: usize,
-    /// How many younger images that rule identifies; `None` if nobody knows when this one was pushed.
+    /// How many younger images that rule identifies, if it counts; `None` if nobody knows when this one was pushed.
     pub younger: Option<u64>,
     /// Whether the rule expires or archives it.
     pub marked: bool,
@@ -133,26 +133,32 @@ impl LifecyclePolicy {
     /// images.
     pub fn judge(&self, images: &[LifecycleImage<'_>], now: Timestamp) -> Vec<Option<LifecycleJudgement>> {
         let mut judgements = vec![None; images.len()];
-        let mut youngest_first: Vec<usize> = (0..images.len()).collect();
-        let came: Vec<Option<Timestamp>> = images.iter().map(LifecycleImage::counts_from).collect();
-        youngest_first.sort_by_key(|&position| std::cmp::Reverse(came[position]));
-        for (number, rule) in self.rules.iter().enumerate() {
-            let mut rank = 0;
-            for &position in &youngest_first {
-                let image = &images[position];
-                if !rule.identifies(image) {
+        let mut youngest_first: Vec<(Option<Timestamp>, usize)> =
+            images.iter().map(LifecycleImage::counts_from).zip(0..).collect();
+        youngest_first.sort_by_key(|(came, _)| std::cmp::Reverse(*came));
+        // How many each rule has identified so far. One image after the other, so that each is looked at once.
+        let mut identified = vec![0_u64; self.rules.len()];
+        for (came, position) in youngest_first {
+            let image = &images[position];
+            for ((number, rule), identified) in self.rules.iter().enumerate().zip(&mut identified) {
+                let is_judged = judgements[position].is_some();
+                let counts = matches!(rule.count, LifecycleCount::MoreThan(_));
+                // Who is older does not care for rules that do not count, once another has had its say.
+                if is_judged && !counts || !rule.identifies(image) {
                     continue;
                 }
-                let younger = came[position].is_some().then_some(rank);
-                rank += u64::from(younger.is_some());
-                judgements[position].get_or_insert_with(|| LifecycleJudgement {
-                    rule: number,
-                    younger,
-                    marked: match rule.count {
-                        LifecycleCount::MoreThan(most) => younger.is_some_and(|younger| younger >= most),
-                        _ => rule.is_too_old(image, now),
-                    },
-                });
+                let younger = came.is_some().then_some(*identified);
+                *identified += u64::from(younger.is_some());
+                if !is_judged {
+                    judgements[position] = Some(LifecycleJudgement {
+                        rule: number,
+                        younger: younger.filter(|_| counts),
+                        marked: match rule.count {
+                            LifecycleCount::MoreThan(most) => younger.is_some_and(|younger| younger >= most),
+                            _ => rule.is_too_old(image, now),
+                        },
+                    });
+                }
             }
         }
         judgements

@@ -8,7 +8,11 @@ pub const MOST_WILDCARDS: usize = 4;
 
 /// One pattern.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TagPattern(String);
+pub struct TagPattern {
+    text: String,
+    /// What stands before, between and behind its wildcards.
+    pieces: Vec<String>,
+}
 
 /// It has more wildcards than AWS allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,37 +28,44 @@ impl TagPattern {
         let text = text.into();
         match text.matches('*').count() {
             stars if stars > MOST_WILDCARDS => Err(InvalidTagPattern(stars)),
-            _ => Ok(Self(text)),
+            _ => Ok(Self {
+                pieces: text.split('*').map(str::to_owned).collect(),
+                text,
+            }),
         }
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether a tag fits it. Each piece between two wildcards is looked for where it can first be: no later place lets
     /// more follow.
     pub fn fits(&self, tag: &str) -> bool {
-        let Some((first, rest)) = self.0.split_once('*') else {
-            return self.0 == tag;
+        let [first, middle @ .., last] = self.pieces.as_slice() else {
+            return self.text == tag;
         };
-        let Some(mut tag) = tag.strip_prefix(first) else {
+        let Some(tag) = tag.as_bytes().strip_prefix(first.as_bytes()) else {
             return false;
         };
-        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-        for piece in middle.split('*') {
-            match tag.find(piece) {
-                Some(at) => tag = &tag[at + piece.len()..],
-                None => return false,
-            }
-        }
-        tag.ends_with(last)
+        let rest = middle
+            .iter()
+            .try_fold(tag, |rest, piece| behind(rest, piece.as_bytes()));
+        rest.is_some_and(|rest| rest.ends_with(last.as_bytes()))
     }
+}
+
+/// What follows the first place of a piece. Tags are short, and so are pieces.
+fn behind<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
+    let Some(begins) = piece.first() else { return Some(text) };
+    let mut windows = text.windows(piece.len());
+    let at = windows.position(|window| window.first() == Some(begins) && window == piece)?;
+    text.get(at + piece.len()..)
 }
 
 impl fmt::Display for TagPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }

@@ -43,7 +43,15 @@ pub(crate) struct Policy {
     scope: &'static str,
     untag: bool,
     archive_anyway: bool,
-    rules: Vec<Rule>,
+    judge: Judge,
+}
+
+/// What stands in a policy.
+#[derive(Debug, Clone)]
+enum Judge {
+    Rules(Vec<Rule>),
+    /// A lifecycle policy of ECR.
+    Ecr(String),
 }
 
 /// One rule: what it speaks of, and what shall become of that.
@@ -148,16 +156,50 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let scopes = vec!["\"**\"", "\"**\"", "\"**\"", "app", "\"lib/*\", other"];
-    let rules = prop_oneof![3 => vec(rule(), 1..4), 2 => parting_rules()];
-    (select(scopes), any::<bool>(), prop::bool::weighted(0.8), rules).prop_map(
-        |(scope, untag, archive_anyway, rules)| Policy {
+    let judge = prop_oneof![
+        3 => vec(rule(), 1..4).prop_map(Judge::Rules),
+        2 => parting_rules().prop_map(Judge::Rules),
+        1 => ecr_policy().prop_map(Judge::Ecr),
+    ];
+    (select(scopes), any::<bool>(), prop::bool::weighted(0.8), judge).prop_map(
+        |(scope, untag, archive_anyway, judge)| Policy {
             scope,
             untag,
             archive_anyway,
-            rules,
+            judge,
         },
     )
 }
+
+/// Rules that AWS accepts in this order, whichever are left out, and at most one for all the rest.
+fn ecr_policy() -> impl Strategy<Value = String> {
+    let named = vec![
+        (r#""tagged","tagPrefixList":["main"]"#, EXPIRE[0]),
+        (r#""tagged","tagPatternList":["prod-*","*"]"#, EXPIRE[1]),
+        (r#""tagged","tagPatternList":["v*"]"#, EXPIRE[2]),
+        (r#""untagged""#, EXPIRE[1]),
+        (r#""any","storageClass":"archive""#, EXPIRE[3]),
+    ];
+    let rest = vec![EXPIRE[0], EXPIRE[1], EXPIRE[2], TRANSITION[0], TRANSITION[1]];
+    (subsequence(named, 1..=5), option::weighted(0.8, select(rest))).prop_map(|(mut rules, rest)| {
+        rules.extend(rest.map(|rest| (r#""any""#, rest)));
+        let rules = (1..).zip(rules).map(|(priority, (status, rest))| {
+            format!(r#"{{"rulePriority":{priority},"selection":{{"tagStatus":{status},{rest}}}"#)
+        });
+        format!(r#"{{"rules":[{}]}}"#, rules.collect::<Vec<_>>().join(","))
+    })
+}
+
+const EXPIRE: [&str; 4] = [
+    r#""countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}"#,
+    r#""countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}"#,
+    r#""countType":"imageCountMoreThan","countNumber":2},"action":{"type":"expire"}"#,
+    r#""countType":"sinceImageTransitioned","countUnit":"days","countNumber":90},"action":{"type":"expire"}"#,
+];
+const TRANSITION: [&str; 2] = [
+    r#""countType":"sinceImagePulled","countUnit":"days","countNumber":7},"action":{"type":"transition","targetStorageClass":"archive"}"#,
+    r#""countType":"sinceImagePushed","countUnit":"days","countNumber":30},"action":{"type":"transition","targetStorageClass":"archive"}"#,
+];
 
 /// Rules that take nearly everything, and often part the tags of one image.
 fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
@@ -290,19 +332,30 @@ impl Settings {
                 scope,
                 untag,
                 archive_anyway,
-                rules,
+                judge,
             } = policy;
             // It belongs to rules that archive.
-            let archives = rules.iter().any(|rule| rule.archives && rule.verb != "keep: always");
+            let archives = match judge {
+                Judge::Rules(rules) => rules.iter().any(|rule| rule.archives && rule.verb != "keep: always"),
+                Judge::Ecr(policy) => policy.contains("transition"),
+            };
             let anyway = match *archive_anyway && archives {
                 true => "\n    archive-anyway: true",
                 false => "",
             };
             writeln!(
                 text,
-                "  - name: policy-{number}\n    repositories: [{scope}]\n    untag: {untag}{anyway}\n    rules:"
+                "  - name: policy-{number}\n    repositories: [{scope}]\n    untag: {untag}{anyway}"
             )
             .unwrap();
+            let rules = match judge {
+                Judge::Rules(rules) => rules,
+                Judge::Ecr(_) => {
+                    writeln!(text, "    ecr-policy: \"{number}\"").unwrap();
+                    continue;
+                }
+            };
+            text.push_str("    rules:\n");
             for (
                 number,
                 Rule {
@@ -335,7 +388,14 @@ impl Settings {
     /// The file, read.
     pub(crate) fn parse(&self) -> Config {
         let text = self.text();
-        Config::parse("world.yaml", &text)
+        let beside = |name: &str| {
+            let number: usize = name.parse().map_err(|_| "no such policy".to_owned())?;
+            match self.policies.iter().flatten().nth(number).map(|policy| &policy.judge) {
+                Some(Judge::Ecr(policy)) => Ok(policy.clone()),
+                _ => Err("no policy of ECR".to_owned()),
+            }
+        };
+        Config::parse_beside("world.yaml", &text, &beside)
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
             .0
     }

@@ -53,6 +53,24 @@ impl Answer {
         lines
     }
 
+    /// What a lifecycle policy does to each image: `expire a 1`, `none b`; sorted.
+    pub(crate) fn judged(&self) -> Vec<String> {
+        let answer = self.json();
+        let mut lines: Vec<String> = list(&answer, "images")
+            .iter()
+            .map(|image| {
+                let name = &self.names[image["digest"].as_str().unwrap()];
+                let action = image["action"].as_str().unwrap();
+                match image["rule_priority"].as_u64() {
+                    Some(priority) => format!("{action} {name} {priority}"),
+                    None => format!("{action} {name}"),
+                }
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+
     fn action(&self, action: &Value) -> String {
         let code = action["reason"]["code"].as_str().unwrap();
         let verb = action["action"].as_str().unwrap();

@@ -56,6 +56,7 @@ pub(crate) struct Case {
     taken_at: String,
     complete: bool,
     flags: Vec<String>,
+    lifecycle: Option<Value>,
 }
 
 /// A case with these images, judged by one rule that expires everything.
@@ -68,6 +69,7 @@ pub(crate) fn images(text: &str) -> Case {
         taken_at: NOW.to_owned(),
         complete: true,
         flags: Vec::new(),
+        lifecycle: None,
     }
 }
 
@@ -107,6 +109,12 @@ impl Case {
     pub(crate) fn file(mut self, yaml: &str) -> Self {
         self.policy = yaml.to_owned();
         self
+    }
+
+    /// Judged by a lifecycle policy of ECR with these rules, which stands beside the configuration.
+    pub(crate) fn ecr(mut self, rules: &Value) -> Self {
+        self.lifecycle = Some(json!({ "rules": rules }));
+        self.file("policies:\n  - name: p\n    ecr-policy: lifecycle.json\n")
     }
 
     /// Further lines at the top level of the configuration. A `limits` here stands instead of `keep-at-least: 0`.
@@ -291,13 +299,28 @@ impl Case {
             "limits: { keep-at-least: 0 }\n"
         };
         fs::write(at("policy.yaml"), format!("{}{limits}", self.policy)).unwrap();
-        let mut words: Vec<&str> =
-            "plan --inventory inventory.json --usage usage.json --policy policy.yaml --output json --now"
-                .split(' ')
-                .collect();
+        if let Some(lifecycle) = &self.lifecycle {
+            fs::write(at("lifecycle.json"), lifecycle.to_string()).unwrap();
+        }
+        let words = "plan --inventory inventory.json --usage usage.json --policy policy.yaml --output json --now";
+        self.call(directory.path(), words)
+    }
+
+    /// Lets the lifecycle policy alone judge.
+    pub(crate) fn evaluate(&self) -> Answer {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, value: &Value| fs::write(directory.path().join(name), value.to_string()).unwrap();
+        write("inventory.json", &self.inventory());
+        write("policy.json", self.lifecycle.as_ref().unwrap());
+        let words = "ecr evaluate --inventory inventory.json --policy policy.json --output json --now";
+        self.call(directory.path(), words)
+    }
+
+    fn call(&self, directory: &Path, words: &str) -> Answer {
+        let mut words: Vec<&str> = words.split(' ').collect();
         words.push(&self.now);
         words.extend(self.flags.iter().map(String::as_str));
-        let mut answer = call(directory.path(), &words);
+        let mut answer = call(directory, &words);
         answer.names = self.names();
         answer
     }

@@ -48,6 +48,14 @@ fn every_mistake_has_its_place() {
             "immutable: [ { tags: [] }, { repositories: [\"**\"] } ]",
             &["empty-list 1:22", "missing-key 1:28"],
         ),
+        // policies of ECR: a text alone has no files beside it
+        ("policies: [ { ecr-policy: p.json } ]", &["unreadable-file 1:27"]),
+        ("policies: [ { ecr-policy: 5 } ]", &["wrong-type 1:27"]),
+        (
+            "policies: [ { ecr-policy: p.json, rules: [ { match: {}, keep: always } ] } ]",
+            &["rules-twice 1:15", "unreadable-file 1:27"],
+        ),
+        ("policies: [ { name: a } ]", &["missing-key 1:13"]),
         // registries and usage
         ("registries: [ {} ]", &["missing-key 1:15"]),
         ("registries: [ { host: \"https://a.b/c\" } ]", &["bad-host 1:23"]),

@@ -20,7 +20,7 @@ use crate::output::{Column, Console, image_name, table};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison scan 123456789012.dkr.ecr.eu-west-1.amazonaws.com/apps/web --out inventory.json
+  jettison scan --out inventory.json
   jettison ecr evaluate --inventory inventory.json --policy policy.json
   jettison ecr evaluate --inventory inventory.json --policy policy.json \\
       --now 2027-01-01T00:00:00Z --output json
@@ -127,11 +127,13 @@ fn shown(image: &ImageForm<'_>) -> String {
 }
 
 fn drawn(form: &Form<'_>, now: Timestamp, console: &Console) {
-    let marked: Vec<&ImageForm<'_>> = form
+    let mut marked: Vec<&ImageForm<'_>> = form
         .images
         .iter()
         .filter(|image| image.rule_priority.is_some())
         .collect();
+    // Within a repository by rule, the oldest first.
+    marked.sort_by_key(|image| (image.repository, image.rule_priority, image.pushed_at));
     let columns = [
         Column::Text("ACTION"),
         Column::Figure("RULE"),
