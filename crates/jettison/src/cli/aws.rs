@@ -41,7 +41,7 @@ pub(crate) enum AwsCommand {
 Examples:
   jettison aws setup               policies and calls, for each account
   jettison aws setup --read-only   what scan, plan and usage need, and no more
-  jettison aws setup --lifecycle-policies   and what `jettison ecr` needs besides
+  jettison aws setup --lifecycle-policies   what `jettison ecr` needs besides
   jettison aws setup --apply       make the calls too; again is no harm
   jettison aws setup --apply --runs-as arn:aws:iam::123456789012:role/jettison
   jettison aws setup --output json | jq '.accounts[0].policy' > policy.json

@@ -188,8 +188,8 @@ async fn what_changes_is_shown_before_it_is_written_and_the_id_to_take_it_back_a
     let other = policy(&[(1, "untagged", 1)]);
     let report = world.apply(&other, "apps/web", &[], 0);
     let difference = &report["repositories"][0]["difference"];
-    assert_eq!(difference["before"], json!({"expire": 2, "archive": 0}));
-    assert_eq!(difference["after"], json!({"expire": 0, "archive": 0}));
+    assert_eq!(difference["before"], json!({"expire": 2, "transition": 0}));
+    assert_eq!(difference["after"], json!({"expire": 0, "transition": 0}));
     assert_eq!(difference["rules"]["removed"].as_array().unwrap().len(), 2);
     assert_eq!(difference["images"].as_array().unwrap().len(), 2);
     assert!(is_same(

@@ -47,7 +47,7 @@ pub(super) struct ChangedRule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Totals {
     pub(super) expire: u64,
-    pub(super) archive: u64,
+    pub(super) transition: u64,
 }
 
 /// An image that would be judged otherwise.
@@ -55,7 +55,7 @@ pub(super) struct Totals {
 pub(super) struct ImageChange {
     pub(super) digest: Digest,
     pub(super) tags: Vec<String>,
-    /// `expire`, `archive` or `none`.
+    /// `expire`, `transition` (to the archive) or `none`.
     pub(super) before: &'static str,
     pub(super) after: &'static str,
 }
@@ -65,7 +65,7 @@ pub(super) struct ImageChange {
 pub(super) struct UsedImage {
     pub(super) digest: Digest,
     pub(super) tags: Vec<String>,
-    /// `expire` or `archive`: what is archived cannot be pulled either.
+    /// `expire` or `transition`: what is archived cannot be pulled either.
     pub(super) action: &'static str,
     pub(super) hold: &'static str,
     pub(super) used_by: Vec<String>,
@@ -201,7 +201,7 @@ impl Totals {
         };
         Self {
             expire: count(LifecycleAction::Expire),
-            archive: count(LifecycleAction::Transition),
+            transition: count(LifecycleAction::Transition),
         }
     }
 }
@@ -209,7 +209,7 @@ impl Totals {
 fn word(verdict: Option<LifecycleVerdict>) -> &'static str {
     match verdict.map(|verdict| verdict.action) {
         Some(LifecycleAction::Expire) => "expire",
-        Some(LifecycleAction::Transition) => "archive",
+        Some(LifecycleAction::Transition) => "transition",
         None => "none",
     }
 }

@@ -134,21 +134,26 @@ fn told(rule: &Value) -> String {
     } else {
         ""
     };
-    let deed = match rule["action"]["type"].as_str() {
-        Some("transition") => "archive",
-        _ => "expire",
-    };
+    let action = deed(rule["action"]["type"].as_str().unwrap_or_default());
     let said = rule["description"]
         .as_str()
         .map(|said| format!(" (\"{said}\")"))
         .unwrap_or_default();
     format!(
-        "{}: {}{lists}{class} {} {}{days}: {deed}{said}",
+        "{}: {}{lists}{class} {} {}{days}: {action}{said}",
         rule["rulePriority"],
         text(&selection["tagStatus"]),
         text(&selection["countType"]),
         selection["countNumber"],
     )
+}
+
+/// An action of AWS's in plain words.
+pub(super) fn deed(action: &str) -> &str {
+    match action {
+        "transition" => "archive",
+        other => other,
+    }
 }
 
 /// How many images AWS would take now, before and after.
@@ -176,7 +181,7 @@ fn totals(differing: &[(&Planned<'_>, &Difference)], console: &Console) -> Strin
         vec![
             planned.repository.name.to_string(),
             change(before.expire, after.expire),
-            change(before.archive, after.archive),
+            change(before.transition, after.transition),
             number(difference.in_use.len() as u64),
         ]
     });
@@ -195,7 +200,7 @@ fn images(differing: &[(&Planned<'_>, &Difference)], console: &Console) -> Vec<S
         let name =
             |image: &ImageChange| image_name(&planned.repository.name, image.tags.first().cloned(), &image.digest);
         let told = difference.images.iter().take(shown);
-        lines.extend(told.map(|image| format!("  {} → {}  {}", image.before, image.after, name(image))));
+        lines.extend(told.map(|image| format!("  {} → {}  {}", deed(image.before), deed(image.after), name(image))));
         if difference.images.len() > shown {
             let more = difference.images.len() - shown;
             lines.push(format!("  and {more} more of {}: --verbose", planned.repository.name));

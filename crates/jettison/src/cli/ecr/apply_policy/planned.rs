@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Wanted;
 use super::difference::{Difference, Known, UsedImage};
+use super::drawn::deed;
 use crate::output::image_name;
 use crate::output::text::{count, with_causes};
 use crate::registry::{RegistryError, StoredLifecyclePolicy};
@@ -112,10 +113,11 @@ fn refusal(repository: &Repository, difference: &Difference) -> Option<String> {
 }
 
 /// `apps/web:v1 (expire; used by …)`.
-pub(super) fn named(repository: &Repository, image: &UsedImage) -> String {
+fn named(repository: &Repository, image: &UsedImage) -> String {
     let name = image_name(&repository.name, image.tags.first().cloned(), &image.digest);
+    let action = deed(image.action);
     match image.used_by.first() {
-        Some(by) => format!("{name} ({}; {} by {by})", image.action, image.hold),
-        None => format!("{name} ({}; {})", image.action, image.hold),
+        Some(by) => format!("{name} ({action}; {} by {by})", image.hold),
+        None => format!("{name} ({action}; {})", image.hold),
     }
 }
