@@ -1,6 +1,7 @@
 //! `jettison ecr apply-policy` against an AWS in this process: what it shows, refuses, writes, and takes back.
 
-use std::process::Stdio;
+use std::io::Read as _;
+use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use jettison_core::lifecycle::LifecyclePolicy;
 use jettison_testkit::aws::{Ecr, Effect, Fault, Policy};
 use jettison_testkit::images::Image;
 use jiff::SignedDuration;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::aws::{ACCOUNT, REGION, Scene, json as as_json};
@@ -117,8 +119,8 @@ impl World {
         self.scene.aws.count("ecr:PutLifecyclePolicy")
     }
 
-    /// Writes a policy, and is killed as soon as AWS has the call.
-    fn killed_while_it_writes(&self, text: &str, repository: &str) {
+    /// A process that writes a policy, as soon as AWS has the call.
+    fn writes(&self, text: &str, repository: &str) -> Child {
         self.scene.place.write("policy.json", text);
         let target = format!("{HOST}/{repository}");
         let words = [
@@ -131,22 +133,24 @@ impl World {
             "--yes",
         ];
         let environment = self.scene.aws.environment(&self.scene.login, REGION);
-        let mut child = self.scene.place.program(&words);
-        child
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = child.spawn().unwrap();
+        let mut program = self.scene.place.program(&words);
+        program.envs(environment).stdin(Stdio::null()).stdout(Stdio::null());
+        let child = program.stderr(Stdio::piped()).spawn().unwrap();
         for _ in 0..2_000 {
             if self.puts() > 0 {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        assert_eq!(self.puts(), 1);
+        child
+    }
+
+    /// The same, and it is killed then.
+    fn killed_while_it_writes(&self, text: &str, repository: &str) {
+        let mut child = self.writes(text, repository);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(self.puts(), 1);
         self.scene.aws.clear_faults();
     }
 }
@@ -415,6 +419,56 @@ async fn a_call_that_is_killed_after_aws_acted_can_be_taken_back() {
         "{undone}"
     );
     assert!(is_same(world.ecr().lifecycle("apps/web"), &before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_interrupted_says_how_to_take_it_back() {
+    let world = World::new().await;
+    world
+        .scene
+        .aws
+        .fail(Fault::new(Effect::Hang).on("ecr:PutLifecyclePolicy"));
+    let mut child = world.writes(&harmless(), "apps/web");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let code = child.wait().unwrap().code();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let run = world.list()["runs"][0]["id"].as_str().unwrap().to_owned();
+    assert!(
+        code == Some(130) && said.contains(&format!("--undo {run}")),
+        "{code:?} {said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_jettison_would_not_have_read_is_replaced_and_comes_back_letter_by_letter() {
+    let world = World::new().await;
+    // AWS has taken it all the same: it names the same tags twice.
+    let theirs = policy(&[(1, "old-*", 3), (2, "old-*", 2)]);
+    assert!(world.ecr().set_lifecycle("apps/web", &theirs) && LifecyclePolicy::parse(&theirs).is_err());
+    let text = world.ecr().lifecycle("apps/web");
+    let report = world.apply(&harmless(), "apps/web", &[], 0);
+    assert_eq!(outcomes(&report)[0].1, "written");
+    assert!(outcomes(&report)[0].2.contains("cannot be understood"), "{report}");
+    assert_eq!(report["repositories"][0]["before"].as_str().map(str::to_owned), text);
+    world.undo(&report["run"], 0);
+    assert_eq!(world.ecr().lifecycle("apps/web"), text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_in_use_hides_no_source_that_did_not_answer() {
+    let world = World::new().await;
+    let (ecr, ecs) = (world.ecr(), world.scene.aws.ecs(ACCOUNT, REGION));
+    // Everything of this repository is in use.
+    ecr.push("apps/one", &["live"], &Image::new(99).build());
+    ecs.run("prod", &ecs.register("one", &[("app", &ecr.image("apps/one", "live"))]))
+        .unwrap();
+    world
+        .scene
+        .aws
+        .fail(Fault::error(400, "AccessDeniedException").on("lambda:*"));
+    let report = world.apply(&harmless(), "apps/one", &[], 3);
+    assert!(outcomes(&report)[0].2.contains("did not tell everything"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,12 +130,7 @@ impl Difference {
 impl Known<'_> {
     /// Who uses an image, or used it a short while ago.
     fn user_of(&self, digest: &Digest) -> Option<(Hold, Vec<String>)> {
-        let place = (
-            self.repository.registry.clone(),
-            self.repository.name.clone(),
-            digest.clone(),
-        );
-        match self.used?.get(&place)? {
+        match self.used?.get(&self.key(digest))? {
             Reason::Hold { hold, used_by, .. } if matches!(hold, Hold::InUse | Hold::RecentlyUsed) => {
                 Some((*hold, used_by.clone()))
             }
@@ -146,26 +141,29 @@ impl Known<'_> {
     /// What a refusal has to say although nothing that is known is in use.
     fn unknown(&self) -> Vec<String> {
         let gaps = self.repository.gaps.iter().map(ToString::to_string);
-        let mut unknown: BTreeSet<String> = gaps.collect();
-        match self.used {
-            None => drop(unknown.insert("nobody was asked what is in use".to_owned())),
-            Some(used) => unknown.extend(self.repository.manifests.iter().filter_map(|manifest| {
-                let place = (
-                    self.repository.registry.clone(),
-                    self.repository.name.clone(),
-                    manifest.digest.clone(),
-                );
-                match used.get(&place)? {
-                    Reason::Hold {
-                        hold: Hold::UsageIncomplete,
-                        because,
-                        ..
-                    } => Some(because.clone()),
-                    _ => None,
-                }
-            })),
-        }
-        unknown.into_iter().collect()
+        let Some(used) = self.used else {
+            return gaps.chain(["nobody was asked what is in use".to_owned()]).collect();
+        };
+        let manifests = self.repository.manifests.iter();
+        let held = manifests.filter_map(|manifest| match used.get(&self.key(&manifest.digest))? {
+            Reason::Hold {
+                hold: Hold::UsageIncomplete,
+                because,
+                ..
+            } => Some(because.clone()),
+            // Where every image is in use, that is all that is told of them.
+            Reason::Hold { also, .. } if also.contains(&Hold::UsageIncomplete) => {
+                Some("a usage source did not tell everything".to_owned())
+            }
+            _ => None,
+        });
+        let whys: BTreeSet<String> = gaps.chain(held).collect();
+        whys.into_iter().collect()
+    }
+
+    fn key(&self, digest: &Digest) -> ImageKey {
+        let Repository { registry, name, .. } = self.repository;
+        (registry.clone(), name.clone(), digest.clone())
     }
 }
 

@@ -176,7 +176,7 @@ impl Way<'_> {
             Err(error) => return Ok((Back::Failed, Some(unread(&error)))),
         };
         if is_same(found.as_deref(), change.before.as_deref()) {
-            return Ok((Back::AlreadyThere, never_written(change)));
+            return Ok((Back::AlreadyThere, Some(as_it_was(change))));
         }
         if let Some(why) = somebody_else(change, found.as_deref()) {
             return Ok((Back::Left, Some(why)));
@@ -206,20 +206,24 @@ fn unread(error: &RegistryError) -> String {
     }
 }
 
-fn never_written(change: &LifecycleChange) -> Option<String> {
-    let why = match (change.undone_at, change.written) {
+/// Why nothing had to be done.
+fn as_it_was(change: &LifecycleChange) -> String {
+    match (change.undone_at, change.written) {
         (Some(at), _) => format!("it was put back on {}", moment(at)),
         (None, Some(true)) => "somebody else has put it back".to_owned(),
         (None, Some(false)) => "it was not replaced".to_owned(),
         (None, None) => "it had not been replaced when that call ended".to_owned(),
-    };
-    Some(why)
+    }
 }
 
 /// Why the policy that is there is not the one that the call wrote.
 fn somebody_else(change: &LifecycleChange, found: Option<&str>) -> Option<String> {
     if !is_same(found, Some(&change.after)) {
-        return Some("its policy was changed since, and stays".to_owned());
+        let why = match found {
+            Some(_) => "its policy was changed since, and stays",
+            None => "its policy was taken away since, and stays away",
+        };
+        return Some(why.to_owned());
     }
     match (change.undone_at, change.written) {
         (Some(at), _) => Some(format!(
