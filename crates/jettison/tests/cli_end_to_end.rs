@@ -4,12 +4,16 @@
 //! - `help`: the same for every `--help`.
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
-//! - `lifecycle`: lifecycle policies of ECR.
+//! - `apply_policy`: lifecycle policies of ECR written and taken back.
+//! - `lifecycle`: lifecycle policies of ECR, evaluated.
 //! - `images`: what explain and history say of images that are gone, back, or unknown.
 //! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
 //! - `shells`: completions and manual pages.
 //! - `store`: looking after the store.
 
+#[cfg(test)]
+#[path = "cli_end_to_end/apply_policy.rs"]
+mod apply_policy;
 #[cfg(test)]
 #[path = "cli_end_to_end/aws.rs"]
 mod aws;

@@ -6,6 +6,7 @@
 //! - `removals`: batches, partial failures, last tags, and the probe.
 //! - `archive`: there and back.
 //! - `putting`: manifests put back, and their blobs.
+//! - `lifecycle`: lifecycle policies, and AWS's previews of them.
 //! - `trouble`: permissions, credentials, throttling.
 //! - `program`: the program itself, with its configuration and its exit codes.
 
@@ -18,6 +19,9 @@ mod common;
 #[cfg(test)]
 #[path = "ecr/lab.rs"]
 mod lab;
+#[cfg(test)]
+#[path = "ecr/lifecycle.rs"]
+mod lifecycle;
 #[cfg(test)]
 #[path = "ecr/lists.rs"]
 mod lists;

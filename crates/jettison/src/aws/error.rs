@@ -149,6 +149,9 @@ fn hint(trouble: AwsTrouble, action: &str) -> String {
         AwsTrouble::Denied if action == ASSUME_ROLE => {
             format!("; allow {action}, and let the role trust whoever asks (`jettison aws setup` prints the policy)")
         }
+        AwsTrouble::Denied if action.contains("LifecyclePolicy") => {
+            format!("; allow {action} (`jettison aws setup --lifecycle-policies` prints the policy)")
+        }
         AwsTrouble::Denied => format!("; allow {action} (`jettison aws setup` prints the policy)"),
         AwsTrouble::Throttled => "; wait a while and run it again".to_owned(),
         AwsTrouble::Transient => "; run it again later".to_owned(),

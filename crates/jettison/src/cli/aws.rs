@@ -41,6 +41,7 @@ pub(crate) enum AwsCommand {
 Examples:
   jettison aws setup               policies and calls, for each account
   jettison aws setup --read-only   what scan, plan and usage need, and no more
+  jettison aws setup --lifecycle-policies   what `jettison ecr` needs besides
   jettison aws setup --apply       make the calls too; again is no harm
   jettison aws setup --apply --runs-as arn:aws:iam::123456789012:role/jettison
   jettison aws setup --output json | jq '.accounts[0].policy' > policy.json
@@ -57,6 +58,9 @@ pub(crate) struct Setup {
     /// Leave out what deletes, archives and puts back
     #[arg(long)]
     read_only: bool,
+    /// Print a further policy: to read, preview and replace ECR's own lifecycle policies
+    #[arg(long)]
+    lifecycle_policies: bool,
     /// The role or user that jettison runs as, before it takes on a role-arn [default: whoever is logged in]
     #[arg(long, value_name = "ARN")]
     runs_as: Option<Principal>,

@@ -16,7 +16,7 @@ use super::{Access, Globals, Sources};
 use crate::aws::AwsConnection;
 use crate::exit::Exit;
 use crate::output::{Console, stream};
-use crate::registry::{Connection, EcrConnection, Registry, Secret, open};
+use crate::registry::{Connection, EcrConnection, LifecyclePolicies, Registry, Secret, open};
 use crate::scan::{ScanTarget, Selection, Target};
 use crate::store::{Store, default_directory};
 use crate::usage::Collector;
@@ -275,12 +275,29 @@ impl Context {
                  tools find them, or by the profile or role that `aws` of the registry names in {DEFAULT_CONFIG}"
             )));
         }
-        let configured = self.config.registry(host).map(|registry| registry.aws.clone());
         Ok(Some(EcrConnection {
             place,
-            aws: AwsConnection::new(configured.unwrap_or_default()),
+            aws: self.aws(host),
             own_reads: Arc::new(store.clone()),
         }))
+    }
+
+    /// The lifecycle policies of a registry, which has to be ECR; nothing is sent yet.
+    pub(crate) fn lifecycle_policies(&self, host: &RegistryHost) -> Result<LifecyclePolicies, Failure> {
+        let place = self.config.ecr(host).ok_or_else(|| {
+            Failure::usage(format!(
+                "{host} is no registry of Amazon ECR, and only these have lifecycle policies: on any other one, `ecr-policy: \
+                 policy.json` in {DEFAULT_CONFIG} makes jettison act on such a policy"
+            ))
+        })?;
+        let connection = Connection::new(host.clone());
+        Ok(LifecyclePolicies::new(&connection, &place, &self.aws(host)))
+    }
+
+    /// How AWS is reached for a registry.
+    fn aws(&self, host: &RegistryHost) -> AwsConnection {
+        let configured = self.config.registry(host).map(|registry| registry.aws.clone());
+        AwsConnection::new(configured.unwrap_or_default())
     }
 
     fn connection(&self, host: &RegistryHost, access: &Access, login: Option<(String, Secret)>) -> Connection {

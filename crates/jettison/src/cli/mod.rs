@@ -182,7 +182,7 @@ impl Cli {
         let ended = match self.command {
             Command::Policy(command) => command.run(&self.globals, &console).await,
             Command::Demo(command) => command.run(&self.globals, &console).await,
-            Command::Ecr(command) => command.run(&self.globals, &console),
+            Command::Ecr(command) => command.run(&self.globals, &console).await,
             Command::Schema(command) => command.run(&console),
             Command::Completions(command) => command.run(&console),
             Command::Man(command) => command.run(&console),

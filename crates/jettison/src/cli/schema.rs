@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 17] = schemas![
+const SCHEMAS: [(&str, &str); 20] = schemas![
     "plan",
     "run",
     "explanation",
@@ -31,6 +31,9 @@ const SCHEMAS: [(&str, &str); 17] = schemas![
     "store-compact",
     "aws-setup",
     "ecr-evaluate",
+    "ecr-apply-policy",
+    "ecr-apply-policy-undo",
+    "ecr-apply-policy-list",
     "schemas",
     "error",
 ];

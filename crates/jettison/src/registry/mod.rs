@@ -37,7 +37,9 @@ use jiff::Timestamp;
 
 pub(crate) use connection::is_loopback;
 pub use connection::{Connection, Limits, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Secret};
-pub use ecr::{EcrConnection, EcrRegistry};
+pub use ecr::{
+    AwsPreview, EcrConnection, EcrRegistry, LifecyclePolicies, PreviewPatience, StoredLifecyclePolicy, is_same_policy,
+};
 pub(crate) use error::excerpt;
 pub use error::{ErrorKind, RegistryError};
 pub(crate) use health::NO_ANSWER;

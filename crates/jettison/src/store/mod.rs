@@ -1,7 +1,8 @@
 //! What jettison remembers: a SQLite database in a directory of its own.
 //!
 //! It holds the *cache* (manifests and config facts by digest), the *ledger* (what scans have seen, and when), the
-//! *usage memory*, *own reads*, *plans*, and the *journal* of runs with the bytes of every deleted manifest. Losing the store loses
+//! *usage memory*, *own reads*, *plans*, *lifecycle policies* that were replaced, and the *journal* of runs with the bytes of every
+//! deleted manifest. Losing the store loses
 //! no image: only the memory, and the ability to undo.
 //!
 //! Several processes may use one store at once. Every write is one `BEGIN IMMEDIATE` transaction on a single writing
@@ -14,6 +15,7 @@ mod check;
 mod error;
 mod journal;
 mod ledger;
+mod lifecycle;
 mod lock;
 mod names;
 mod open;
@@ -39,6 +41,7 @@ pub use journal::{
     RunStatus, RunSummary,
 };
 pub use ledger::{ManifestMemory, Observation, ReferrersMemory, RepositoryMemory, TagMemory, TagPeriod};
+pub use lifecycle::LifecycleChange;
 pub use lock::{Holder, RunLock};
 pub use names::KnownTag;
 pub use open::default_directory;

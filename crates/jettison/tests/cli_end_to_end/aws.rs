@@ -330,6 +330,11 @@ fn what_people_read() {
     place.write("jettison.yaml", CONFIG);
     page("aws-setup", &place, &setup(&[]));
     page("aws-setup-read-only", &place, &setup(&["--read-only"]));
+    page(
+        "aws-setup-lifecycle-policies",
+        &place,
+        &setup(&["--lifecycle-policies"]),
+    );
     place.write("jettison.yaml", &with_role(CONFIG));
     let ci = "arn:aws:iam::444455556666:role/ci";
     page("aws-setup-role", &place, &["aws", "setup", "--runs-as", ci]);
@@ -350,17 +355,19 @@ fn the_page_about_aws_has_the_policies_as_they_are_printed() {
     let configurations = blocks(&page, "yaml");
     let printed = [configurations[0], configurations[2]].map(|configuration| {
         place.write("jettison.yaml", configuration);
-        place.call(&["aws", "setup", "--runs-as", ROLE]).exits(0).stdout
+        let words = ["aws", "setup", "--lifecycle-policies", "--runs-as", ROLE];
+        place.call(&words).exits(0).stdout
     });
     let ours: Vec<&str> = blocks(&page, "json");
     let ours: Vec<&str> = ours.into_iter().filter(|text| text.contains("Jettison")).collect();
-    assert_eq!(ours.len(), 4);
+    assert_eq!(ours.len(), 5);
     for text in &ours {
         let is_printed = printed.iter().any(|printed| printed.contains(text));
         assert!(is_printed, "docs/aws.md has what nothing prints: {text}");
     }
-    let role = Policy::read(ours.iter().find(|text| text.contains("JettisonUndo")).unwrap()).unwrap();
-    for action in role.actions() {
+    let policy = |sid: &str| Policy::read(ours.iter().find(|text| text.contains(sid)).unwrap()).unwrap();
+    let explained = ["JettisonUndo", "JettisonLifecycle"].map(policy);
+    for action in explained.iter().flat_map(Policy::actions) {
         let service = action.split(':').next().unwrap();
         let told = page.contains(&format!("`{action}`")) || page.contains(&format!("`{service}:…`"));
         assert!(told, "docs/aws.md does not say what {action} is for");

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_credential_types::Credentials as Key;
+use jettison::aws::AwsConnection;
+use jettison::registry::{Connection, LifecyclePolicies};
+use jettison_core::config::{AwsAccess, EcrPlace};
 use jettison_testkit::aws::{Credentials, Fault, Policy};
 use jettison_testkit::images::{Image, Index};
 use jiff::SignedDuration;
@@ -118,6 +122,68 @@ async fn a_run_and_its_undo_need_all_of_it_and_nothing_else() {
     assert_eq!(undone["restored"], 3, "{undone:#}");
     assert_eq!(denied(&scene), Vec::<String>::new());
     assert_eq!(asked(&scene), actions(&policy));
+}
+
+/// AWS's own preview of a policy, asked as the role.
+async fn preview(scene: &Scene, login: &Credentials, text: &str) {
+    let mut aws = AwsConnection::new(AwsAccess {
+        endpoint: Some(scene.aws.url()),
+        role_arn: Some(ROLE.to_owned()),
+        ..AwsAccess::default()
+    });
+    aws.credentials = Some(Key::new(
+        &login.access_key_id,
+        &login.secret_access_key,
+        None,
+        None,
+        "test",
+    ));
+    let place = EcrPlace {
+        account: ACCOUNT.to_owned(),
+        region: REGION.to_owned(),
+    };
+    let policies = LifecyclePolicies::new(&Connection::new(HOST.parse().unwrap()), &place, &aws);
+    policies
+        .preview(&"apps/web".parse().unwrap(), Some(text))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lifecycle_policies_need_all_of_their_own_policy_and_nothing_else() {
+    let scene = scene().await;
+    let words = ["aws", "setup", "--lifecycle-policies", "--output", "json"];
+    let printed = scene.program_as(&scene.login, &words).exits(0).json();
+    let (login, _) = given(&scene, &[]);
+    let account = &printed["accounts"][0];
+    let mut both = account["policy"].clone();
+    let lifecycle = account["lifecycle_policy"]["Statement"].as_array().unwrap();
+    both["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .extend(lifecycle.iter().cloned());
+    assert!(scene.aws.set_policy(ROLE, Policy::read(&both.to_string()).unwrap()));
+    let text = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan",
+        "countNumber": 999}, "action": {"type": "expire"}}]}"#;
+    scene.place.write("policy.json", text);
+    let target = format!("{HOST}/apps/web");
+    let apply = ["ecr", "apply-policy", "policy.json", &target, "--yes"];
+    let report = scene.program_as(&login, &json(&apply)).exits(0).json();
+    preview(&scene, &login, text).await;
+    let undo = [
+        "ecr",
+        "apply-policy",
+        "--undo",
+        report["run"].as_str().unwrap(),
+        "--yes",
+    ];
+    scene.program_as(&login, &undo).exits(0);
+    assert_eq!(denied(&scene), Vec::<String>::new());
+    let asked: BTreeSet<String> = asked(&scene)
+        .into_iter()
+        .filter(|action| action.contains("Lifecycle"))
+        .collect();
+    assert_eq!(asked, actions(&account["lifecycle_policy"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::account::Account;
 use super::arn::{Principal, partition, widened};
-use super::permissions::{ARCHIVE, ASSUME, DELETE, READ, SETUP, Scope, UNDO, scope};
+use super::permissions::{ARCHIVE, ASSUME, DELETE, LIFECYCLE, LIFECYCLE_WRITE, READ, SETUP, Scope, UNDO, scope};
 use crate::usage::aws::ACTIONS as USAGE;
 
 /// What a managed policy may hold, in characters without white space (IAM User Guide, "IAM and AWS STS quotas").
@@ -68,6 +68,15 @@ impl Document {
                 .iter()
                 .flat_map(|(name, actions)| statements(name, actions, account)),
         )
+    }
+
+    /// What whoever works with ECR's own lifecycle policies needs beyond reading images. `read_only`: without what writes.
+    pub(super) fn of_lifecycle(account: &Account, read_only: bool) -> Self {
+        let mut statements = statements("Lifecycle", &LIFECYCLE, account);
+        if !read_only {
+            statements.extend(self::statements("LifecycleWrite", &LIFECYCLE_WRITE, account));
+        }
+        Self::new(statements)
     }
 
     /// What whoever makes the calls of setup needs.
@@ -210,6 +219,22 @@ mod tests {
                 "arn:aws:ecr:us-east-1:123456789012:repository/*"
             ]
         );
+    }
+
+    #[test]
+    fn lifecycle_policies_of_scanned_repositories_are_read_and_written_by_a_policy_of_their_own() {
+        let accounts = Account::all(&Config::parse("test", TWO).unwrap().0);
+        let of = |read_only| {
+            let statements = Document::of_lifecycle(&accounts[0], read_only).statement.into_iter();
+            statements.map(|statement| (statement.sid, statement.action.len(), statement.resource))
+        };
+        let images = statements_of(TWO, true)["JettisonReadImages"].1.clone();
+        let read = ("JettisonLifecycleImages".to_owned(), 3, images.clone());
+        let write = ("JettisonLifecycleWriteImages".to_owned(), 2, images);
+        assert_eq!(of(true).collect::<Vec<_>>(), std::slice::from_ref(&read));
+        assert_eq!(of(false).collect::<Vec<_>>(), [read, write]);
+        let of_role = serde_json::to_string(&Document::of_role(&accounts[0], false)).unwrap();
+        assert!(!of_role.contains("Lifecycle"), "{of_role}");
     }
 
     #[test]

@@ -13,6 +13,9 @@ const WHY: &str = "ECR counts the reading of a manifest as a pull. jettison reme
 const TWO_NAMES: &str = "ECR's guide and its API give these permissions different names: allow both. Whoever makes the calls needs \
     them, once; the role of jettison does not.";
 
+const SEPARATE: &str = "It comes on top of the first policy, and no run over images needs it: give it to the people or the pipeline \
+    that look after these policies, not to the hourly run.";
+
 /// All accounts.
 pub(super) fn drawn(form: &Form, console: &Console) -> Result<String, serde_json::Error> {
     let pages = form.accounts.iter().map(|account| Page::of(account, console));
@@ -36,6 +39,10 @@ impl Page {
         if let Some(taken_on) = &account.taken_on {
             page.document("Trust policy of that role", &taken_on.trust_policy)?;
             page.document("Policy of whoever takes it on", &taken_on.policy)?;
+        }
+        if let Some(policy) = &account.lifecycle_policy {
+            page.document("Policy of whoever works with ECR's own lifecycle policies", policy)?;
+            page.text(SEPARATE);
         }
         if let Some(policy) = &account.setup_policy {
             page.exclusions(&account.exclusions);

@@ -32,6 +32,22 @@ pub(super) const UNDO: [&str; 2] = [
     "ecr:PutImage",
 ];
 
+/// What it needs to read ECR's own lifecycle policies, and to ask ECR what they would do. No run over images needs it.
+pub(super) const LIFECYCLE: [&str; 3] = [
+    // The policy of a repository.
+    "ecr:GetLifecyclePolicy",
+    // ECR's own preview is begun, and then read. It changes nothing.
+    "ecr:StartLifecyclePolicyPreview",
+    "ecr:GetLifecyclePolicyPreview",
+];
+
+/// What `ecr apply-policy` needs beyond that.
+pub(super) const LIFECYCLE_WRITE: [&str; 2] = [
+    "ecr:PutLifecyclePolicy",
+    // To undo it where there was no policy before.
+    "ecr:DeleteLifecyclePolicy",
+];
+
 /// What whoever makes the calls of `setup --apply` needs, once; the role of jettison does not. ECR's user guide names the
 /// permissions Create and Delete, its API the calls Register and Deregister: IAM takes both names.
 pub(super) const SETUP: [&str; 5] = [

@@ -47,6 +47,8 @@ pub(super) struct AccountForm {
     pub(super) policy: Document,
     /// Who takes the role on, where the configuration names one.
     pub(super) taken_on: Option<TakenOn>,
+    /// What whoever works with ECR's own lifecycle policies needs besides, if that was asked for.
+    pub(super) lifecycle_policy: Option<Document>,
     /// What whoever makes the calls below needs.
     pub(super) setup_policy: Option<Document>,
     pub(super) exclusions: Vec<Exclusion>,
@@ -138,6 +140,8 @@ impl Setup {
                 .role_arn
                 .as_deref()
                 .map(|role| taken_on(role, who.base.as_ref(), account)),
+            lifecycle_policy: (has_registries && self.lifecycle_policies)
+                .then(|| Document::of_lifecycle(account, self.read_only)),
             setup_policy: has_registries.then(|| Document::of_setup(account)),
             exclusions: self.exclusions(account, who.works_as.as_ref()).await,
             works_as: who.works_as.map(|principal| principal.arn),

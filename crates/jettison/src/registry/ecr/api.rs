@@ -13,7 +13,6 @@ use jettison_core::model::RegistryHost;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, sleep};
 
-use super::EcrConnection;
 use crate::aws::{AwsConnection, AwsError, AwsTrouble, told};
 use crate::registry::retry::random_share;
 use crate::registry::{Connection, ErrorKind, Limits, RegistryError};
@@ -113,12 +112,12 @@ fn kind_of(error: &AwsError) -> ErrorKind {
 }
 
 impl Api {
-    pub(super) fn new(connection: &Connection, ecr: &EcrConnection) -> Self {
+    pub(super) fn new(connection: &Connection, place: &EcrPlace, aws: &AwsConnection) -> Self {
         Self {
             host: connection.host.clone(),
-            place: ecr.place.clone(),
+            place: place.clone(),
             limits: connection.limits.clone(),
-            aws: ecr.aws.clone(),
+            aws: aws.clone(),
             clients: OnceCell::new(),
             in_flight: Semaphore::new(connection.limits.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
         }

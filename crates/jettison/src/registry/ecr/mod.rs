@@ -10,6 +10,7 @@ mod blob;
 mod coalesce;
 mod delete;
 mod gone;
+mod lifecycle;
 mod list;
 mod look;
 mod put;
@@ -33,6 +34,7 @@ use blob::Layers;
 use coalesce::Coalescer;
 use delete::{Deletes, Untags};
 use gone::Gone;
+pub use lifecycle::{AwsPreview, LifecyclePolicies, PreviewPatience, StoredLifecyclePolicy, is_same_policy};
 use look::{Looks, Seen};
 use read::{Reads, Wanted};
 
@@ -67,7 +69,7 @@ impl EcrRegistry {
     ///
     /// [`ErrorKind::Configuration`]: certificates that cannot be read.
     pub fn new(connection: &Connection, ecr: &EcrConnection) -> Result<Self, RegistryError> {
-        let api = Arc::new(Api::new(connection, ecr));
+        let api = Arc::new(Api::new(connection, &ecr.place, &ecr.aws));
         let layers = Layers::new(connection).map_err(|trouble| api.error("set up the connection", trouble))?;
         let looks = Arc::new(Looks::new(Arc::clone(&api)));
         Ok(Self {

@@ -11,7 +11,7 @@ use serde::Serialize;
 /// The id of a run, `20261121-223311-4f2a`: sorts by time, and is short enough to type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct RunId(pub(super) String);
+pub struct RunId(pub(in crate::store) String);
 
 impl RunId {
     /// The id of a run that begins at `now`; `random` keeps apart those of the same second.

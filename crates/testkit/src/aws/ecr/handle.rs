@@ -10,7 +10,7 @@ use super::super::handle::Handle;
 use super::super::place::Place;
 use super::super::state::State;
 use super::repository::{Layer, Mutability, Push, Repository};
-use super::{Registry, Status, fill};
+use super::{Registry, Status, fill, lifecycle};
 use crate::images::{Blob, Manifest};
 
 /// The registry of one account in one region, from within.
@@ -150,6 +150,44 @@ impl Ecr {
             exclusions: exclusions.iter().map(|&pattern| pattern.to_owned()).collect(),
         };
         self.repository(repository, |found, _| found.mutability = mutability);
+    }
+
+    /// Gives a repository this lifecycle policy, made if there is none; one that ECR would not take is not kept.
+    pub fn set_lifecycle(&self, repository: &str, text: &str) -> bool {
+        let Ok(text) = lifecycle::kept(text) else {
+            return false;
+        };
+        self.repository(repository, |found, _| found.lifecycle.text = Some(text));
+        true
+    }
+
+    /// The lifecycle policy of a repository, as ECR gives it back.
+    pub fn lifecycle(&self, repository: &str) -> Option<String> {
+        self.registry(|registry, _| registry.repository(repository).ok()?.lifecycle.text.clone())
+    }
+
+    /// When ECR last acted on the lifecycle policy; none: never, as it is with every new one.
+    pub fn set_lifecycle_evaluated_at(&self, repository: &str, at: Option<Timestamp>) {
+        self.repository(repository, |found, _| found.lifecycle.evaluated_at = at);
+    }
+
+    /// How many questions previews that begin from now on answer with "in progress"; one from the start, and with the
+    /// largest number they never end.
+    pub fn set_preview_polls(&self, polls: u64) {
+        self.registry(|registry, _| registry.preview_polls = polls);
+    }
+
+    /// Begins a preview as somebody else would, of a policy that is no policy of the repository; false where ECR refused it.
+    pub fn begin_preview(&self, repository: &str, text: &str) -> bool {
+        let polls = self.registry(|registry, _| registry.preview_polls);
+        self.repository(repository, |found, now| {
+            lifecycle::begin(found, text, polls, now).is_ok()
+        })
+    }
+
+    /// Removes a whole repository, as somebody else would.
+    pub fn remove_repository(&self, repository: &str) -> bool {
+        self.registry(|registry, _| registry.repositories.remove(repository).is_some())
     }
 
     /// Lets another account in, as policies of all repositories would.

@@ -43,7 +43,7 @@ pub(in crate::aws) struct Image {
 /// What happened to an image between the storage classes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Storage {
-    archived_at: Option<Timestamp>,
+    pub(super) archived_at: Option<Timestamp>,
     activated_at: Option<Timestamp>,
     is_archived: bool,
     /// Since when it is being restored.
@@ -91,7 +91,7 @@ impl Storage {
         self.activated_at = Some(now);
     }
 
-    fn activated_at(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn activated_at(&self, now: Timestamp) -> Option<Timestamp> {
         let finished = self.restored_since.map(|since| since + RESTORE);
         finished.filter(|finished| *finished <= now).or(self.activated_at)
     }

@@ -7,6 +7,7 @@ mod fill;
 mod handle;
 mod image;
 mod layers;
+mod lifecycle;
 mod manifest;
 mod oci;
 mod push;
@@ -30,7 +31,6 @@ pub(super) use layers::Token;
 pub(super) use oci::{is_registry_api, registry_api};
 
 /// The registry of one account in one region.
-#[derive(Default)]
 pub(super) struct Registry {
     repositories: BTreeMap<String, Repository>,
     /// Principals whose pulls leave no trace, and since when.
@@ -41,6 +41,21 @@ pub(super) struct Registry {
     tokens: BTreeMap<String, Token>,
     /// Whether a pull time is refreshed but once a day.
     is_lazy: bool,
+    /// How many questions a new preview answers with "in progress".
+    preview_polls: u64,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            repositories: BTreeMap::new(),
+            exclusions: BTreeMap::new(),
+            shared_with: BTreeSet::new(),
+            tokens: BTreeMap::new(),
+            is_lazy: false,
+            preview_polls: 1,
+        }
+    }
 }
 
 /// One call on one registry.
@@ -91,9 +106,11 @@ pub(super) fn serve(state: &mut State, call: &Call) -> Answer {
         "GetAuthorizationToken" => layers::token(registry, &scene, &id),
         "DescribeRegistry" => Ok(settings::registry(&scene)),
         "PutImageTagMutability" => settings::put_mutability(registry, &scene),
-        "GetLifecyclePolicy" => settings::lifecycle(registry, &scene),
-        "PutLifecyclePolicy" => settings::put_lifecycle(registry, &scene),
-        "DeleteLifecyclePolicy" => settings::delete_lifecycle(registry, &scene),
+        "GetLifecyclePolicy" => lifecycle::get(registry, &scene),
+        "PutLifecyclePolicy" => lifecycle::put(registry, &scene),
+        "DeleteLifecyclePolicy" => lifecycle::delete(registry, &scene),
+        "StartLifecyclePolicyPreview" => lifecycle::start(registry, &scene),
+        "GetLifecyclePolicyPreview" => lifecycle::preview(registry, &scene),
         "ListPullTimeUpdateExclusions" => settings::exclusions(registry, &scene),
         "RegisterPullTimeUpdateExclusion" => settings::exclude(registry, &scene),
         "DeregisterPullTimeUpdateExclusion" => settings::include(registry, &scene),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::policy::fits;
 use super::super::refusal::Refusal;
 use super::image::{Image, Storage};
+use super::lifecycle::Lifecycle;
 use super::manifest::Manifest;
 use crate::digest::sha256;
 
@@ -19,7 +20,7 @@ const MOST_TAGS: usize = 1000;
 pub(in crate::aws) struct Repository {
     pub(super) created_at: Timestamp,
     pub(super) mutability: Mutability,
-    pub(super) lifecycle: Option<String>,
+    pub(super) lifecycle: Lifecycle,
     pub(in crate::aws) images: BTreeMap<String, Image>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) layers: HashMap<String, Layer>,
@@ -83,7 +84,7 @@ impl Repository {
         Self {
             created_at,
             mutability: Mutability::default(),
-            lifecycle: None,
+            lifecycle: Lifecycle::default(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             layers: HashMap::new(),

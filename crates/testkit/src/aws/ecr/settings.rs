@@ -49,49 +49,6 @@ pub(super) fn put_mutability(registry: &mut Registry, scene: &Scene<'_>) -> Answ
     )
 }
 
-pub(super) fn lifecycle(registry: &Registry, scene: &Scene<'_>) -> Answer {
-    let name = scene.call.required("repositoryName")?;
-    let policy = registry.repository(name)?.lifecycle.clone();
-    Ok(told(scene, name, &policy.ok_or_else(|| no_policy(name))?, true))
-}
-
-pub(super) fn put_lifecycle(registry: &mut Registry, scene: &Scene<'_>) -> Answer {
-    let name = scene.call.required("repositoryName")?;
-    let text = scene.call.required("lifecyclePolicyText")?;
-    if !(100..=30_720).contains(&text.len()) {
-        return Err(Refusal::parameter(
-            "lifecyclePolicyText",
-            "Member must have length between 100 and 30720",
-        ));
-    }
-    let is_policy = serde_json::from_str::<Value>(text).is_ok_and(|policy| policy["rules"].is_array());
-    if !is_policy {
-        let message = "Lifecycle policy validation failure: not a policy";
-        return Err(Refusal::parameter("LifecyclePolicyText", message));
-    }
-    registry.repository_mut(name)?.lifecycle = Some(text.to_owned());
-    Ok(told(scene, name, text, false))
-}
-
-pub(super) fn delete_lifecycle(registry: &mut Registry, scene: &Scene<'_>) -> Answer {
-    let name = scene.call.required("repositoryName")?;
-    let policy = registry.repository_mut(name)?.lifecycle.take();
-    Ok(told(scene, name, &policy.ok_or_else(|| no_policy(name))?, true))
-}
-
-fn told(scene: &Scene<'_>, name: &str, text: &str, with_time: bool) -> Value {
-    object(
-        json!({"registryId": scene.place.account, "repositoryName": name, "lifecyclePolicyText": text,
-        // One that was never evaluated says 1970.
-        "lastEvaluatedAt": with_time.then_some(0)}),
-    )
-}
-
-fn no_policy(name: &str) -> Refusal {
-    let message = format!("Lifecycle policy does not exist for the repository with name '{name}'");
-    Refusal::new("LifecyclePolicyNotFoundException", message)
-}
-
 pub(super) fn exclusions(registry: &Registry, scene: &Scene<'_>) -> Answer {
     let page = Page::of(scene.call, Rule::of(100, 1000))?;
     let arns = registry.exclusions.keys().filter(|arn| page.is_behind(arn));

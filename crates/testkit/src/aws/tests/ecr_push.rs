@@ -1,4 +1,4 @@
-//! PutImage, tag mutability, lifecycle policies as texts.
+//! PutImage, tag mutability.
 
 use aws_sdk_ecr::types::{
     ImageTagMutability, ImageTagMutabilityExclusionFilter, ImageTagMutabilityExclusionFilterType,
@@ -156,50 +156,4 @@ async fn a_push_brings_an_archived_image_back_at_once() {
     lab.registry().archive(REPOSITORY, &image.digest);
     assert_eq!(put(&lab, Some("v1"), &image).await, Ok(image.digest.clone()));
     assert_eq!(lab.registry().images(REPOSITORY)[0].status, Status::Active);
-}
-
-#[tokio::test]
-async fn a_lifecycle_policy_is_kept_as_it_was_written() {
-    let lab = Lab::new().await;
-    lab.registry().create(REPOSITORY);
-    let ecr = lab.ecr();
-    let none = ecr
-        .get_lifecycle_policy()
-        .repository_name(REPOSITORY)
-        .send()
-        .await
-        .unwrap_err();
-    assert_eq!(code(&none), "LifecyclePolicyNotFoundException");
-    let text = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan",
-        "countNumber": 1}, "action": {"type": "expire"}}]}"#;
-    let put = |text: &str| {
-        ecr.put_lifecycle_policy()
-            .repository_name(REPOSITORY)
-            .lifecycle_policy_text(text)
-            .send()
-    };
-    assert_eq!(code(&put("{}").await.unwrap_err()), "InvalidParameterException");
-    put(text).await.unwrap();
-    let got = ecr
-        .get_lifecycle_policy()
-        .repository_name(REPOSITORY)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (got.lifecycle_policy_text(), got.last_evaluated_at().unwrap().secs()),
-        (Some(text), 0)
-    );
-    ecr.delete_lifecycle_policy()
-        .repository_name(REPOSITORY)
-        .send()
-        .await
-        .unwrap();
-    let none = ecr
-        .get_lifecycle_policy()
-        .repository_name(REPOSITORY)
-        .send()
-        .await
-        .unwrap_err();
-    assert_eq!(code(&none), "LifecyclePolicyNotFoundException");
 }

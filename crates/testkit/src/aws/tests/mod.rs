@@ -1,5 +1,6 @@
 //! The fake, asked by the official clients over HTTP.
 mod ecr_delete;
+mod ecr_lifecycle;
 mod ecr_lists;
 mod ecr_push;
 mod ecr_read;
