@@ -173,7 +173,7 @@ fn image() -> impl Strategy<Value = Known> {
 
 /// A rule without its priority; what AWS would refuse is sorted out later.
 fn selection() -> impl Strategy<Value = (Value, &'static str)> {
-    let text = "(a|b|ab|prod|p)?(\\*|-)?[12]?";
+    let text = "\\*?(a|b|ab|prod|p)?(\\*|-)?[12ab]?\\*?";
     let texts = prop::collection::vec(text.prop_filter("some text", |text| !text.is_empty()), 1..3);
     let tags = prop_oneof![
         texts
