@@ -220,7 +220,8 @@ pub(crate) async fn remember(store: &Store, plan: &Plan, config: &Config) -> Res
     Ok(())
 }
 
-fn before(now: Timestamp, period: Period) -> Timestamp {
+/// The moment that far back.
+pub(super) fn before(now: Timestamp, period: Period) -> Timestamp {
     now.saturating_sub(SignedDuration::from_secs(period.seconds()))
         .unwrap_or(Timestamp::MIN)
 }

@@ -13,7 +13,6 @@ mod undo;
 mod write;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -21,18 +20,17 @@ use futures_util::{StreamExt as _, stream};
 use jettison_core::evaluate::used;
 use jettison_core::lifecycle::LifecyclePolicy;
 use jettison_core::model::RegistryHost;
-use jettison_core::policy::Period;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::super::apply::Consent;
 use super::super::context::{Context, confirm, read_text};
-use super::super::facts::{Gathered, gather};
+use super::super::facts::{Gathered, before, gather};
 use super::super::failure::Failure;
 use super::super::{Access, Sources};
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::registry::LifecyclePolicies;
 use crate::scan::Target;
-use crate::store::Store;
 use planned::{Decision, Planned, Planner};
 use write::Writer;
 
@@ -149,7 +147,9 @@ impl ApplyPolicy {
             console.say("nothing was done");
             return Ok(Exit::Done);
         }
-        forget(&store, context.config.journal_memory).await?;
+        // What is older than the journal is kept cannot be taken back.
+        let forgotten = before(Timestamp::now(), context.config.journal_memory);
+        store.forget_lifecycle_changes_before(forgotten).await?;
         let writer = Writer {
             store: &store,
             policies: &policies,
@@ -158,7 +158,7 @@ impl ApplyPolicy {
         let report = writer.write(planned).await?;
         store.close().await;
         console.json(&report)?;
-        console.say(drawn::written(&report, console));
+        console.say(format!("\n{}", drawn::written(&report, console)));
         Ok(report.exit().and(exit))
     }
 }
@@ -174,10 +174,12 @@ fn policies(context: &Context, hosts: impl IntoIterator<Item = RegistryHost>) ->
 
 /// Whether there is a terminal to ask on, or nothing to ask: told before any work is done.
 fn can_be_asked(yes: bool) -> Result<(), Failure> {
-    match yes || std::io::stdin().is_terminal() {
-        true => Ok(()),
-        false => Err(Failure::usage("there is no terminal to ask on; say --yes to go ahead")),
-    }
+    let consent = Consent {
+        yes,
+        no_usage: false,
+        accept_share: None,
+    };
+    consent.can_be_asked()
 }
 
 /// Whether all repositories are known that were meant; it is a failure if none is.
@@ -217,11 +219,4 @@ async fn plan<'g>(
     asked
         .map(|(repository, stored)| planner.plan(repository, stored))
         .collect()
-}
-
-/// What is older than the journal is kept cannot be taken back.
-async fn forget(store: &Store, memory: Period) -> Result<(), Failure> {
-    let length = SignedDuration::from_secs(memory.seconds());
-    let before = Timestamp::now().saturating_sub(length).unwrap_or(Timestamp::MIN);
-    Ok(store.forget_lifecycle_changes_before(before).await?)
 }

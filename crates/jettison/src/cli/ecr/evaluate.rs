@@ -109,7 +109,8 @@ fn judged<'a>(
         .collect()
 }
 
-fn action(verdict: Option<LifecycleVerdict>) -> &'static str {
+/// What becomes of an image, as forms name it.
+pub(super) fn action(verdict: Option<LifecycleVerdict>) -> &'static str {
     match verdict.map(|verdict| verdict.action) {
         Some(LifecycleAction::Expire) => "expire",
         Some(LifecycleAction::Transition) => "transition",

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::evaluate::action;
+
 /// What changes.
 #[derive(Debug, Serialize)]
 pub(super) struct Difference {
@@ -100,7 +102,7 @@ impl Difference {
         for (place, image) in images.iter().enumerate() {
             let digest = graph.digest(nodes[place]).clone();
             let tags: Vec<String> = image.tags.iter().map(|tag| (*tag).to_owned()).collect();
-            let (before, after) = (word(old[place]), word(new[place]));
+            let (before, after) = (action(old[place]), action(new[place]));
             let taken = new[place].is_some();
             difference.in_use.extend(
                 known
@@ -201,14 +203,6 @@ impl Totals {
             expire: count(LifecycleAction::Expire),
             transition: count(LifecycleAction::Transition),
         }
-    }
-}
-
-fn word(verdict: Option<LifecycleVerdict>) -> &'static str {
-    match verdict.map(|verdict| verdict.action) {
-        Some(LifecycleAction::Expire) => "expire",
-        Some(LifecycleAction::Transition) => "transition",
-        None => "none",
     }
 }
 

@@ -94,7 +94,8 @@ fn rules(planned: &[Planned<'_>], width: usize) -> Vec<String> {
                 place(several[0])
             ),
         };
-        format!("{} {whose}\n{text}", styled(style::HEADING, "Rules of"))
+        let heading = hanging(&format!("{} ", styled(style::HEADING, "Rules of")), &whose, width);
+        format!("{heading}\n{text}")
     });
     blocks.collect()
 }
