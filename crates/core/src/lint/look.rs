@@ -70,14 +70,14 @@ impl<'e> Room<'e> {
             true => self.graph.platforms(entry.node).into_iter().collect(),
             false => Vec::new(),
         };
-        let tags: Vec<&Tag> = match entry.tag {
-            Some(tag) => vec![tag],
-            None => self.graph.tags(entry.node).iter().map(|tag| &tag.name).collect(),
-        };
+        let all: Vec<&Tag> = self.graph.tags(entry.node).iter().map(|tag| &tag.name).collect();
+        let tags: Vec<&Tag> = entry.tag.map_or_else(|| all.clone(), |tag| vec![tag]);
         move |rule| {
             rule.fits(&Candidate {
                 kind: entry.kind,
                 tags: &tags,
+                image_tags: &all,
+                archived: entry.manifest.archived_at.is_some(),
                 labels: entry.labels(),
                 platforms: &platforms,
             })
