@@ -13,7 +13,6 @@ use super::entries::{Entry, Roots};
 use super::groups::{Groups, Member};
 use super::lifecycle::{Judged, archived};
 use super::{Decision, elapsed};
-use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::lifecycle::LifecyclePolicy;
 use crate::model::{Digest, Manifest, Repository, Tag};
@@ -23,7 +22,7 @@ use crate::ruling::{Measure, Measures, Pulls, Shown, Span, Terms, Unknown};
 
 /// The rules that govern one repository, with what they need to know of it.
 pub(super) struct RepositoryRules<'a> {
-    pub(super) facts: &'a Facts<'a>,
+    pub(super) now: Timestamp,
     pub(super) repository: &'a Repository,
     pub(super) graph: &'a Graph<'a>,
     pub(super) dates: &'a Dates<'a>,
@@ -164,7 +163,7 @@ impl RepositoryRules<'_> {
 
     /// Lets a lifecycle policy of ECR judge: the verdict on an image is that on each of its entries.
     fn let_ecr_judge(&self, name: &str, lifecycle: &LifecyclePolicy, decisions: &mut [Decision]) {
-        let judged = Judged::by(lifecycle, (self.graph, self.dates), self.facts.now);
+        let judged = Judged::by(lifecycle, (self.graph, self.dates), self.now);
         let terms: Vec<Arc<Terms>> = judged.terms(name, self.pulls());
         for root in &self.roots.roots {
             let Some(judgement) = judged.of(root.node) else {
@@ -212,16 +211,14 @@ impl RepositoryRules<'_> {
         }
         let since = given(self.repository.pull_data_since);
         // What reaches from the future covers nothing; a limit of nothing is covered by what begins now.
-        let reach = since
-            .map(|since| elapsed(since, self.facts.now))
-            .filter(|reach| *reach >= 0);
+        let reach = since.map(|since| elapsed(since, self.now)).filter(|reach| *reach >= 0);
         Pulls::Reach(reach.map(Span::of_nanoseconds))
     }
 
     /// What the rule asks to know of an entry, but for its rank.
     fn measure(&self, asked: Asked, entry: &Entry<'_>, sizes: &mut HashMap<Node, u64>) -> Measures {
         let since = self.since(entry, asked.since);
-        let ago = |moment| Span::of_nanoseconds(elapsed(moment, self.facts.now));
+        let ago = |moment| Span::of_nanoseconds(elapsed(moment, self.now));
         let pulled = if asked.idle {
             self.dates.pulled(entry.root)
         } else {
@@ -234,7 +231,7 @@ impl RepositoryRules<'_> {
                 self.graph
                     .manifest(entry.root)
                     .and_then(|manifest| manifest.archived_at),
-                self.facts.now,
+                self.now,
             ),
             idle: if asked.idle {
                 Measure::of_span(idle)

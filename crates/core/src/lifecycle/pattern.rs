@@ -28,6 +28,11 @@ impl TagPattern {
         }
     }
 
+    /// Takes a pattern that AWS would not take, if it has too many wildcards: to compare it with others.
+    pub(super) fn unbounded(text: String) -> Self {
+        Self(text)
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,6 +57,42 @@ impl TagPattern {
         tag.ends_with(last)
     }
 }
+
+impl TagPattern {
+    /// Whether it could fit a tag that attaches a manifest to another one: `sha256-<hex>`, or that with `.sig`, `.att` or
+    /// `.sbom` behind it (see [`crate::model::Tag::subject`]).
+    pub(crate) fn may_attach(&self) -> bool {
+        let shape = |suffix: &&str| format!("sha256-{}{suffix}", HEX_DIGIT.to_string().repeat(64));
+        ["", ".sig", ".att", ".sbom"]
+            .iter()
+            .map(shape)
+            .any(|shape| self.meets(&shape))
+    }
+
+    /// Whether it fits any text of a shape, in which [`HEX_DIGIT`] stands for any such digit.
+    fn meets(&self, shape: &str) -> bool {
+        let admits = |at: char, letter: char| at == letter || (at == HEX_DIGIT && letter.is_ascii_hexdigit());
+        let shape: Vec<char> = shape.chars().collect();
+        // Which beginnings of the shape the pattern has fitted so far, by their length.
+        let mut fitted = vec![false; shape.len() + 1];
+        fitted[0] = true;
+        for letter in self.0.chars() {
+            if letter == '*' {
+                let first = fitted.iter().position(|fits| *fits).unwrap_or(fitted.len());
+                fitted[first..].fill(true);
+            } else {
+                for length in (0..shape.len()).rev() {
+                    fitted[length + 1] = fitted[length] && admits(shape[length], letter);
+                }
+                fitted[0] = false;
+            }
+        }
+        fitted[shape.len()]
+    }
+}
+
+/// Stands for any hexadecimal digit in a shape; no tag has it.
+const HEX_DIGIT: char = '#';
 
 impl fmt::Display for TagPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
