@@ -45,7 +45,7 @@ pub struct ExportedRule {
 /// How well a policy of AWS says a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fidelity {
-    /// It judges every image of every inventory alike.
+    /// Of what no rule before it speaks of in AWS's policy, it takes the same of every inventory.
     Exact,
     /// It takes less, or keeps more.
     Nearest,
@@ -92,6 +92,13 @@ impl Export {
     /// Whether AWS judges every image of every inventory as the rules do.
     pub fn is_exact(&self) -> bool {
         self.rules.iter().all(|rule| rule.fidelity == Fidelity::Exact)
+    }
+
+    /// Whether AWS would also judge children of indexes and what is attached to images by it. Those have no verdict of their
+    /// own in jettison, and nothing is said of them here.
+    pub fn reaches_parts(&self) -> bool {
+        let mut rules = self.policy.iter().flat_map(LifecyclePolicy::rules);
+        rules.any(LifecycleRule::may_count_parts)
     }
 
     /// The text for `PutLifecyclePolicy`.

@@ -26,6 +26,7 @@ pub use size::{ByteSize, InvalidSize};
 pub use standard::{STANDARD_YAML, standard};
 
 use matching::Need;
+pub(crate) use plain::spell_out;
 
 use crate::lifecycle::{LifecycleAction, LifecyclePolicy};
 use crate::model::{Kind, RegistryHost, RepositoryName};

@@ -37,7 +37,7 @@ impl EcrCommand {
 }
 
 /// Reads a lifecycle policy; everything for which AWS would refuse it is the failure.
-fn read_policy(file: &Path) -> Result<LifecyclePolicy, Failure> {
+pub(super) fn read_policy(file: &Path) -> Result<LifecyclePolicy, Failure> {
     let text = read_text(file)?;
     LifecyclePolicy::parse(&text)
         .map_err(|mistakes| Failure::usage(format!("AWS would refuse {}:\n{mistakes}", file.display())))

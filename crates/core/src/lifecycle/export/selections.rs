@@ -4,7 +4,7 @@ use super::super::import::NO_TAG;
 use super::super::{MOST_WILDCARDS, TagPattern, TagSelection};
 use super::Unsayable;
 use crate::model::Kind;
-use crate::policy::{Rule, Verb};
+use crate::policy::{Rule, Verb, spell_out};
 
 /// What a rule of jettison speaks of.
 #[derive(Debug)]
@@ -61,7 +61,10 @@ fn tagged(rule: &Rule, reasons: &mut Vec<Unsayable>) -> Vec<TagSelection> {
     if !excluded.is_empty() {
         reasons.push(Unsayable::ExcludedTags);
     }
-    let each: Vec<TagPattern> = globs.into_iter().map(|glob| pattern(glob, reasons)).collect();
+    let each = globs
+        .into_iter()
+        .flat_map(|glob| any_of(glob, reasons))
+        .collect::<Vec<_>>();
     // An image is kept by any of its tags, and taken by all of them. A tag that attaches it is no entry.
     let by_any = matches!(rule.verb, Verb::KeepAlways) && !each.iter().any(TagPattern::may_attach);
     if matches.tags.is_some() && !by_any {
@@ -83,6 +86,14 @@ fn patterns(list: Vec<TagPattern>) -> TagSelection {
         true => vec![TagPattern::unbounded("*".to_owned())],
         false => list,
     })
+}
+
+/// The patterns of which any fits what a glob fits: one for each of its choices; or more, and then the reason.
+fn any_of(glob: &str, reasons: &mut Vec<Unsayable>) -> Vec<TagPattern> {
+    match spell_out(glob) {
+        Some(choices) => choices.iter().map(|choice| pattern(choice, reasons)).collect(),
+        None => vec![pattern(glob, reasons)],
+    }
 }
 
 /// The pattern that fits what a glob fits; or more, and then the reason.

@@ -83,7 +83,7 @@ impl fmt::Display for Unsayable {
         f.write_str(match self {
             Self::EachTag => "it judges each tag by itself, and AWS an image by all of its tags: say `image-tags`",
             Self::ExcludedTags => "AWS cannot exclude tags",
-            Self::Glob(glob) => return write!(f, "AWS's patterns have no more than four stars and nothing else: `{glob}`"),
+            Self::Glob(glob) => return write!(f, "AWS's patterns know stars alone, and four at most: `{glob}`"),
             Self::Regex => "AWS has no regular expressions",
             Self::Kinds => "AWS speaks of manifests of every kind, and this rule of some: list all under `kinds`",
             Self::Labels => "AWS knows no labels",
