@@ -5,7 +5,6 @@
 //! and go with what they belong to.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use super::{LifecycleAction, LifecycleCount, LifecyclePolicy, LifecycleRule, StorageClass, TagPattern, TagSelection};
 use crate::model::{Kind, is_hidden};
@@ -103,9 +102,9 @@ impl LifecyclePolicy {
 }
 
 const HEADING: &str = "\
-# From a lifecycle policy of Amazon ECR.
-# Its rules speak of images of every kind, by all of their tags, and count from the push alone.
-# What is in use, young or protected stays whatever they say.
+# From a lifecycle policy of Amazon ECR. Its rules speak of images of every kind,
+# by all of their tags, and count from the push alone. What is in use, young or
+# protected stays whatever they say.
 ";
 
 impl LifecycleRule {
@@ -158,7 +157,7 @@ impl LifecycleRule {
         let mut lines = vec![format!("      - name: {}", quoted(&imported.name))];
         let mut key = |text: String| lines.push(format!("        {text}"));
         if let Some(why) = imported.inexact {
-            key(format!("# Not exact: {why}."));
+            wrapped(&format!("Not exact: {why}.")).into_iter().for_each(&mut key);
         }
         if self.count.period().is_none_or(|days| days < self.count.number()) && self.count.age().is_some() {
             key(format!(
@@ -166,7 +165,8 @@ impl LifecycleRule {
                 self.count.number()
             ));
         }
-        key(format!("match: {}", self.matches()));
+        key("match:".to_owned());
+        self.matches().into_iter().for_each(|line| key(format!("  {line}")));
         if !matches!(self.count, LifecycleCount::DaysSinceTransitioned(_)) {
             key("since: push".to_owned());
         }
@@ -180,24 +180,23 @@ impl LifecycleRule {
         lines
     }
 
-    fn matches(&self) -> String {
+    fn matches(&self) -> Vec<String> {
         let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
-        let mut keys = format!("kinds: [{}]", kinds.join(", "));
         let is_archived = self.storage_class == StorageClass::Archive;
-        // Writing to a string never fails.
-        let _ = write!(keys, ", archived: {is_archived}");
-        let _ = match &self.selects {
-            TagSelection::Patterns(patterns) => {
-                write!(keys, ", image-tags: {}", list(patterns.iter().map(glob)))
-            }
+        let mut keys = vec![
+            format!("kinds: [{}]", kinds.join(", ")),
+            format!("archived: {is_archived}"),
+        ];
+        match &self.selects {
+            TagSelection::Patterns(patterns) => keys.push(format!("image-tags: {}", list(patterns.iter().map(glob)))),
             TagSelection::Prefixes(prefixes) => {
                 let globs = prefixes.iter().map(|prefix| bounded(escaped(prefix) + "*"));
-                write!(keys, ", image-tags: {}", list(globs))
+                keys.push(format!("image-tags: {}", list(globs)));
             }
-            TagSelection::Untagged => write!(keys, ", untagged: true"),
-            TagSelection::Any => Ok(()),
-        };
-        format!("{{ {keys} }}")
+            TagSelection::Untagged => keys.push("untagged: true".to_owned()),
+            TagSelection::Any => {}
+        }
+        keys
     }
 
     fn condition(&self) -> String {
@@ -267,6 +266,22 @@ fn escaped(text: &str) -> String {
 fn list(texts: impl Iterator<Item = impl AsRef<str>>) -> String {
     let texts: Vec<String> = texts.map(|text| quoted(text.as_ref())).collect();
     format!("[{}]", texts.join(", "))
+}
+
+/// A comment in lines that fit a page.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDEST: usize = 72;
+    let mut lines = vec!["#".to_owned()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < WIDEST => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("# {word}")),
+        }
+    }
+    lines
 }
 
 /// Texts of JSON are texts of YAML.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::evaluate::RepositoryEvaluation;
+use crate::evaluate::{Dates, RepositoryEvaluation};
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, Manifest, Repository, Tag};
-use crate::policy::{Candidate, Rule};
+use crate::policy::{Candidate, Rule, Since};
 
 /// A repository with its entries.
 pub(super) struct Room<'e> {
@@ -61,6 +61,15 @@ impl<'e> Room<'e> {
         match entry.tag {
             Some(tag) => format!("{}:{tag}", self.name()),
             None => format!("{}@{}", self.name(), entry.manifest.digest),
+        }
+    }
+
+    /// Whether a rule that counts from `since` knows of a time of an entry.
+    pub(super) fn timed<'s>(&'s self, since: Since, now: Timestamp) -> impl Fn(&Seen<'_>) -> bool + use<'s, 'e> {
+        let dates = Dates::new(self.repository, self.graph, now);
+        move |entry| match since {
+            Since::Latest => entry.time.is_some(),
+            Since::Push => dates.arrival(entry.node).is_some(),
         }
     }
 

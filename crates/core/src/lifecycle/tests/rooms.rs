@@ -101,8 +101,10 @@ fn manifest(number: usize) -> impl Strategy<Value = Manifest> {
 }
 
 fn tags() -> impl Strategy<Value = Vec<TagEntry>> {
-    let set = || (0..MANIFESTS, option::weighted(0.5, moment()));
-    let ordinary = btree_map(select(TAGS.to_vec()), set(), 0..8);
+    // Few images have most of the tags.
+    let images = || prop_oneof![2 => 0..3_usize, 1 => 0..MANIFESTS];
+    let set = || (images(), option::weighted(0.5, moment()));
+    let ordinary = btree_map(select(TAGS.to_vec()), set(), 2..10);
     let attaching = (0..=MANIFESTS, select(vec!["", ".sig", ".att"]))
         .prop_map(|(subject, suffix)| format!("sha256-{}{suffix}", digest(subject).hex()));
     let attaching = btree_map(attaching, set(), 0..4);
