@@ -102,9 +102,9 @@ impl LifecyclePolicy {
 }
 
 const HEADING: &str = "\
-# From a lifecycle policy of Amazon ECR. Its rules speak of images of every kind,
-# by all of their tags, and count from the push alone. What is in use, young or
-# protected stays whatever they say.
+# From a lifecycle policy of Amazon ECR. Its rules speak of images of every
+# kind, by all of their tags, and count from the push alone. What is in use,
+# young or protected stays whatever they say.
 ";
 
 impl LifecycleRule {

@@ -19,6 +19,13 @@ fn read(rules: &[String]) -> Policy {
 const ALL: &str = "kinds: [image, build-cache, chart, artifact, orphan]";
 
 fn rules() -> impl Strategy<Value = String> {
+    let by_image = select(vec![
+        "",
+        "untagged: true",
+        "image-tags: [\"prod*\"]",
+        "image-tags: [\"beta*\", \"!prod*\"]",
+        "image-tags: [\"*1\"]",
+    ]);
     let matches = select(vec![
         "",
         "untagged: true",
@@ -39,6 +46,11 @@ fn rules() -> impl Strategy<Value = String> {
         "labels: { team: ant }",
         "labels: { team: bee }",
         "platforms: [\"linux/*\"]",
+    ]);
+    let taking = select(vec![
+        "expire: { older-than: 2d }",
+        "expire: { beyond-newest: 1 }",
+        "expire: { beyond-newest: 2 }",
     ]);
     let verbs = select(vec![
         "keep: always",
@@ -66,6 +78,8 @@ fn rules() -> impl Strategy<Value = String> {
         "since: push, rank-among: fitting",
     ]);
     let group = prop_oneof![8 => Just(""), 1 => Just("group-by: branch"), 1 => Just("order: semver")];
+    let matches = prop_oneof![1 => by_image, 1 => matches];
+    let verbs = prop_oneof![1 => taking, 1 => verbs];
     (matches, kinds, archived, verbs, counting, group).prop_map(|(matches, kinds, archived, verb, counting, group)| {
         let ranks = verb.contains("beyond-newest") || verb.contains("unless");
         let archived = if ranks && archived == "archived: true" {
@@ -152,7 +166,38 @@ fn told(rules: &[&str]) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn what_aws_cannot_say_protects() {
-    let table: [(&[&str], &[&str], &[&str]); 10] = [
+    let table: [(&[&str], &[&str], &[&str]); 12] = [
+        // A tag that attaches is none of an entry, and one of an image.
+        (
+            &[
+                "name: a, match: { tags: [\"s*\"] }, keep: always",
+                "name: b, match: { tags: [\"!s*\"] }, keep: always",
+                &format!("name: c, match: {{ {ALL}, archived: false }}, since: push, expire: {{ older-than: 30d }}"),
+            ],
+            &[
+                "a: nearest [each-tag] [1]",
+                "b: nearest [excluded-tags] [2]",
+                "c: exact [] [3]",
+            ],
+            &[
+                "1 Standard s* DaysSincePushed(36500) Expire",
+                "2 Standard * DaysSincePushed(36500) Expire",
+                "3 Standard Any DaysSincePushed(30) Expire",
+            ],
+        ),
+        // What a rule governs is known without AWS for the first one alone.
+        (
+            &[
+                &format!(
+                    "name: a, match: {{ {ALL}, archived: false, image-tags: [\"v*\"] }}, since: push, expire: {{ beyond-newest: 3 }}"
+                ),
+                &format!(
+                    "name: b, match: {{ {ALL}, archived: false, image-tags: [\"w*\"] }}, since: push, expire: {{ beyond-newest: 3 }}"
+                ),
+            ],
+            &["a: exact [] [1]", "b: not-expressible [ranking] []"],
+            &["1 Standard v* MoreThan(3) Expire"],
+        ),
         (
             &[
                 "name: a, match: { tags: [\"{main,dev}-*\"] }, keep: always",

@@ -267,9 +267,9 @@ fn an_import_reads_well() {
     let (own, warnings) = read(&import);
     assert_eq!(warnings, [""; 0]);
     assert_eq!(own.name, "web");
-    let expected = r#"# From a lifecycle policy of Amazon ECR. Its rules speak of images of every kind,
-# by all of their tags, and count from the push alone. What is in use, young or
-# protected stays whatever they say.
+    let expected = r#"# From a lifecycle policy of Amazon ECR. Its rules speak of images of every
+# kind, by all of their tags, and count from the push alone. What is in use,
+# young or protected stays whatever they say.
 policies:
   - name: "web"
     repositories: ["apps/**"]
