@@ -271,7 +271,7 @@ impl Draft {
                 let (count, action) = emitted.marks.unwrap_or(protects);
                 LifecycleRule {
                     priority,
-                    description: numbered(&self.rules[emitted.place].name).1.map(str::to_owned),
+                    description: self.description(emitted),
                     selects: emitted.selects.clone(),
                     storage_class: emitted.class,
                     count,
@@ -280,6 +280,15 @@ impl Draft {
             })
             .collect();
         (!rules.is_empty()).then_some(LifecyclePolicy { rules })
+    }
+
+    /// What the rule is called; of one that marks nothing, that it does.
+    fn description(&self, emitted: &Emitted) -> Option<String> {
+        let name = &self.rules[emitted.place].name;
+        match emitted.marks {
+            Some(_) => numbered(name).1.map(str::to_owned),
+            None => Some(format!("stays: {name}")),
+        }
     }
 
     /// Those in the names of the rules, if they are such; else numbers from 1 on.

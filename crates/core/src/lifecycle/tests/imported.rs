@@ -129,7 +129,7 @@ fn sayable(mut policy: LifecyclePolicy) -> Option<LifecyclePolicy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn exact_rules_judge_alike_and_the_others_keep_more(policy in policies(), inventories in prop::collection::vec(inventories(), 4)) {

@@ -77,7 +77,7 @@ impl Export {
         let Product::Ecr = self.to;
         let config = Context::load(globals.clone(), *console)?.config;
         let policies = config.policies();
-        let (policy, targets) = sorted(std::mem::take(&mut self.arguments), &policies)?;
+        let (policy, targets) = sorted(std::mem::take(&mut self.arguments), policies)?;
         let exported = match &policy.rules {
             Rules::Own(rules) => Exported::of(rules),
             Rules::Ecr(lifecycle) => Exported::of_lifecycle(lifecycle),
