@@ -1,5 +1,6 @@
 //! What AWS accepts, and what it does with it.
 
+mod compared;
 mod examples;
 mod exported;
 mod imported;
