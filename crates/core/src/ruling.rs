@@ -81,6 +81,8 @@ pub(crate) enum Pulls {
 pub(crate) struct Measures {
     /// How long ago the moment is that its age counts from.
     pub(crate) age: Measure,
+    /// For how long it is in the archive.
+    pub(crate) archived: Measure,
     /// How long ago it was last pulled, or arrived if it never was.
     pub(crate) idle: Measure,
     /// Whether it was ever pulled.
@@ -109,6 +111,7 @@ pub(crate) enum Shown {
 /// A condition of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Condition {
+    ArchivedFor(Span),
     BeyondNewest(u64),
     LargerThan(u64),
     NewestPer,
@@ -123,12 +126,14 @@ impl Condition {
         let size = conditions.larger_than.map(|size| Self::LargerThan(size.bytes()));
         let pulled = conditions.not_pulled_for.map(|limit| Self::NotPulledFor(limit.into()));
         let older = conditions.older_than.map(|limit| Self::OlderThan(limit.into()));
-        [rank, size, pulled, older].into_iter().flatten()
+        let archived = conditions.archived_for.map(|limit| Self::ArchivedFor(limit.into()));
+        [archived, rank, size, pulled, older].into_iter().flatten()
     }
 
     /// Its name in policies.
     fn name(self) -> &'static str {
         match self {
+            Self::ArchivedFor(_) => "archived-for",
             Self::BeyondNewest(_) => "beyond-newest",
             Self::LargerThan(_) => "larger-than",
             Self::NewestPer => "newest-per",
@@ -167,6 +172,10 @@ impl Terms {
     /// Whether a condition holds, or why nobody can tell.
     fn holds(&self, condition: Condition, measures: &Measures) -> Result<bool, Unknown> {
         Ok(match condition {
+            Condition::ArchivedFor(limit) => match measures.archived.span() {
+                Err(Unknown::NotArchived) => false,
+                archived => archived? > limit,
+            },
             Condition::BeyondNewest(limit) => measures.rank.get()? >= limit,
             Condition::LargerThan(limit) => measures.size > limit,
             Condition::NewestPer => true,
@@ -364,6 +373,10 @@ impl<'r> Words<'r> {
         }
         let age = |measure: Measure| measure.span().unwrap_or_default();
         match (self.stated.condition, self.shown) {
+            (Condition::ArchivedFor(_), _) => match self.measures.archived.span() {
+                Ok(span) => write!(f, "archived {span} ago"),
+                Err(why) => write!(f, "{why}"),
+            },
             (Condition::BeyondNewest(_), _) => write!(f, "{} newer", self.measures.rank.get().unwrap_or_default()),
             (Condition::LargerThan(_), _) => write!(f, "{}", self.measures.size),
             (Condition::OlderThan(_), _) => write!(f, "{}", age(self.measures.age)),
@@ -383,7 +396,9 @@ impl<'r> Words<'r> {
     fn write_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stated.condition {
             Condition::BeyondNewest(limit) | Condition::LargerThan(limit) => write!(f, "{limit}"),
-            Condition::OlderThan(limit) | Condition::NotPulledFor(limit) => limit.write_limit(f),
+            Condition::OlderThan(limit) | Condition::NotPulledFor(limit) | Condition::ArchivedFor(limit) => {
+                limit.write_limit(f)
+            }
             Condition::NewestPer => write_buckets(self.terms.unless.as_ref(), f),
         }
     }

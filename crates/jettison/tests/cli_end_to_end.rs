@@ -2,6 +2,7 @@
 //!
 //! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
 //! - `help`: the same for every `--help`.
+//! - `exchange`: policies of Amazon ECR in the words of jettison, and back.
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `apply_policy`: lifecycle policies of ECR written and taken back.
@@ -20,6 +21,9 @@ mod aws;
 #[cfg(test)]
 #[path = "cli_end_to_end/aws_policy.rs"]
 mod aws_policy;
+#[cfg(test)]
+#[path = "cli_end_to_end/exchange.rs"]
+mod exchange;
 #[cfg(test)]
 #[path = "cli_end_to_end/forms.rs"]
 mod forms;

@@ -79,6 +79,10 @@ pub(crate) static USAGE: &[(&str, &Object)] = &[
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
 /// What may be done with what a rule expires: [`crate::policy::RuleAction`].
 pub(crate) const ACTIONS: &[&str] = &["delete", "archive"];
+/// What a rule may count from: [`crate::policy::Since`].
+pub(crate) const SINCE: &[&str] = &["latest", "push"];
+/// Among what a rule may rank: [`crate::policy::RankAmong`].
+pub(crate) const RANK_AMONG: &[&str] = &["governed", "fitting"];
 
 pub(crate) static CONFIG: Object = Object {
     name: "configuration",
@@ -547,9 +551,19 @@ pub(crate) static RULE: Object = Object {
             "What is done with what expires: it is deleted, or archived where the registry can. Default: delete.",
         ),
         key(
+            "since",
+            Form::Choice(SINCE),
+            "What ages, ranks and `not-pulled-for` count from: the arrival of the image, its tag and its last lost tag, whichever is latest, or the push alone. Default: latest.",
+        ),
+        key(
             "group-by",
             Form::OneOf(&[Form::Choice(&["repository", "branch"]), Form::Object(&GROUP)]),
             "Among what `beyond-newest` and `newest-per` rank. Default: repository.",
+        ),
+        key(
+            "rank-among",
+            Form::Choice(RANK_AMONG),
+            "What takes part in the ranking: what the rule governs, or all that its match fits, also where a rule before it governs that. Default: governed.",
         ),
         key(
             "order",
@@ -569,7 +583,17 @@ pub(crate) static MATCH: Object = Object {
             Form::OneOf(&[Form::Text, TEXTS]),
             "Regular expressions on tags, anchored at both ends.",
         ),
+        key(
+            "image-tags",
+            TEXTS,
+            "Globs on all tags of the image together: each fits some tag of it, and one with `!` fits none.",
+        ),
         key("untagged", Form::True, "Only images without a tag."),
+        key(
+            "archived",
+            Form::Flag,
+            "Only images in the registry's archive, or only those that are not there. Default: both.",
+        ),
         key(
             "kinds",
             Form::List {
@@ -598,6 +622,11 @@ pub(crate) static CONDITIONS: Object = Object {
     name: "conditions",
     keys: &[
         key("older-than", Form::Duration, "The age is more than that."),
+        key(
+            "archived-for",
+            Form::Duration,
+            "It is in the registry's archive for longer than that.",
+        ),
         key(
             "not-pulled-for",
             Form::Duration,
@@ -705,6 +734,7 @@ pub(crate) static CASE: Object = Object {
         ),
         key("tagged", Form::Moment, "When its tags were set."),
         key("last-pulled", Form::Moment, "When it was last pulled."),
+        key("archived", Form::Moment, "Since when it is in the archive."),
         key(
             "labels",
             Form::Map {

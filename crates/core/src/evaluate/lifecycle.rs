@@ -74,6 +74,7 @@ impl<'a> Judged<'a> {
         let pulled = self.dates.pulled(node);
         Measures {
             age: Measure::of_span(ago(moment)),
+            archived: archived(image.and_then(|image| image.archived_at), self.now),
             idle: Measure::of_span(ago(
                 moment.map(|moment| pulled.map_or(moment, |pulled| pulled.max(moment)))
             )),
@@ -82,6 +83,15 @@ impl<'a> Judged<'a> {
             size: 0,
         }
     }
+}
+
+/// For how long something is in the archive.
+pub(super) fn archived(archived_at: Option<Timestamp>, now: Timestamp) -> Measure {
+    Measure::of_span(match (archived_at, given(archived_at)) {
+        (None, _) => Err(Unknown::NotArchived),
+        (_, None) => Err(Unknown::NoArchival),
+        (_, Some(at)) => Ok(Span::of_nanoseconds(elapsed(at, now))),
+    })
 }
 
 /// "N images are younger" is what remains of `imageCountMoreThan`, and days are days.
@@ -97,8 +107,12 @@ fn conditions(count: LifecycleCount) -> Conditions {
             not_pulled_for: period(days),
             ..Conditions::default()
         },
-        LifecycleCount::DaysSincePushed(days) | LifecycleCount::DaysSinceTransitioned(days) => Conditions {
+        LifecycleCount::DaysSincePushed(days) => Conditions {
             older_than: period(days),
+            ..Conditions::default()
+        },
+        LifecycleCount::DaysSinceTransitioned(days) => Conditions {
+            archived_for: period(days),
             ..Conditions::default()
         },
     }

@@ -168,7 +168,7 @@ impl<'a> Evaluator<'a> {
         let unproven = roots.roots.iter().filter(|root| root.unproven);
         holds.add_unproven(graph, unproven.map(|root| root.node));
         let rules = RepositoryRules {
-            facts: self.facts,
+            now: self.facts.now,
             repository,
             graph,
             dates: &dates,
@@ -243,6 +243,27 @@ pub fn evaluate<'a>(facts: &Facts<'_>, inventory: &'a Inventory) -> Vec<Reposito
     repositories
         .map(|repository| evaluator.decide(repository, &survey))
         .collect()
+}
+
+/// What the rules of one policy alone say of the roots of a repository, entry by entry: no hold, no limit, no other policy.
+pub(crate) fn ruled(
+    (repository, graph): (&Repository, &Graph<'_>),
+    (policy, now): (&Policy, Timestamp),
+    survey: &Survey<'_>,
+) -> Vec<(Node, Vec<Decision>)> {
+    let dates = Dates::new(repository, graph, now);
+    let roots = Roots::of(repository, graph, &dates, survey);
+    let rules = RepositoryRules {
+        now,
+        repository,
+        graph,
+        dates: &dates,
+        roots: &roots,
+        policy: Some(policy),
+    };
+    let decisions = rules.decide();
+    let of_root = |root: &entries::Root| (root.node, decisions[root.entries.clone()].to_vec());
+    roots.roots.iter().map(of_root).collect()
 }
 
 /// What could not be read: registries, sources, repositories; of those that were evaluated.

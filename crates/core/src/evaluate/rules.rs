@@ -11,19 +11,18 @@ use jiff::Timestamp;
 use super::dates::{Dates, given};
 use super::entries::{Entry, Roots};
 use super::groups::{Groups, Member};
-use super::lifecycle::Judged;
+use super::lifecycle::{Judged, archived};
 use super::{Decision, elapsed};
-use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::lifecycle::LifecyclePolicy;
 use crate::model::{Digest, Manifest, Repository, Tag};
-use crate::policy::{Candidate, Conditions, Policy, Rule, Rules, Verb};
+use crate::policy::{Candidate, Conditions, Policy, RankAmong, Rule, Rules, Since, Verb};
 use crate::reason::{Reason, Ruling};
 use crate::ruling::{Measure, Measures, Pulls, Shown, Span, Terms, Unknown};
 
 /// The rules that govern one repository, with what they need to know of it.
 pub(super) struct RepositoryRules<'a> {
-    pub(super) facts: &'a Facts<'a>,
+    pub(super) now: Timestamp,
     pub(super) repository: &'a Repository,
     pub(super) graph: &'a Graph<'a>,
     pub(super) dates: &'a Dates<'a>,
@@ -31,8 +30,24 @@ pub(super) struct RepositoryRules<'a> {
     pub(super) policy: Option<&'a Policy>,
 }
 
-/// The entries that one rule governs, by their places.
-type Governed = Vec<usize>;
+/// The entries that one rule speaks of, by their places, in ascending order.
+#[derive(Debug, Clone, Default)]
+struct Governed {
+    /// Those that it governs.
+    places: Vec<usize>,
+    /// All that its match fits, where it ranks among them.
+    fitting: Vec<usize>,
+}
+
+impl Governed {
+    /// Among which entries the rule ranks.
+    fn ranked(&self, rule: &Rule) -> &[usize] {
+        match rule.rank_among {
+            RankAmong::Governed => &self.places,
+            RankAmong::Fitting => &self.fitting,
+        }
+    }
+}
 
 impl RepositoryRules<'_> {
     /// One decision for each entry, in their order.
@@ -45,7 +60,7 @@ impl RepositoryRules<'_> {
         match &policy.rules {
             Rules::Own(rules) => {
                 for (rule, governed) in rules.iter().zip(self.govern(rules)) {
-                    if !governed.is_empty() {
+                    if !governed.places.is_empty() {
                         self.apply(policy, rule, &governed, &mut decisions);
                     }
                 }
@@ -57,8 +72,9 @@ impl RepositoryRules<'_> {
 
     /// The entries that each rule governs.
     fn govern(&self, rules: &[Rule]) -> Vec<Governed> {
-        let mut governed = vec![Vec::new(); rules.len()];
+        let mut governed = vec![Governed::default(); rules.len()];
         let ask_platforms = rules.iter().any(|rule| rule.matches.platforms.is_some());
+        let ask_tags = rules.iter().any(|rule| rule.matches.image_tags.is_some());
         for root in &self.roots.roots {
             let Some(manifest) = self.graph.manifest(root.node) else {
                 continue;
@@ -69,21 +85,31 @@ impl RepositoryRules<'_> {
                 BTreeSet::new()
             };
             let platforms: Vec<&str> = platforms.into_iter().collect();
+            let is_tagged = |place: usize| self.roots.entries[place].tag.is_some();
+            let all: Vec<&Tag> = match ask_tags || !root.entries.clone().all(is_tagged) {
+                true => self.graph.tags(root.node).iter().map(|tag| &tag.name).collect(),
+                false => Vec::new(),
+            };
             for place in root.entries.clone() {
                 let own = self.roots.entries[place].tag.map(|tag| [&tag.name]);
-                let all: Vec<&Tag> = match own {
-                    Some(_) => Vec::new(),
-                    None => self.graph.tags(root.node).iter().map(|tag| &tag.name).collect(),
-                };
                 let candidate = Candidate {
                     kind: root.kind,
                     tags: own.as_ref().map_or(all.as_slice(), |own| own.as_slice()),
+                    image_tags: &all,
+                    archived: manifest.archived_at.is_some(),
                     labels: labels(manifest),
                     platforms: &platforms,
                 };
-                if let Some(rule) = rules.iter().position(|rule| rule.fits(&candidate)) {
-                    governed[rule].push(place);
-                }
+                let Some(first) = rules.iter().position(|rule| rule.fits(&candidate)) else {
+                    continue;
+                };
+                governed[first].places.push(place);
+                let ranks =
+                    |(rule, _): &(&Rule, &mut Governed)| rule.rank_among == RankAmong::Fitting && rule.fits(&candidate);
+                let from_first = rules.iter().zip(&mut governed).skip(first);
+                from_first
+                    .filter(ranks)
+                    .for_each(|(_, governed)| governed.fitting.push(place));
             }
         }
         governed
@@ -104,13 +130,18 @@ impl RepositoryRules<'_> {
         let names = (policy.name.as_str(), rule.name.as_str());
         let terms = Arc::new(Terms::new(names, alternatives, rule.unless, self.pulls()));
         let ruling = |shown, measures| Ruling::measured(&terms, shown, measures);
-        let asked = Asked::by(alternatives);
-        let groups = (asked.rank || rule.unless.is_some()).then(|| self.groups(rule, governed));
+        let asked = Asked::by(rule, alternatives);
+        let ranked = governed.ranked(rule);
+        let groups = rule.ranks().then(|| self.groups(rule, ranked));
         let mut sizes = HashMap::new();
-        for (position, place) in governed.iter().enumerate() {
+        for place in &governed.places {
             let entry = &self.roots.entries[*place];
-            let groups = groups.as_ref();
-            let rank = groups.filter(|_| asked.rank).map(|groups| groups.rank(position));
+            // What a rule governs fits it, so that it is always there.
+            let position = ranked.binary_search(place).ok();
+            let groups = groups.as_ref().zip(position);
+            let rank = groups
+                .filter(|_| asked.rank)
+                .map(|(groups, position)| groups.rank(position));
             let measures = Measures {
                 rank: rank.map_or(Measure::UNASKED, Measure::of),
                 ..self.measure(asked, entry, &mut sizes)
@@ -118,7 +149,7 @@ impl RepositoryRules<'_> {
             let shown = match (&rule.verb, terms.first_holding(&measures)) {
                 (Verb::KeepAlways, _) => Err(Reason::KeepAlways(ruling(Shown::Nothing, measures))),
                 (_, None) => Err(Reason::NotExpired(ruling(Shown::All, measures))),
-                (_, Some(alternative)) => match groups.and_then(|groups| groups.spared(position)) {
+                (_, Some(alternative)) => match groups.and_then(|(groups, position)| groups.spared(position)) {
                     Some(shown) => Err(Reason::Unless(ruling(shown, measures))),
                     None if rule.archives() && self.is_archived(entry.root) => {
                         Err(Reason::Archived(ruling(Shown::Alternative(alternative), measures)))
@@ -132,7 +163,7 @@ impl RepositoryRules<'_> {
 
     /// Lets a lifecycle policy of ECR judge: the verdict on an image is that on each of its entries.
     fn let_ecr_judge(&self, name: &str, lifecycle: &LifecyclePolicy, decisions: &mut [Decision]) {
-        let judged = Judged::by(lifecycle, (self.graph, self.dates), self.facts.now);
+        let judged = Judged::by(lifecycle, (self.graph, self.dates), self.now);
         let terms: Vec<Arc<Terms>> = judged.terms(name, self.pulls());
         for root in &self.roots.roots {
             let Some(judgement) = judged.of(root.node) else {
@@ -157,9 +188,9 @@ impl RepositoryRules<'_> {
             .is_some_and(|manifest| manifest.archived_at.is_some())
     }
 
-    fn groups(&self, rule: &Rule, governed: &Governed) -> Groups {
+    fn groups(&self, rule: &Rule, ranked: &[usize]) -> Groups {
         let is_tag = |text: &str| self.graph.has_tag(text);
-        let members = governed.iter().map(|place| {
+        let members = ranked.iter().map(|place| {
             let entry = &self.roots.entries[*place];
             let tag = entry.tag.map(|tag| &tag.name);
             let manifest = self.graph.manifest(entry.root);
@@ -167,7 +198,7 @@ impl RepositoryRules<'_> {
                 group: manifest.and_then(|manifest| rule.group_by.group(tag, labels(manifest), &is_tag)),
                 root: entry.root,
                 tag,
-                time: entry.time,
+                time: self.time(entry, rule.since),
             }
         });
         Groups::of(rule, members)
@@ -180,16 +211,14 @@ impl RepositoryRules<'_> {
         }
         let since = given(self.repository.pull_data_since);
         // What reaches from the future covers nothing; a limit of nothing is covered by what begins now.
-        let reach = since
-            .map(|since| elapsed(since, self.facts.now))
-            .filter(|reach| *reach >= 0);
+        let reach = since.map(|since| elapsed(since, self.now)).filter(|reach| *reach >= 0);
         Pulls::Reach(reach.map(Span::of_nanoseconds))
     }
 
     /// What the rule asks to know of an entry, but for its rank.
     fn measure(&self, asked: Asked, entry: &Entry<'_>, sizes: &mut HashMap<Node, u64>) -> Measures {
-        let since = self.since(entry).ok_or(Unknown::NoTimeNorSight);
-        let ago = |moment| Span::of_nanoseconds(elapsed(moment, self.facts.now));
+        let since = self.since(entry, asked.since);
+        let ago = |moment| Span::of_nanoseconds(elapsed(moment, self.now));
         let pulled = if asked.idle {
             self.dates.pulled(entry.root)
         } else {
@@ -198,6 +227,12 @@ impl RepositoryRules<'_> {
         let idle = since.map(|since| ago(pulled.map_or(since, |pulled| pulled.max(since))));
         Measures {
             age: Measure::of_span(since.map(ago)),
+            archived: archived(
+                self.graph
+                    .manifest(entry.root)
+                    .and_then(|manifest| manifest.archived_at),
+                self.now,
+            ),
             idle: if asked.idle {
                 Measure::of_span(idle)
             } else {
@@ -213,11 +248,22 @@ impl RepositoryRules<'_> {
         }
     }
 
-    /// The moment that age counts from: the entry's time, else the first sight, which only understates it.
-    fn since(&self, entry: &Entry<'_>) -> Option<Timestamp> {
-        entry
-            .time
-            .or_else(|| given(self.graph.manifest(entry.root)?.first_seen_at))
+    /// The moment that an entry is ranked by.
+    fn time(&self, entry: &Entry<'_>, since: Since) -> Option<Timestamp> {
+        match since {
+            Since::Latest => entry.time,
+            Since::Push => self.dates.arrival(entry.root),
+        }
+    }
+
+    /// The moment that age counts from: the entry's time, else the first sight, which only understates it; or the push.
+    fn since(&self, entry: &Entry<'_>, since: Since) -> Result<Timestamp, Unknown> {
+        let seen = || given(self.graph.manifest(entry.root)?.first_seen_at);
+        match (self.time(entry, since), since) {
+            (Some(time), _) => Ok(time),
+            (None, Since::Latest) => seen().ok_or(Unknown::NoTimeNorSight),
+            (None, Since::Push) => Err(Unknown::NoPush),
+        }
     }
 
     /// The blobs of the root and everything below it, each counted once.
@@ -231,15 +277,17 @@ impl RepositoryRules<'_> {
 /// What any alternative of a rule asks for.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
+    since: Since,
     idle: bool,
     rank: bool,
     size: bool,
 }
 
 impl Asked {
-    fn by(alternatives: &[Conditions]) -> Self {
+    fn by(rule: &Rule, alternatives: &[Conditions]) -> Self {
         let any = |asks: fn(&Conditions) -> bool| alternatives.iter().any(asks);
         Self {
+            since: rule.since,
             idle: any(|conditions| conditions.not_pulled_for.is_some()),
             rank: any(|conditions| conditions.beyond_newest.is_some()),
             size: any(|conditions| conditions.larger_than.is_some()),

@@ -5,8 +5,11 @@
 //! User Guide: "Lifecycle policy evaluation rules" (LifecyclePolicies), "Lifecycle policy properties"
 //! (lifecycle_policy_parameters) and "Examples of lifecycle policies" (lifecycle_policy_examples).
 
+mod compare;
 mod evaluate;
+mod export;
 mod images;
+mod import;
 mod pattern;
 mod print;
 mod read;
@@ -16,8 +19,11 @@ mod tests;
 
 use jiff::SignedDuration;
 
+pub use compare::{Comparison, Difference, Said};
 pub use evaluate::{LifecycleImage, LifecycleJudgement, LifecycleVerdict};
+pub use export::{Export, ExportedRule, Fidelity, Unsayable};
 pub use images::LifecycleImages;
+pub use import::{Import, ImportScope, ImportedRule, Inexact};
 pub use pattern::{InvalidTagPattern, MOST_WILDCARDS, TagPattern};
 pub use read::{LONGEST_TEXT, LifecycleMistake, LifecycleMistakes, MOST_RULES, SHORTEST_TEXT};
 

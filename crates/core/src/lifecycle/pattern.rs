@@ -28,10 +28,15 @@ impl TagPattern {
         let text = text.into();
         match text.matches('*').count() {
             stars if stars > MOST_WILDCARDS => Err(InvalidTagPattern(stars)),
-            _ => Ok(Self {
-                pieces: text.split('*').map(str::to_owned).collect(),
-                text,
-            }),
+            _ => Ok(Self::unbounded(text)),
+        }
+    }
+
+    /// Takes a pattern that AWS would not take, if it has too many wildcards: to compare it with others.
+    pub(super) fn unbounded(text: String) -> Self {
+        Self {
+            pieces: text.split('*').map(str::to_owned).collect(),
+            text,
         }
     }
 
@@ -63,6 +68,42 @@ fn behind<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
     let at = windows.position(|window| window.first() == Some(begins) && window == piece)?;
     text.get(at + piece.len()..)
 }
+
+impl TagPattern {
+    /// Whether it could fit a tag that attaches a manifest to another one: `sha256-<hex>`, or that with `.sig`, `.att` or
+    /// `.sbom` behind it (see [`crate::model::Tag::subject`]).
+    pub(crate) fn may_attach(&self) -> bool {
+        let shape = |suffix: &&str| format!("sha256-{}{suffix}", HEX_DIGIT.to_string().repeat(64));
+        ["", ".sig", ".att", ".sbom"]
+            .iter()
+            .map(shape)
+            .any(|shape| self.meets(&shape))
+    }
+
+    /// Whether it fits any text of a shape, in which [`HEX_DIGIT`] stands for any such digit.
+    fn meets(&self, shape: &str) -> bool {
+        let admits = |at: char, letter: char| at == letter || (at == HEX_DIGIT && letter.is_ascii_hexdigit());
+        let shape: Vec<char> = shape.chars().collect();
+        // Which beginnings of the shape the pattern has fitted so far, by their length.
+        let mut fitted = vec![false; shape.len() + 1];
+        fitted[0] = true;
+        for letter in self.text.chars() {
+            if letter == '*' {
+                let first = fitted.iter().position(|fits| *fits).unwrap_or(fitted.len());
+                fitted[first..].fill(true);
+            } else {
+                for length in (0..shape.len()).rev() {
+                    fitted[length + 1] = fitted[length] && admits(shape[length], letter);
+                }
+                fitted[0] = false;
+            }
+        }
+        fitted[shape.len()]
+    }
+}
+
+/// Stands for any hexadecimal digit in a shape; no tag has it.
+const HEX_DIGIT: char = '#';
 
 impl fmt::Display for TagPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

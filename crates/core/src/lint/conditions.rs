@@ -9,7 +9,7 @@ use crate::evaluate::given;
 use crate::facts::Facts;
 use crate::model::Repository;
 use crate::policy::version::Version;
-use crate::policy::{Order, Period, Verb};
+use crate::policy::{Order, Period, Since, Verb};
 
 /// The conditions of one rule, and the entries for which they cannot be decided.
 pub(super) struct Conditions<'f> {
@@ -83,8 +83,11 @@ impl<'f> Conditions<'f> {
         let of = |wanted: bool, lacks: &dyn Fn(&Seen<'_>) -> bool| -> Vec<Seen<'_>> {
             entries.iter().copied().filter(|entry| wanted && lacks(entry)).collect()
         };
-        let timeless = |entry: &Seen<'_>| entry.time.is_none();
-        let ageless = |entry: &Seen<'_>| timeless(entry) && given(entry.manifest.first_seen_at).is_none();
+        let since = self.named.rule.1.since;
+        let timed = room.timed(since, self.facts.now);
+        let timeless = |entry: &Seen<'_>| !timed(entry);
+        let seen = |entry: &Seen<'_>| since == Since::Latest && given(entry.manifest.first_seen_at).is_some();
+        let ageless = |entry: &Seen<'_>| timeless(entry) && !seen(entry);
         let unversioned = |entry: &Seen<'_>| entry.tag.is_none_or(|tag| Version::parse(tag.as_str()).is_none());
         self.timeless.add(room, &of(self.asked.rank, &timeless));
         self.ageless.add(room, &of(self.asked.shortest_age.is_some(), &ageless));
@@ -149,12 +152,22 @@ impl<'f> Conditions<'f> {
 
     fn ages(&self) -> Option<Finding> {
         let period = self.asked.shortest_age?;
+        let (unknown, hint) = match self.named.rule.1.since {
+            Since::Latest => (
+                "neither a time nor a first sight is known",
+                "scan from a state folder that is kept: age then counts from the first sight",
+            ),
+            Since::Push => (
+                "no time of a push is known",
+                "leave out `since: push`: age then counts from the first sight",
+            ),
+        };
         self.are_most(&self.ageless).then(|| Finding {
             message: format!(
-                "`older-than: {period}` never holds for {}: neither a time nor a first sight is known",
+                "`older-than: {period}` never holds for {}: {unknown}",
                 self.ageless.entries()
             ),
-            hint: "scan from a state folder that is kept: age then counts from the first sight".to_owned(),
+            hint: hint.to_owned(),
             ..self.undecided(Code::UnknownTime, Severity::Warning, &self.ageless)
         })
     }

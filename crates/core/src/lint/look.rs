@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::evaluate::RepositoryEvaluation;
+use crate::evaluate::{Dates, RepositoryEvaluation};
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, Manifest, Repository, Tag};
-use crate::policy::{Candidate, Rule};
+use crate::policy::{Candidate, Rule, Since};
 
 /// A repository with its entries.
 pub(super) struct Room<'e> {
@@ -64,20 +64,29 @@ impl<'e> Room<'e> {
         }
     }
 
+    /// Whether a rule that counts from `since` knows of a time of an entry.
+    pub(super) fn timed<'s>(&'s self, since: Since, now: Timestamp) -> impl Fn(&Seen<'_>) -> bool + use<'s, 'e> {
+        let dates = Dates::new(self.repository, self.graph, now);
+        move |entry| match since {
+            Since::Latest => entry.time.is_some(),
+            Since::Push => dates.arrival(entry.node).is_some(),
+        }
+    }
+
     /// Whether a rule fits an entry. Looking for platforms costs, and few rules ask for them.
     pub(super) fn fitting<'s>(&'s self, entry: Seen<'s>, with_platforms: bool) -> impl Fn(&Rule) -> bool + use<'s, 'e> {
         let platforms: Vec<&str> = match with_platforms {
             true => self.graph.platforms(entry.node).into_iter().collect(),
             false => Vec::new(),
         };
-        let tags: Vec<&Tag> = match entry.tag {
-            Some(tag) => vec![tag],
-            None => self.graph.tags(entry.node).iter().map(|tag| &tag.name).collect(),
-        };
+        let all: Vec<&Tag> = self.graph.tags(entry.node).iter().map(|tag| &tag.name).collect();
+        let tags: Vec<&Tag> = entry.tag.map_or_else(|| all.clone(), |tag| vec![tag]);
         move |rule| {
             rule.fits(&Candidate {
                 kind: entry.kind,
                 tags: &tags,
+                image_tags: &all,
+                archived: entry.manifest.archived_at.is_some(),
                 labels: entry.labels(),
                 platforms: &platforms,
             })

@@ -411,6 +411,16 @@ fn conditions_that_no_fact_decides_are_told() {
         (older, timeless(4), vec![]),
         (older, format!("{}{}", timeless(5), images("a", 5, "")), vec![]),
         (older, seen(6), vec![]),
+        (
+            "name: rest, match: {}, since: push, expire: { older-than: 30d }",
+            seen(6),
+            vec!["unknown-time warning p/rest 6"],
+        ),
+        (
+            "name: rest, match: {}, since: push, expire: { older-than: 30d }",
+            images("a", 6, ""),
+            vec![],
+        ),
         (beyond, seen(6), vec!["unknown-time warning p/rest 6"]),
         (beyond, images("a", 6, ""), vec![]),
         (

@@ -6,7 +6,7 @@ use regex::bytes::RegexSet;
 
 use super::glob::{self, Letters};
 use super::pattern::Anchored;
-use super::{NameGlobs, TagPatterns};
+use super::{ImageTags, NameGlobs, TagPatterns};
 use crate::model::{Kind, Tag};
 
 /// The `match` of a rule: every key that is given must hold.
@@ -15,7 +15,9 @@ pub struct Match {
     pub(crate) kinds: Option<BTreeSet<Kind>>,
     pub(crate) tags: Option<TagPatterns>,
     pub(crate) tags_regex: Option<Anchored>,
+    pub(crate) image_tags: Option<ImageTags>,
     pub(crate) untagged: bool,
+    pub(crate) archived: Option<bool>,
     pub(crate) labels: BTreeMap<String, LabelPattern>,
     pub(crate) platforms: Option<NameGlobs>,
 }
@@ -27,6 +29,10 @@ pub struct Candidate<'a> {
     pub kind: Kind,
     /// One of a tagged entry, none of an untagged root, all of an orphan.
     pub tags: &'a [&'a Tag],
+    /// All tags of its image. Of no meaning where no rule asks for them.
+    pub image_tags: &'a [&'a Tag],
+    /// Whether its image is in the archive of the registry.
+    pub archived: bool,
     /// The labels and the annotations of its root.
     pub labels: [&'a BTreeMap<String, String>; 2],
     /// The platforms of its images, as far as they are known.
@@ -58,6 +64,11 @@ impl Match {
     /// Whether everything but the kind fits.
     pub(crate) fn fits(&self, candidate: &Candidate<'_>, need: Need) -> bool {
         self.fits_tags(candidate.tags, need)
+            && self
+                .image_tags
+                .as_ref()
+                .is_none_or(|list| list.fits(candidate.image_tags))
+            && self.archived.is_none_or(|archived| archived == candidate.archived)
             && self
                 .labels
                 .iter()
@@ -91,12 +102,23 @@ impl Match {
             kinds: None,
             ..other.clone()
         };
-        let is_tagged = other.tags.is_some() || other.tags_regex.is_some();
+        let is_tagged = other.tags.is_some() || other.tags_regex.is_some() || other.image_tags.is_some();
         let tags = match &self.tags {
             None => !self.untagged || other.untagged,
             Some(globs) => is_tagged && globs.is_everything(),
         };
-        same || (unconditional && tags)
+        let image_tags = match (&self.image_tags, &other.image_tags) {
+            (None, _) => true,
+            (Some(list), Some(others)) => list.includes(others),
+            (Some(list), None) => is_tagged && list.is_everything(),
+        };
+        let archived = self.archived.is_none() || self.archived == other.archived;
+        same || (unconditional && tags && image_tags && archived)
+    }
+
+    /// Whether it looks at anything of which an entry may have several.
+    pub(crate) fn looks_at_several(&self) -> bool {
+        self.tags.is_some() || self.tags_regex.is_some() || self.platforms.is_some()
     }
 }
 

@@ -18,7 +18,7 @@ mod standard;
 pub mod version;
 
 pub use branch::BranchPatterns;
-pub use glob::{InvalidGlob, NameGlobs, TagPatterns};
+pub use glob::{ImageTags, InvalidGlob, NameGlobs, TagPatterns};
 pub use group::{GroupBy, GroupRegex, InvalidGroupRegex};
 pub use matching::{Candidate, Match};
 pub use period::{InvalidPeriod, Period};
@@ -26,6 +26,7 @@ pub use size::{ByteSize, InvalidSize};
 pub use standard::{STANDARD_YAML, standard};
 
 use matching::Need;
+pub(crate) use plain::spell_out;
 
 use crate::lifecycle::{LifecycleAction, LifecyclePolicy};
 use crate::model::{Kind, RegistryHost, RepositoryName};
@@ -135,8 +136,12 @@ pub struct Rule {
     pub verb: Verb,
     /// What is done with what expires. Of no meaning for a rule that keeps.
     pub action: RuleAction,
+    /// Since when things are as they are.
+    pub since: Since,
     /// Among which entries it ranks.
     pub group_by: GroupBy,
+    /// What takes part in the ranking.
+    pub rank_among: RankAmong,
     /// What it ranks by.
     pub order: Order,
     /// What stays whatever `expire` says.
@@ -156,6 +161,25 @@ impl Rule {
             Verb::Expire(_) => Need::All,
         };
         self.speaks_of(candidate.kind) && self.matches.fits(candidate, need)
+    }
+
+    fn alternatives(&self) -> &[Conditions] {
+        match &self.verb {
+            Verb::KeepAlways => &[],
+            Verb::Expire(alternatives) => alternatives,
+        }
+    }
+
+    /// Whether it asks for the rank of an entry.
+    pub(crate) fn ranks(&self) -> bool {
+        let mut alternatives = self.alternatives().iter();
+        self.unless.is_some() || alternatives.any(|conditions| conditions.beyond_newest.is_some())
+    }
+
+    /// Whether it asks how long ago something was.
+    pub(crate) fn asks_for_time(&self) -> bool {
+        let asks = |conditions: &Conditions| conditions.older_than.is_some() || conditions.not_pulled_for.is_some();
+        self.alternatives().iter().any(asks)
     }
 
     /// Whether what it expires is archived.
@@ -179,12 +203,7 @@ impl Rule {
             .all(|kind| self.speaks_of(kind) || !later.speaks_of(kind));
         // An expiring rule wants all of several tags or platforms where a keeping one takes any of them.
         let need = matches!(self.verb, Verb::KeepAlways) || matches!(later.verb, Verb::Expire(_));
-        let whole = self.matches
-            == Match {
-                kinds: self.matches.kinds.clone(),
-                ..Match::default()
-            };
-        kinds && (whole || need) && self.matches.includes(&later.matches)
+        kinds && (need || !self.matches.looks_at_several()) && self.matches.includes(&later.matches)
     }
 }
 
@@ -210,6 +229,8 @@ pub enum RuleAction {
 /// Conditions that must all hold. At least one is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Conditions {
+    /// It is in the archive for longer than that.
+    pub archived_for: Option<Period>,
     /// The age is more than that.
     pub older_than: Option<Period>,
     /// Nobody has pulled the image for longer than that.
@@ -218,6 +239,27 @@ pub struct Conditions {
     pub beyond_newest: Option<u64>,
     /// The blobs of the root and its children hold more.
     pub larger_than: Option<ByteSize>,
+}
+
+/// What ages, ranks and the time without a pull count from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Since {
+    /// The latest of the arrival of the image, the moment when its tag was set, and that when it lost its last one; for
+    /// ages the first sight where none is known.
+    #[default]
+    Latest,
+    /// The arrival of the image alone.
+    Push,
+}
+
+/// Among which entries a rule ranks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RankAmong {
+    /// Those that it governs.
+    #[default]
+    Governed,
+    /// All that its match fits, those included that rules before it govern.
+    Fitting,
 }
 
 /// What images of a group are ranked by.

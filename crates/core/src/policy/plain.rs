@@ -48,7 +48,7 @@ impl Plain {
 }
 
 /// Every text that a glob with choices stands for; `None` if it has anything but stars beside them.
-fn spell_out(glob: &str) -> Option<Vec<String>> {
+pub(crate) fn spell_out(glob: &str) -> Option<Vec<String>> {
     if glob.contains(['\\', '[', ']', '?']) {
         return None;
     }

@@ -27,6 +27,8 @@ fn fits(rule: &Rule, Given(kind, tags, platforms): Given<'_>) -> bool {
     rule.fits(&Candidate {
         kind,
         tags: &tags,
+        image_tags: &tags,
+        archived: false,
         labels: [&labels, &annotations],
         platforms,
     })
@@ -113,6 +115,65 @@ fn a_rule_speaks_of_what_fits_every_key() {
     ] {
         let rule = rules(&format!("  - {{match: {matches}, {verb}}}")).remove(0);
         assert_eq!(fits(&rule, given), expected, "{matches} {verb} {given:?}");
+    }
+}
+
+#[test]
+fn all_tags_of_an_image_are_looked_at_together() {
+    for (globs, tags, expected) in [
+        (r#"["a*"]"#, &["a1", "b1"][..], true),
+        (r#"["a*"]"#, &["b1"], false),
+        (r#"["a*", "b*"]"#, &["a1", "b1"], true),
+        (r#"["a*", "*1"]"#, &["a1"], true),
+        (r#"["a*", "b*"]"#, &["a1"], false),
+        (r#"["a*", "!b*"]"#, &["a1", "b1"], false),
+        (r#"["a*", "!b*"]"#, &["a1", "c1"], true),
+        (r#"["!b*"]"#, &["a1"], true),
+        (r#"["!b*"]"#, &["a1", "b1"], false),
+        (r#"["!b*"]"#, &[], false),
+        (r#"["*"]"#, &[], false),
+        (r#"["!!b"]"#, &["b"], true),
+    ] {
+        let tags: Vec<Tag> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+        let tags: Vec<&Tag> = tags.iter().collect();
+        for verb in ["keep: always", "expire: {older-than: 1d}"] {
+            let rule = rules(&format!("  - {{match: {{image-tags: {globs}}}, {verb}}}")).remove(0);
+            let none = BTreeMap::new();
+            let candidate = |own| Candidate {
+                kind: Kind::Image,
+                tags: own,
+                image_tags: &tags,
+                archived: false,
+                labels: [&none, &none],
+                platforms: &[],
+            };
+            // Each entry is judged alike, whichever of the tags it is.
+            for own in tags.chunks(1).chain([&tags[..0]]) {
+                assert_eq!(rule.fits(&candidate(own)), expected, "{globs} {tags:?} {verb}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_speaks_of_archived_images_of_others_or_of_both() {
+    for (matches, of_archived, of_others) in [
+        ("{}", true, true),
+        ("{archived: true}", true, false),
+        ("{archived: false}", false, true),
+    ] {
+        let rule = rules(&format!("  - {{match: {matches}, expire: {{older-than: 1d}}}}")).remove(0);
+        let fits = |archived| {
+            rule.fits(&Candidate {
+                kind: Kind::Image,
+                tags: &[],
+                image_tags: &[],
+                archived,
+                labels: [&BTreeMap::new(), &BTreeMap::new()],
+                platforms: &[],
+            })
+        };
+        assert_eq!((fits(true), fits(false)), (of_archived, of_others), "{matches}");
     }
 }
 

@@ -21,10 +21,16 @@ pub(crate) enum Unknown {
     NoVersion,
     /// It was left out of the ranking.
     NoRank,
+    /// Nobody knows when it was pushed.
+    NoPush,
+    /// It is not in the archive.
+    NotArchived,
+    /// It is in the archive, and nobody knows since when.
+    NoArchival,
 }
 
 impl Unknown {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::NoTimeNorSight,
         Self::NoPullTimes,
         Self::PullTimesTooShort,
@@ -32,6 +38,9 @@ impl Unknown {
         Self::NoTime,
         Self::NoVersion,
         Self::NoRank,
+        Self::NoPush,
+        Self::NotArchived,
+        Self::NoArchival,
     ];
 }
 
@@ -45,6 +54,9 @@ impl fmt::Display for Unknown {
             Self::NoTime => "no time is known",
             Self::NoVersion => "its tag is no version",
             Self::NoRank => "it has no rank",
+            Self::NoPush => "no time of a push is known",
+            Self::NotArchived => "not archived",
+            Self::NoArchival => "it is archived, and nobody knows since when",
         })
     }
 }

@@ -9,6 +9,7 @@ const HOUR: i128 = 3_600_000_000_000;
 /// Two alternatives: `beyond-newest: 3, older-than: 30d`, and `larger-than: 1MB, not-pulled-for: 36h`.
 fn terms(pulls: Pulls) -> Arc<Terms> {
     let nothing = Conditions {
+        archived_for: None,
         older_than: None,
         not_pulled_for: None,
         beyond_newest: None,
@@ -41,6 +42,7 @@ fn hours(hours: i128) -> Span {
 fn measures() -> Measures {
     Measures {
         age: Measure::of_span(Ok(hours(31 * 24))),
+        archived: Measure::UNASKED,
         idle: Measure::of_span(Ok(hours(37))),
         pulled: true,
         rank: Measure::of(Ok(3)),
@@ -115,9 +117,36 @@ fn an_alternative_shows_its_own_conditions() {
 }
 
 #[test]
+fn what_is_not_archived_is_not_archived_for_long_and_an_unknown_moment_is_undecided() {
+    let asks = Conditions {
+        archived_for: "90d".parse().ok(),
+        ..Conditions::default()
+    };
+    let terms = Arc::new(Terms::new(("p", "r"), &[asks], None, reaching()));
+    for (archived, words) in [
+        (Ok(hours(91 * 24)), "90d | archived 91d ago | Some(true)"),
+        (Ok(hours(90 * 24)), "90d | archived 90d ago | Some(false)"),
+        (Err(Unknown::NotArchived), "90d | not archived | Some(false)"),
+        (
+            Err(Unknown::NoArchival),
+            "90d | unknown: it is archived, and nobody knows since when | None",
+        ),
+    ] {
+        let measures = Measures {
+            archived: Measure::of_span(archived),
+            ..measures()
+        };
+        let ruling = Ruling::measured(&terms, Shown::All, measures);
+        assert_eq!(told(&ruling, "archived-for"), words);
+        assert_eq!(terms.first_holding(&measures).is_some(), words.contains("true"));
+    }
+}
+
+#[test]
 fn all_alternatives_are_numbered_from_the_second_on() {
     let measures = Measures {
         age: Measure::of_span(Err(Unknown::NoTimeNorSight)),
+        archived: Measure::UNASKED,
         idle: Measure::of_span(Ok(hours(30))),
         pulled: false,
         rank: Measure::of(Err(Unknown::NoVersion)),
@@ -208,6 +237,7 @@ fn a_ruling_reads_as_it_was_written() {
 #[test]
 fn conditions_stand_in_the_order_of_their_names() {
     let older = Conditions {
+        archived_for: None,
         older_than: "1d".parse().ok(),
         not_pulled_for: None,
         beyond_newest: Some(1),

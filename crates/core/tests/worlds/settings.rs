@@ -63,9 +63,11 @@ struct Rule {
     archives: bool,
     group: &'static str,
     unless: &'static str,
+    /// What it counts from and ranks among.
+    counting: &'static str,
 }
 
-const MATCHES: [&str; 12] = [
+const MATCHES: [&str; 15] = [
     "{ kinds: [image, build-cache, chart, artifact, orphan] }",
     "{}",
     "{ untagged: true }",
@@ -78,8 +80,13 @@ const MATCHES: [&str; 12] = [
     "{ labels: { team: \"a*\" } }",
     "{ platforms: [\"linux/amd64\"] }",
     "{ tags: [\"prod-*\"] }",
+    "{ image-tags: [\"main*\", \"!v*\"], kinds: [image, artifact, orphan] }",
+    "{ archived: false }",
+    ARCHIVED,
 ];
-const VERBS: [&str; 16] = [
+/// What no rule may rank.
+const ARCHIVED: &str = "{ archived: true, kinds: [image, build-cache, chart, artifact, orphan] }";
+const VERBS: [&str; 17] = [
     "expire: { older-than: 1d }",
     "expire: { older-than: 0d }",
     "expire: { older-than: 30d }",
@@ -94,6 +101,7 @@ const VERBS: [&str; 16] = [
     "expire: { larger-than: 10B, older-than: 7d }",
     "expire: { older-than: 90d }",
     "expire: { older-than: 40d }",
+    "expire: [ { archived-for: 90d }, { larger-than: 1kB } ]",
     "keep: always",
     "keep: always",
 ];
@@ -221,6 +229,7 @@ fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
                 archives: second_archives,
                 group: "",
                 unless: "",
+                counting: "",
             };
             vec![
                 Rule {
@@ -229,6 +238,7 @@ fn parting_rules() -> impl Strategy<Value = Vec<Rule>> {
                     archives: first_archives,
                     group: "",
                     unless: "",
+                    counting: "",
                 },
                 everything,
             ]
@@ -255,14 +265,28 @@ fn rule() -> impl Strategy<Value = Rule> {
     ];
     let matches = prop_oneof![5 => select(MATCHES[..2].to_vec()), 3 => select(MATCHES.to_vec())];
     let archives = prop::bool::weighted(0.25);
+    let counting = vec![
+        "",
+        "",
+        "since: push",
+        "rank-among: fitting",
+        "since: push, rank-among: fitting",
+    ];
     let parts = (
         matches,
         select(VERBS.to_vec()),
         archives,
         select(groups),
         select(unless),
+        select(counting),
     );
-    parts.prop_map(|(matches, verb, archives, group, unless)| {
+    parts.prop_map(|(matches, verb, archives, group, unless, counting)| {
+        let unless = if matches == ARCHIVED { "" } else { unless };
+        let verb = if matches == ARCHIVED && verb.contains("beyond-newest") {
+            "expire: { archived-for: 90d }"
+        } else {
+            verb
+        };
         let ranks = verb.contains("beyond-newest");
         let (group, unless) = match verb {
             "keep: always" => ("", ""),
@@ -276,6 +300,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             archives,
             group,
             unless,
+            counting: if verb == "keep: always" { "" } else { counting },
         }
     })
 }
@@ -334,6 +359,12 @@ impl Settings {
                 archive_anyway,
                 judge,
             } = policy;
+            // What looks at all tags takes none off.
+            let untag = *untag
+                && match judge {
+                    Judge::Rules(rules) => rules.iter().all(|rule| !rule.matches.contains("image-tags")),
+                    Judge::Ecr(_) => true,
+                };
             // It belongs to rules that archive.
             let archives = match judge {
                 Judge::Rules(rules) => rules.iter().any(|rule| rule.archives && rule.verb != "keep: always"),
@@ -364,6 +395,7 @@ impl Settings {
                     archives,
                     group,
                     unless,
+                    counting,
                 },
             ) in rules.iter().enumerate()
             {
@@ -377,6 +409,9 @@ impl Settings {
                 }
                 if !group.is_empty() {
                     writeln!(text, "        {group}").unwrap();
+                }
+                for key in counting.split(", ").filter(|key| !key.is_empty()) {
+                    writeln!(text, "        {key}").unwrap();
                 }
                 if !unless.is_empty() {
                     writeln!(text, "        unless: {unless}").unwrap();

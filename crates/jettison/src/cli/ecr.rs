@@ -54,7 +54,7 @@ fn context(globals: &Globals, console: &Console) -> Result<Context, Failure> {
 }
 
 /// Reads a lifecycle policy; everything for which AWS would refuse it is the failure.
-fn read_policy(file: &Path) -> Result<LifecyclePolicy, Failure> {
+pub(super) fn read_policy(file: &Path) -> Result<LifecyclePolicy, Failure> {
     parsed(file, &read_text(file)?)
 }
 

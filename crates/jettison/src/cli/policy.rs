@@ -1,4 +1,8 @@
-//! `jettison policy`: check, show and test policies. Only `check` with a target asks a registry.
+//! `jettison policy`: check, show, test, import and export policies. Only with a target is a registry asked.
+
+mod against;
+mod export;
+mod import;
 
 use std::path::{Path, PathBuf};
 
@@ -28,9 +32,10 @@ Examples:
   jettison policy check 'registry.example.com/**' rules that fit nothing there
   jettison policy show standard > jettison.yaml   to start from
   jettison policy test tests/policy.yaml          images and expected verdicts
-  jettison policy schema > jettison.schema.json   for editors";
+  jettison policy schema > jettison.schema.json   for editors
+  jettison policy import policy.json              from a policy of Amazon ECR";
 
-/// Check, show and test policies.
+/// Check, show, test, import and export policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Report every mistake in a configuration at once, and hold it against a registry
@@ -45,6 +50,10 @@ Example:
     /// Hold a policy against images and the verdicts they should get
     #[command(after_help = TEST_HELP)]
     Test(Test),
+    /// Say a lifecycle policy of Amazon ECR in the words of jettison
+    Import(Box<import::Import>),
+    /// Say a policy as a lifecycle policy of Amazon ECR, as far as that can
+    Export(Box<export::Export>),
 }
 
 const TEST_HELP: &str = "\
@@ -89,6 +98,8 @@ impl PolicyCommand {
                 Ok(Exit::Done)
             }
             Self::Test(test) => test.run(globals, console),
+            Self::Import(import) => import.run(globals, console).await,
+            Self::Export(export) => export.run(globals, console).await,
         }
     }
 }

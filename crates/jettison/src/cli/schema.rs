@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 20] = schemas![
+const SCHEMAS: [(&str, &str); 22] = schemas![
     "plan",
     "run",
     "explanation",
@@ -27,6 +27,8 @@ const SCHEMAS: [(&str, &str); 20] = schemas![
     "usage",
     "policy-check",
     "policy-test",
+    "policy-import",
+    "policy-export",
     "store-check",
     "store-compact",
     "aws-setup",

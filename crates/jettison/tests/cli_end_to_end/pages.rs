@@ -145,6 +145,12 @@ fn policies() {
     page("policy-check-mistakes", &place, &["policy", "check", "bad.yaml"]);
     place.write("t.yaml", "now: 2026-11-21T00:00:00Z\nrepository: registry.example.com/apps/web\nimages:\n  - { tags: [web-1a2b3c4], pushed: 140d ago, expect: keep }\n  - { tags: [web-2a2b3c4], pushed: 4d ago, expect: keep }\n");
     page("policy-test", &place, &["policy", "test", "t.yaml"]);
+    let place = crate::exchange::place();
+    let on = ["--inventory", "i.json", "--now", crate::world::NOW];
+    let import = ["policy", "import", "inexact.json"];
+    page("policy-import", &place, &[&import[..], &on].concat());
+    let export = ["policy", "export", "--to", "ecr", "--policy", "rules.yaml"];
+    page("policy-export", &place, &[&export[..], &on].concat());
 }
 
 #[test]

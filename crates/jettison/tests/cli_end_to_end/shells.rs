@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::place::Place;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "scan",
     "usage",
     "plan",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 15] = [
     "man",
     "check",
     "compact",
+    "import",
+    "export",
 ];
 
 #[test]

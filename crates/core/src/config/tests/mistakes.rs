@@ -220,6 +220,50 @@ fn every_mistake_has_its_place() {
             &["tags-with-untagged 3:16"],
         ),
         (
+            &rule("{ match: { image-tags: [a], untagged: true }, keep: always }"),
+            &["tags-with-untagged 3:16"],
+        ),
+        (
+            &rule("{ match: { image-tags: [\"a/*\", \"[\"] }, keep: always }"),
+            &["bad-glob 3:36"],
+        ),
+        (
+            &rule("{ match: { image-tags: [\"a/*\"] }, keep: always }"),
+            &["never-fits? 3:29"],
+        ),
+        (
+            "policies:\n- untag: true\n  rules: [{match: {image-tags: [a]}, keep: always}]",
+            &["image-tags-with-untag 2:3"],
+        ),
+        (
+            &rule("{ match: { archived: true }, expire: { beyond-newest: 1 } }"),
+            &["ranked-archive 3:5"],
+        ),
+        (
+            &rule("{ match: { archived: true }, expire: { older-than: 1d }, unless: { newest-per: { day: 1 } } }"),
+            &["ranked-archive 3:5"],
+        ),
+        (
+            &rule("{ match: { archived: false }, expire: { beyond-newest: 1 } }"),
+            &[],
+        ),
+        (
+            &rule("{ match: { archived: true }, expire: { archived-for: 90d } }"),
+            &[],
+        ),
+        (
+            &rule("{ expire: { archived-for: 90d }, since: push, rank-among: fitting }"),
+            &["unused-key? 3:38", "unused-key? 3:51"],
+        ),
+        (
+            &rule("{ expire: { older-than: 90d }, since: arrival }"),
+            &["unknown-value 3:43"],
+        ),
+        (
+            &rule("{ expire: { beyond-newest: 9 }, since: push, rank-among: fitting }"),
+            &[],
+        ),
+        (
             &rule("{ match: { untagged: false }, keep: always }"),
             &["false-is-no-value 3:26"],
         ),
@@ -357,6 +401,56 @@ fn rules_that_are_never_reached_are_told() {
             format!("{{ match: {{ kinds: [image, chart] }}, {expire} }}"),
             format!("{{ match: {{ kinds: [chart], tags: [a] }}, {keep} }}"),
             true,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [a] }}, {expire} }}"),
+            format!("{{ match: {{ kinds: [image], image-tags: [b, a] }}, {keep} }}"),
+            true,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [\"!a\"] }}, {expire} }}"),
+            format!("{{ match: {{ image-tags: [b, \"!a\"] }}, {expire} }}"),
+            true,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [a, b] }}, {expire} }}"),
+            format!("{{ match: {{ image-tags: [a] }}, {expire} }}"),
+            false,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [a] }}, {expire} }}"),
+            format!("{{ match: {{ image-tags: [\"!a\"] }}, {expire} }}"),
+            false,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [\"*\"] }}, {expire} }}"),
+            format!("{{ match: {{ tags: [a] }}, {keep} }}"),
+            false,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [\"*\"] }}, {expire} }}"),
+            format!("{{ match: {{ tags: [a] }}, {expire} }}"),
+            true,
+        ),
+        (
+            format!("{{ match: {{ image-tags: [\"*\"] }}, {expire} }}"),
+            format!("{{ match: {{ untagged: true }}, {expire} }}"),
+            false,
+        ),
+        (
+            format!("{{ match: {{ archived: false }}, {expire} }}"),
+            format!("{{ match: {{ tags: [a] }}, {expire} }}"),
+            false,
+        ),
+        (
+            format!("{{ match: {{ archived: false }}, {expire} }}"),
+            format!("{{ match: {{ archived: false, tags: [a] }}, {expire} }}"),
+            true,
+        ),
+        (
+            format!("{{ match: {{ archived: false }}, {expire} }}"),
+            format!("{{ match: {{ archived: true }}, {expire} }}"),
+            false,
         ),
         // Of an orphan's tags, the first wants all to fit, the second any.
         (

@@ -42,6 +42,76 @@ fn conditions_are_strict_and_unknown_is_no() {
 }
 
 #[test]
+fn a_rule_may_count_from_the_push_alone() {
+    let table = [
+        ("older-than: 30d", "pushed: 40d ago, tagged: 3d ago", false, true),
+        ("older-than: 30d", "pushed: 3d ago, tagged: 40d ago", false, false),
+        ("older-than: 30d", "first-seen: 40d ago", true, false),
+        ("older-than: 30d", "created: 40d ago", true, true),
+        (
+            "not-pulled-for: 30d",
+            "pushed: 40d ago, tagged: 3d ago, last-pulled: 40d ago",
+            false,
+            true,
+        ),
+        (
+            "not-pulled-for: 30d",
+            "pushed: 40d ago, tagged: 40d ago, last-pulled: 3d ago",
+            false,
+            false,
+        ),
+        (
+            "not-pulled-for: 30d",
+            "first-seen: 40d ago, last-pulled: 40d ago",
+            true,
+            false,
+        ),
+    ];
+    for (conditions, image, by_latest, by_push) in table {
+        for (since, goes) in [("latest", by_latest), ("push", by_push)] {
+            let rule = format!("name: r, match: {{}}, since: {since}, expire: {{ {conditions} }}");
+            let mut world = World::new(&[&rule], &format!("tags: [a], {image}"));
+            world.repository().pull_data_since = ago(400 * 24);
+            assert_eq!(!world.gone().is_empty(), goes, "{since} {conditions}: {image}");
+        }
+    }
+}
+
+#[test]
+fn ranks_count_from_the_push_alone_where_a_rule_says_so() {
+    let images = "tags: [a], pushed: 40d ago, tagged: 3d ago\ntags: [b], pushed: 30d ago, tagged: 30d ago\n\
+                  tags: [c], first-seen: 20d ago";
+    for (since, gone) in [("latest", ["b"]), ("push", ["a"])] {
+        let rule = format!("name: r, match: {{}}, since: {since}, expire: {{ beyond-newest: 1 }}");
+        assert_eq!(World::new(&[&rule], images).gone(), gone, "{since}");
+    }
+}
+
+#[test]
+fn a_rule_may_rank_among_what_earlier_rules_govern() {
+    let images = "tags: [keep-1], pushed: 3d ago\ntags: [a], pushed: 4d ago\ntags: [b], pushed: 5d ago\n\
+                  tags: [c], pushed: 6d ago\ntags: [keep-2], pushed: 7d ago";
+    let keep = "name: k, match: { tags: [\"keep-*\"] }, keep: always";
+    for (among, gone) in [("governed", &["c"][..]), ("fitting", &["b", "c"])] {
+        let rule = format!("name: r, match: {{}}, rank-among: {among}, expire: {{ beyond-newest: 2 }}");
+        assert_eq!(World::new(&[keep, &rule], images).gone(), gone, "{among}");
+    }
+}
+
+#[test]
+fn what_is_in_the_archive_may_have_rules_of_its_own() {
+    let rules = [
+        "name: a, match: { archived: true }, expire: { archived-for: 180d }",
+        "name: b, match: { archived: false }, expire: { older-than: 300d }",
+    ];
+    let images = "tags: [a], pushed: 400d ago, archived: 181d ago\ntags: [b], pushed: 400d ago, archived: 180d ago\n\
+                  tags: [c], pushed: 400d ago\ntags: [d], pushed: 4d ago";
+    assert_eq!(World::new(&rules, images).gone(), ["a", "c"]);
+    let unknown = "tags: [a], pushed: 400d ago, archived: 1970-01-01T00:00:00Z\ntags: [d], pushed: 4d ago";
+    assert_eq!(World::new(&rules, unknown).gone(), [""; 0]);
+}
+
+#[test]
 fn an_alternative_is_enough_and_every_part_of_it_is_needed() {
     let either = "name: r, match: {}, expire: [ { older-than: 30d, larger-than: 1GB }, { older-than: 60d } ]";
     let images = "tags: [a], pushed: 31d ago\ntags: [b], pushed: 61d ago\ntags: [c], pushed: 31d ago, size: 2GB\n\

@@ -1,8 +1,12 @@
 //! What AWS accepts, and what it does with it.
 
+mod compared;
 mod examples;
+mod exported;
+mod imported;
 mod mistakes;
 mod naive;
+mod rooms;
 
 use serde_json::{Value, json};
 

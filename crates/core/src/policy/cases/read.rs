@@ -192,6 +192,7 @@ impl Case<'_, '_, '_> {
     fn manifest(&mut self, fields: &Fields<'_>) -> Option<Manifest> {
         let (pushed, created) = (self.moment(fields, "pushed"), self.moment(fields, "created"));
         let (seen, pulled) = (self.moment(fields, "first-seen"), self.moment(fields, "last-pulled"));
+        let archived = self.moment(fields, "archived");
         let (labels, annotations) = (self.labels(fields, "labels"), self.labels(fields, "annotations"));
         let platform = optional(fields.get("platform"), |node| self.reader.name(node).map(str::to_owned));
         let size = optional(fields.get("size"), |node| size(self.reader, node));
@@ -217,7 +218,7 @@ impl Case<'_, '_, '_> {
             untagged_at: None,
             last_pulled_at: pulled?,
             first_seen_at: seen?.or(pushed).or(created),
-            archived_at: None,
+            archived_at: archived?,
             restored_at: None,
             labels: labels?,
             annotations: annotations?,

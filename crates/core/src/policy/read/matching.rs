@@ -8,15 +8,17 @@ use crate::config::keys;
 use crate::config::reader::Reader;
 use crate::config::tree::{Node, Value};
 use crate::model::Kind;
-use crate::policy::TagPatterns;
 use crate::policy::matching::{LabelPattern, Match};
 use crate::policy::pattern::Anchored;
+use crate::policy::{ImageTags, TagPatterns};
 
 pub(super) fn matches(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Match> {
     let fields = reader.fields(node, &keys::MATCH)?;
     let kinds = optional(fields.get("kinds"), |node| kinds(reader, node));
     let tags = optional(fields.get("tags"), |node| tags(reader, node));
     let tags_regex = optional(fields.get("tags-regex"), |node| tags_regex(reader, node));
+    let image_tags = optional(fields.get("image-tags"), |node| image_tags(reader, node));
+    let archived = optional(fields.get("archived"), |node| reader.flag(node));
     let untagged = fields
         .get("untagged")
         .map_or(Some(false), |node| only_true(reader, node, "untagged"));
@@ -24,7 +26,7 @@ pub(super) fn matches(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Match>
         .get("labels")
         .map_or_else(|| Some(BTreeMap::new()), |node| labels(reader, node));
     let platforms = optional(fields.get("platforms"), |node| reader.names(Some(node)));
-    for key in ["tags", "tags-regex"]
+    for key in ["tags", "tags-regex", "image-tags"]
         .into_iter()
         .filter(|key| fields.get("untagged").is_some() && fields.get(key).is_some())
     {
@@ -35,7 +37,9 @@ pub(super) fn matches(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Match>
         kinds: kinds?,
         tags: tags?,
         tags_regex: tags_regex?,
+        image_tags: image_tags?,
         untagged: untagged?,
+        archived: archived?,
         labels: labels?,
         platforms: platforms?,
     })
@@ -57,8 +61,21 @@ pub(crate) fn only_true(reader: &mut Reader<'_, '_>, node: &Node, key: &str) -> 
 
 pub(crate) fn tags(reader: &mut Reader<'_, '_>, node: &Node) -> Option<TagPatterns> {
     let globs = reader.globs(node, |texts| TagPatterns::new(texts))?;
+    warn_of_no_tags(reader, node);
+    Some(globs)
+}
+
+fn image_tags(reader: &mut Reader<'_, '_>, node: &Node) -> Option<ImageTags> {
+    let globs = reader.globs(node, |texts| ImageTags::new(texts))?;
+    warn_of_no_tags(reader, node);
+    Some(globs)
+}
+
+/// Warns of globs with characters that no tag has.
+fn warn_of_no_tags(reader: &mut Reader<'_, '_>, node: &Node) {
     let impossible = |text: &str| text.contains(['/', ':', ' ', '@']);
-    for (text, span) in reader.texts(node)?.iter().filter(|(text, _)| impossible(text)) {
+    let texts = reader.texts(node).unwrap_or_default();
+    for (text, span) in texts.iter().filter(|(text, _)| impossible(text)) {
         let message = format!("no tag fits `{text}`: tags hold letters, digits and `. _ -` only");
         reader.warn(
             "never-fits",
@@ -67,7 +84,6 @@ pub(crate) fn tags(reader: &mut Reader<'_, '_>, node: &Node) -> Option<TagPatter
             "repositories stand under `repositories`, not in front of the tag",
         );
     }
-    Some(globs)
 }
 
 fn tags_regex(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Anchored> {

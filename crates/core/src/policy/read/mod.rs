@@ -8,7 +8,9 @@ use std::ops::Range;
 
 pub(crate) use matching::{kind, only_true, tags, texts_by_key};
 
-use super::{ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, Rule, RuleAction, Rules, Verb};
+use super::{
+    ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, RankAmong, Rule, RuleAction, Rules, Since, Verb,
+};
 use crate::config::keys;
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{Node, Scalar, Value};
@@ -99,6 +101,16 @@ fn policy(
         .get("archive-anyway")
         .map_or(Some(false), |node| reader.flag(node));
     let rules = judge(reader, &fields);
+    if untag == Some(true) && rules.as_ref().is_some_and(looks_at_all_tags) {
+        // The image would be another one after its first tag is gone, and the next run would judge that.
+        reader.error_with(
+            "image-tags-with-untag",
+            &fields.key_span("untag"),
+            "`untag` takes single tags off images, and `image-tags` judges an image by all of its tags",
+            "leave out `untag`, or write `tags`; or make it two policies",
+        );
+        return None;
+    }
     let (name, place) = name?;
     let line = reader.line(&fields.span);
     let policy = Policy {
@@ -119,6 +131,10 @@ fn policy(
         );
     }
     Some((policy, place))
+}
+
+fn looks_at_all_tags(rules: &Rules) -> bool {
+    rules.own().iter().any(|rule| rule.matches.image_tags.is_some())
 }
 
 /// The rules, or the lifecycle policy that stands in their place.
@@ -206,6 +222,12 @@ fn rule(
     let action = fields
         .get("action")
         .map_or(Some(RuleAction::default()), |node| action(reader, node));
+    let since = fields
+        .get("since")
+        .map_or(Some(Since::default()), |node| since(reader, node));
+    let rank_among = fields
+        .get("rank-among")
+        .map_or(Some(RankAmong::default()), |node| rank_among(reader, node));
     let group_by = fields
         .get("group-by")
         .map_or(Some(GroupBy::Repository), |node| group_by(reader, node));
@@ -233,7 +255,9 @@ fn rule(
         matches: matches?,
         verb: verb?,
         action: action?,
+        since: since?,
         group_by: group_by?,
+        rank_among: rank_among?,
         order: order?,
         unless,
         line,
@@ -242,15 +266,27 @@ fn rule(
     Some((rule, place))
 }
 
-/// Warns of a ranking that ranks nothing.
+/// Warns of a ranking that ranks nothing, and of a moment that nothing counts from.
 fn check_ranking(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, rule: &Rule) {
-    let ranks = match &rule.verb {
-        Verb::Expire(alternatives) => {
-            alternatives.iter().any(|conditions| conditions.beyond_newest.is_some()) || rule.unless.is_some()
-        }
-        Verb::KeepAlways => false,
-    };
-    for key in ["group-by", "order"]
+    let ranks = rule.ranks();
+    if fields.get("since").is_some() && !(ranks || rule.asks_for_time()) {
+        reader.warn(
+            "unused-key",
+            &fields.key_span("since"),
+            "`since` has no effect in this rule: it asks for no age and ranks nothing",
+            "it belongs to `older-than`, `not-pulled-for`, `beyond-newest` and `newest-per`",
+        );
+    }
+    if ranks && rule.matches.archived == Some(true) {
+        // What one run archives would push others out of the ranking, and the next run would delete those.
+        reader.error_with(
+            "ranked-archive",
+            &fields.span,
+            "a rule on archived images cannot rank them: each image that is archived would push another one out",
+            "use `archived-for` or `older-than`, or leave `archived` out",
+        );
+    }
+    for key in ["group-by", "order", "rank-among"]
         .into_iter()
         .filter(|key| !ranks && fields.get(key).is_some())
     {
@@ -271,6 +307,20 @@ fn check_ranking(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, rule: &Rule) 
             "group them by repository or label",
         );
     }
+}
+
+fn since(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Since> {
+    Some(match reader.choice(node, keys::SINCE)? {
+        "push" => Since::Push,
+        _ => Since::Latest,
+    })
+}
+
+fn rank_among(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RankAmong> {
+    Some(match reader.choice(node, keys::RANK_AMONG)? {
+        "fitting" => RankAmong::Fitting,
+        _ => RankAmong::Governed,
+    })
 }
 
 fn action(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RuleAction> {
@@ -337,11 +387,13 @@ fn conditions(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Conditions> {
         empty_expire(reader, node);
         return None;
     }
+    let archived_for = optional(fields.get("archived-for"), |node| period(reader, node));
     let older_than = optional(fields.get("older-than"), |node| period(reader, node));
     let not_pulled_for = optional(fields.get("not-pulled-for"), |node| period(reader, node));
     let beyond_newest = optional(fields.get("beyond-newest"), |node| reader.count(node, 0));
     let larger_than = optional(fields.get("larger-than"), |node| size(reader, node));
     Some(Conditions {
+        archived_for: archived_for?,
         older_than: older_than?,
         not_pulled_for: not_pulled_for?,
         beyond_newest: beyond_newest?,
