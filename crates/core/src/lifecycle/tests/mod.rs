@@ -1,8 +1,9 @@
 //! What AWS accepts, and what it does with it.
 
 mod examples;
+pub(super) mod ground;
 mod mistakes;
-mod naive;
+pub(super) mod naive;
 
 use serde_json::{Value, json};
 
