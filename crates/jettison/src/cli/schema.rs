@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 20] = schemas![
+const SCHEMAS: [(&str, &str); 22] = schemas![
     "plan",
     "run",
     "explanation",
@@ -31,6 +31,8 @@ const SCHEMAS: [(&str, &str); 20] = schemas![
     "store-compact",
     "aws-setup",
     "ecr-evaluate",
+    "ecr-preview",
+    "ecr-lint",
     "ecr-apply-policy",
     "ecr-apply-policy-undo",
     "ecr-apply-policy-list",
