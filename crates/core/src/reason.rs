@@ -215,6 +215,14 @@ impl Reason {
         }
     }
 
+    /// The hold, if one is the reason.
+    pub fn hold(&self) -> Option<Hold> {
+        match self {
+            Self::Hold { hold, .. } => Some(*hold),
+            _ => None,
+        }
+    }
+
     /// The rule that spoke, if one did.
     pub fn ruling(&self) -> Option<&Ruling> {
         match self {

@@ -2,11 +2,15 @@
 //!
 //! - `world`: one account with everything that uses images, and everything that nobody needs.
 //! - `program`: what a user does on ECR: labels, pull times, the archive, undo.
+//! - `previews`: what ECR's own lifecycle policies would do, and what AWS says of it.
 //! - `counts`: an aggressive policy deletes nothing of what is used and everything else, whatever permission is missing.
 
 #[cfg(test)]
 #[path = "aws/counts.rs"]
 mod counts;
+#[cfg(test)]
+#[path = "aws/previews.rs"]
+mod previews;
 #[cfg(test)]
 #[path = "aws/program.rs"]
 mod program;

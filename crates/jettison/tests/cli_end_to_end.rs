@@ -6,7 +6,7 @@
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `apply_policy`: lifecycle policies of ECR written and taken back.
-//! - `lifecycle`: lifecycle policies of ECR, evaluated.
+//! - `lifecycle`: lifecycle policies of ECR, evaluated; `ecr_lint`: previewed and linted.
 //! - `images`: what explain and history say of images that are gone, back, or unknown.
 //! - `streams`: closed pipes, full disks, colours, and text that wants to steer a terminal.
 //! - `shells`: completions and manual pages.
@@ -21,6 +21,9 @@ mod aws;
 #[cfg(test)]
 #[path = "cli_end_to_end/aws_policy.rs"]
 mod aws_policy;
+#[cfg(test)]
+#[path = "cli_end_to_end/ecr_lint.rs"]
+mod ecr_lint;
 #[cfg(test)]
 #[path = "cli_end_to_end/exchange.rs"]
 mod exchange;

@@ -57,6 +57,40 @@ impl<'a> Outline<'a> {
         Some(self.source.place(&node.span))
     }
 
+    /// Where a part of a lifecycle policy of ECR stands, by its path there (`rules[0].selection`): such a file is JSON, and
+    /// so YAML too. What is not there itself stands in what is.
+    pub fn at(&self, path: &str) -> Option<Place> {
+        let mut steps = path.split(['.', '[', ']']).filter(|step| !step.is_empty()).peekable();
+        steps.peek()?;
+        let mut node = self.root.as_deref()?;
+        for step in steps {
+            let next = match &node.value {
+                Value::List(items) => step
+                    .parse()
+                    .ok()
+                    .and_then(|at: usize| items.get(at))
+                    .map(|item| &**item),
+                _ => child(node, step),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        Some(self.source.place(&node.span))
+    }
+
+    /// Where a rule of a lifecycle policy of ECR stands, by its number.
+    pub fn lifecycle_rule(&self, priority: u64) -> Option<Place> {
+        let Value::List(rules) = &child(self.root.as_deref()?, "rules")?.value else {
+            return None;
+        };
+        let mut priorities = rules.iter().filter_map(|rule| child(rule, "rulePriority"));
+        let wanted = priority.to_string();
+        let found = priorities.find(|node| matches!(&node.value, Value::Scalar { text, .. } if *text == wanted));
+        Some(self.source.place(&found?.span))
+    }
+
     fn item(&self, key: &str, at: usize) -> Option<&Node> {
         item(child(self.root.as_deref()?, key)?, at)
     }
@@ -120,6 +154,27 @@ policies:
         ] {
             assert_eq!(place(site), Some((line, underlined.to_owned())), "{site:?}");
         }
+    }
+
+    #[test]
+    fn parts_of_lifecycle_policies_are_found_by_path_and_by_number() {
+        let text = "{ \"rules\": [\n  { \"rulePriority\": 20,\n    \"selection\": { \"tagStatus\": \"any\" } },\n  { \"rulePriority\": 3 } ] }";
+        let outline = Outline::new("p.json", text);
+        let line = |place: Option<Place>| place.map(|place| place.line);
+        for (path, expected) in [
+            ("rules[0].selection.tagStatus", Some(3)),
+            ("rules[0].selection.countType", Some(3)),
+            ("rules[1].rulePriority", Some(4)),
+            ("rules[1]", Some(4)),
+            ("rules[7]", Some(1)),
+            ("", None),
+        ] {
+            assert_eq!(line(outline.at(path)), expected, "{path}");
+        }
+        assert_eq!(line(outline.lifecycle_rule(20)), Some(2));
+        assert_eq!(line(outline.lifecycle_rule(3)), Some(4));
+        assert_eq!(line(outline.lifecycle_rule(2)), None);
+        assert_eq!(line(Outline::new("p.json", "{").at("rules[0]")), None);
     }
 
     #[test]

@@ -50,10 +50,15 @@ impl Archiving {
             return Self::Possible;
         }
         match stored() {
-            stored if stored < WORTHWHILE => Self::SavesNothing { stored },
+            stored if saves_nothing(stored) => Self::SavesNothing { stored },
             _ => Self::Possible,
         }
     }
+}
+
+/// Whether it saves nothing to archive images of a registry that holds so many bytes.
+pub(crate) fn saves_nothing(stored: u64) -> bool {
+    stored < WORTHWHILE
 }
 
 /// When a manifest was archived, if that is so short a time ago, or nobody knows how long, that deleting it wastes money.
@@ -64,7 +69,7 @@ pub(crate) fn archived_lately(manifest: &Manifest, now: Timestamp) -> Option<Tim
 }
 
 /// The bytes of all manifests and blobs of each registry, each counted once.
-pub(super) fn stored(inventory: &dyn Repositories) -> BTreeMap<RegistryHost, u64> {
+pub(crate) fn stored(inventory: &dyn Repositories) -> BTreeMap<RegistryHost, u64> {
     let mut places: BTreeMap<&RegistryHost, Vec<usize>> = BTreeMap::new();
     for position in 0..inventory.count() {
         places.entry(inventory.place(position).0).or_default().push(position);

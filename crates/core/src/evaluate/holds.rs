@@ -124,6 +124,11 @@ impl Holds {
         })
     }
 
+    /// Why everything in the repository has a hold, if everything has.
+    pub fn everywhere(&self, hold: Hold) -> Option<&str> {
+        self.everywhere.get(&hold).map(String::as_str)
+    }
+
     /// Unproven orphans are kept as if their repository had a gap.
     pub(super) fn add_unproven(&mut self, graph: &Graph<'_>, orphans: impl Iterator<Item = Node>) {
         let mut any = false;

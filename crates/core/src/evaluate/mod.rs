@@ -26,7 +26,7 @@ use crate::policy::{Period, Policy, RuleAction};
 use crate::reason::{Hold, Reason, Ruling};
 
 pub use archiving::Archiving;
-pub(crate) use archiving::archived_lately;
+pub(crate) use archiving::{archived_lately, saves_nothing, stored};
 pub(crate) use dates::Dates;
 pub(crate) use dates::{FIRST_RELEASE, given};
 use entries::{Entry, Roots};

@@ -1,6 +1,7 @@
 //! What AWS would do to which image.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::{LifecycleAction, LifecycleCount, LifecyclePolicy, LifecycleRule, StorageClass, TagSelection};
 
@@ -21,7 +22,7 @@ pub struct LifecycleImage<'a> {
 }
 
 /// What becomes of an image, and by which rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LifecycleVerdict {
     /// What is done to it.
     pub action: LifecycleAction,
@@ -133,35 +134,58 @@ impl LifecyclePolicy {
     /// images.
     pub fn judge(&self, images: &[LifecycleImage<'_>], now: Timestamp) -> Vec<Option<LifecycleJudgement>> {
         let mut judgements = vec![None; images.len()];
+        self.identify(images, now, Later::Counting, |position, judgement| {
+            judgements[position].get_or_insert(judgement);
+        });
+        judgements
+    }
+
+    /// Tells of each image, the youngest first, the rules that identify it, by priority, and what each would do if none
+    /// before it identified the image too. One image after the other, so that each is looked at once.
+    pub(crate) fn identify(
+        &self,
+        images: &[LifecycleImage<'_>],
+        now: Timestamp,
+        later: Later,
+        mut found: impl FnMut(usize, LifecycleJudgement),
+    ) {
         let mut youngest_first: Vec<(Option<Timestamp>, usize)> =
             images.iter().map(LifecycleImage::counts_from).zip(0..).collect();
         youngest_first.sort_by_key(|(came, _)| std::cmp::Reverse(*came));
-        // How many each rule has identified so far. One image after the other, so that each is looked at once.
+        // How many each rule has identified so far.
         let mut identified = vec![0_u64; self.rules.len()];
         for (came, position) in youngest_first {
             let image = &images[position];
+            let mut is_judged = false;
             for ((number, rule), identified) in self.rules.iter().enumerate().zip(&mut identified) {
-                let is_judged = judgements[position].is_some();
                 let counts = matches!(rule.count, LifecycleCount::MoreThan(_));
-                // Who is older does not care for rules that do not count, once another has had its say.
-                if is_judged && !counts || !rule.identifies(image) {
+                let is_idle = is_judged && !counts && later == Later::Counting;
+                if is_idle || !rule.identifies(image) {
                     continue;
                 }
+                is_judged = true;
                 // What nobody knows the time of comes last, and takes no place before another.
                 let younger = came.is_some().then_some(*identified);
                 *identified += 1;
-                if !is_judged {
-                    judgements[position] = Some(LifecycleJudgement {
-                        rule: number,
-                        younger: younger.filter(|_| counts),
-                        marked: match rule.count {
-                            LifecycleCount::MoreThan(most) => younger.is_some_and(|younger| younger >= most),
-                            _ => rule.is_too_old(image, now),
-                        },
-                    });
-                }
+                let judgement = LifecycleJudgement {
+                    rule: number,
+                    younger: younger.filter(|_| counts),
+                    marked: match rule.count {
+                        LifecycleCount::MoreThan(most) => younger.is_some_and(|younger| younger >= most),
+                        _ => rule.is_too_old(image, now),
+                    },
+                };
+                found(position, judgement);
             }
         }
-        judgements
     }
+}
+
+/// Which rules are asked about an image that a rule has had its say on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Later {
+    /// Those that count: it takes a place of theirs. Who is older does not care for the others.
+    Counting,
+    /// All.
+    All,
 }

@@ -10,7 +10,11 @@ mod evaluate;
 mod export;
 mod images;
 mod import;
+mod lint;
+mod nature;
+mod outlook;
 mod pattern;
+mod preview;
 mod print;
 mod read;
 mod rules;
@@ -18,13 +22,18 @@ mod rules;
 mod tests;
 
 use jiff::SignedDuration;
+use serde::Serialize;
 
 pub use compare::{Comparison, Difference, Said};
 pub use evaluate::{LifecycleImage, LifecycleJudgement, LifecycleVerdict};
 pub use export::{Export, ExportedRule, Fidelity, Unsayable};
 pub use images::LifecycleImages;
 pub use import::{Import, ImportScope, ImportedRule, Inexact};
+pub use lint::{LifecycleCode, LifecycleFinding, LifecycleLint, never_evaluated};
+pub use nature::{Nature, Owner};
+pub use outlook::{LifecycleOutlook, Places, RuleOutlook};
 pub use pattern::{InvalidTagPattern, MOST_WILDCARDS, TagPattern};
+pub use preview::{BranchPreview, KnownUse, LifecycleDifference, LifecyclePreview, MarkedImage, RulePreview};
 pub use read::{LONGEST_TEXT, LifecycleMistake, LifecycleMistakes, MOST_RULES, SHORTEST_TEXT};
 
 /// A lifecycle policy that AWS would accept.
@@ -133,10 +142,21 @@ impl LifecycleCount {
 }
 
 /// What becomes of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LifecycleAction {
     /// `expire`: it is deleted.
     Expire,
     /// `transition`: it goes to the archive.
     Transition,
+}
+
+impl LifecycleAction {
+    /// The word used in policies and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expire => "expire",
+            Self::Transition => "transition",
+        }
+    }
 }

@@ -21,9 +21,10 @@ use crate::facts::Facts;
 
 use look::Room;
 use policies::Policies;
+pub(crate) use tally::Tally;
 
 /// Fewer than that say nothing of a habit: five images may well be five branches.
-const ENOUGH: u64 = 5;
+pub(crate) const ENOUGH: u64 = 5;
 
 /// What a policy hardly means, or what is worth knowing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,8 +8,8 @@ const SHOWN: usize = 3;
 
 /// How much of something there is, and where.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) count: u64,
+pub(crate) struct Tally {
+    pub(crate) count: u64,
     places: u64,
     /// The places that have most, each with how many.
     most: Vec<(u64, String)>,
@@ -31,6 +31,15 @@ impl Tally {
         let wanted = SHOWN.saturating_sub(self.examples.len());
         self.examples
             .extend(entries.iter().take(wanted).map(|entry| room.image(entry)));
+    }
+
+    /// Adds what was found in one place, with more examples than are needed.
+    pub(crate) fn add_named(&mut self, place: String, found: u64, examples: impl Iterator<Item = String>) {
+        if found > 0 {
+            self.add_place(found, place);
+            self.examples
+                .extend(examples.take(SHOWN.saturating_sub(self.examples.len())));
+        }
     }
 
     /// Adds a place that is an example itself.
@@ -60,12 +69,12 @@ impl Tally {
     }
 
     /// Some of what was counted.
-    pub(super) fn examples(&self) -> Vec<String> {
+    pub(crate) fn examples(&self) -> Vec<String> {
         self.examples.clone()
     }
 
     /// `in r.example/web`, or `in r.example/web (12), r.example/api (3) and 2 more repositories`.
-    pub(super) fn whereabouts(&self) -> String {
+    pub(crate) fn whereabouts(&self) -> String {
         if let [(_, only)] = self.most.as_slice() {
             return format!("in {only}");
         }

@@ -69,7 +69,7 @@ struct Checked {
 
 impl Check {
     pub(crate) async fn run(mut self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
-        let (file, targets) = sorted(std::mem::take(&mut self.arguments))?;
+        let (file, targets) = sorted(std::mem::take(&mut self.arguments), &[".yaml", ".yml"])?;
         if targets.is_empty() && self.inventory.is_none() {
             return check_alone(file, globals, console);
         }
@@ -139,10 +139,10 @@ impl Check {
 const DEFAULT: &str = "jettison.yaml";
 
 /// Tells the file from the targets: a target has a `/`, and is neither a file nor called like one.
-fn sorted(arguments: Vec<String>) -> Result<(Option<PathBuf>, Vec<Target>), Failure> {
+pub(super) fn sorted(arguments: Vec<String>, endings: &[&str]) -> Result<(Option<PathBuf>, Vec<Target>), Failure> {
     let (mut file, mut targets) = (None, Vec::new());
     for argument in arguments {
-        let is_named_so = [".yaml", ".yml"].iter().any(|ending| argument.ends_with(ending));
+        let is_named_so = endings.iter().any(|ending| argument.ends_with(ending));
         if argument.starts_with(['/', '.', '~']) && !is_named_so && !Path::new(&argument).is_file() {
             return Err(Failure::usage(format!(
                 "`{argument}` is no policy file; name one, or a target: HOST[:PORT]/REPOSITORY-GLOB, for example \
@@ -326,26 +326,50 @@ fn in_json(finding: &Finding, place: Option<&Place>) -> Result<Value, serde_json
 
 /// A finding for people, as compilers print them.
 fn drawn(finding: &Finding, place: Option<&Place>, width: usize) -> String {
-    let examples = finding.examples.join("\n");
-    let notes: Vec<String> = if examples.is_empty() {
-        Vec::new()
-    } else {
-        vec![format!("for example\n{examples}")]
-    };
-    // What the library prints before them.
-    let title = "warning[]: ".len() + finding.code.as_str().len();
-    let (message, hint) = (
-        hanging("", &finding.message, width.saturating_sub(title)),
-        hanging("", &finding.hint, width.saturating_sub(10)),
-    );
-    let report = Report {
+    let said = Said {
         severity: finding.severity,
         code: finding.code.as_str(),
-        message: &message,
-        notes: &notes,
-        hint: Some(&hint),
+        examples: &finding.examples,
+        message: &finding.message,
+        hint: &finding.hint,
     };
-    report.render(place, true)
+    said.drawn(place, width)
+}
+
+/// What a finding says.
+pub(super) struct Said<'f> {
+    pub(super) severity: Severity,
+    pub(super) code: &'f str,
+    pub(super) examples: &'f [String],
+    pub(super) message: &'f str,
+    pub(super) hint: &'f str,
+}
+
+impl Said<'_> {
+    /// As compilers print it.
+    pub(super) fn drawn(&self, place: Option<&Place>, width: usize) -> String {
+        let examples = self.examples.join("\n");
+        let notes: Vec<String> = if examples.is_empty() {
+            Vec::new()
+        } else {
+            vec![format!("for example\n{examples}")]
+        };
+        // What the library prints before them.
+        let gutter = place.map_or(1, |place| place.line.to_string().len());
+        let title = "warning[]: ".len() + self.code.len();
+        let (message, hint) = (
+            hanging("", self.message, width.saturating_sub(title)),
+            hanging("", self.hint, width.saturating_sub(gutter + "  = help: ".len())),
+        );
+        let report = Report {
+            severity: self.severity,
+            code: self.code,
+            message: &message,
+            notes: &notes,
+            hint: Some(&hint),
+        };
+        report.render(place, true)
+    }
 }
 
 /// `no findings`, `2 warnings and 1 note`.
@@ -353,7 +377,7 @@ fn tally(findings: &[Finding]) -> String {
     counted(findings.iter().map(|finding| finding.severity))
 }
 
-fn counted(severities: impl Iterator<Item = Severity> + Clone) -> String {
+pub(super) fn counted(severities: impl Iterator<Item = Severity> + Clone) -> String {
     let of = |wanted, word| match severities.clone().filter(|severity| *severity == wanted).count() as u64 {
         0 => None,
         some => Some(count(some, word)),

@@ -57,6 +57,11 @@ impl Choice {
     pub(crate) fn hosts(&self) -> BTreeSet<RegistryHost> {
         self.selections.keys().cloned().collect()
     }
+
+    /// Without the registries that are not wanted.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&RegistryHost) -> bool) {
+        self.selections.retain(|host, _| wanted(host));
+    }
 }
 
 impl Registries {

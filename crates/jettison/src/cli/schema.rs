@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 22] = schemas![
+const SCHEMAS: [(&str, &str); 24] = schemas![
     "plan",
     "run",
     "explanation",
@@ -33,6 +33,8 @@ const SCHEMAS: [(&str, &str); 22] = schemas![
     "store-compact",
     "aws-setup",
     "ecr-evaluate",
+    "ecr-preview",
+    "ecr-lint",
     "ecr-apply-policy",
     "ecr-apply-policy-undo",
     "ecr-apply-policy-list",

@@ -114,11 +114,7 @@ impl Console {
 
     /// How many columns a layout may take.
     pub fn width(&self) -> usize {
-        let terminal = || comfy_table::Table::new().width().map(usize::from);
-        asked_width()
-            .or_else(terminal)
-            .unwrap_or(DEFAULT_WIDTH)
-            .clamp(NARROWEST, WIDEST)
+        screen_width()
     }
 
     /// Where lines break: at the width of a terminal. What another program reads is not broken, unless `COLUMNS` says
@@ -141,6 +137,15 @@ pub(crate) fn aside(style: Style, label: &str, text: impl Display) {
         None => UNBROKEN,
     };
     stream::error(&format!("{}\n", hanging(&lead(style, label), &text.to_string(), width)));
+}
+
+/// How many columns a layout may take, for those who say why they fail.
+pub(crate) fn screen_width() -> usize {
+    let terminal = || comfy_table::Table::new().width().map(usize::from);
+    asked_width()
+        .or_else(terminal)
+        .unwrap_or(DEFAULT_WIDTH)
+        .clamp(NARROWEST, WIDEST)
 }
 
 fn lead(style: Style, label: &str) -> String {

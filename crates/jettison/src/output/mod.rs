@@ -12,8 +12,8 @@ mod time_left;
 pub mod usage;
 mod wrap;
 
-pub(crate) use console::aside;
 pub use console::{Console, Format, style, styled};
+pub(crate) use console::{aside, screen_width};
 pub use gaps::told_once;
 pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};

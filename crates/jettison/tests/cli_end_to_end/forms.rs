@@ -232,6 +232,26 @@ fn policies_and_their_mistakes_fit_too() {
 }
 
 #[test]
+fn what_is_said_of_lifecycle_policies_fits_too() {
+    let forms = Forms::published();
+    let place = Place::with_lifecycle();
+    let preview = json(&place, &Place::PREVIEW).exits(5).json();
+    let one = &preview["repositories"][0]["preview"];
+    assert!(one["marked"].as_array().unwrap().len() > 3, "{preview:#}");
+    assert!(!one["cut"].as_array().unwrap().is_empty(), "{preview:#}");
+    forms.holds("ecr-preview", &preview);
+    let linted = json(&place, &Place::LINT).exits(5).json();
+    assert!(!linted["policies"][0]["findings"].as_array().unwrap().is_empty());
+    forms.holds("ecr-lint", &linted);
+    forms.holds(
+        "ecr-lint",
+        &json(&place, &["ecr", "lint", "policy.json"]).exits(0).json(),
+    );
+    place.write("bad.json", "{}");
+    forms.holds("ecr-lint", &json(&place, &["ecr", "lint", "bad.json"]).exits(2).json());
+}
+
+#[test]
 fn the_demo_prints_one_report() {
     let forms = Forms::published();
     forms.holds(

@@ -154,6 +154,21 @@ fn policies() {
 }
 
 #[test]
+fn lifecycle_policies() {
+    let place = Place::with_lifecycle();
+    page("ecr-preview", &place, &Place::PREVIEW);
+    page(
+        "ecr-preview-verbose",
+        &place,
+        &[&Place::PREVIEW[..], &["--verbose"]].concat(),
+    );
+    page("ecr-lint", &place, &Place::LINT);
+    page("ecr-lint-alone", &place, &["ecr", "lint", "policy.json"]);
+    place.write("bad.json", "{\"rules\": [ { \"rulePriority\": 0 } ]}");
+    page("ecr-lint-mistakes", &place, &["ecr", "lint", "bad.json"]);
+}
+
+#[test]
 fn usage_and_scans() {
     let place = Place::empty();
     place.write(

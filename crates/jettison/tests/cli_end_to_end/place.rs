@@ -41,6 +41,41 @@ manifest-s2     main-2c2b3c4           9d   blobs=s2:70000000
 manifest-u1     main-1d2b3c4           100d blobs=u1:70000000
 ";
 
+/// Indexes that stay while a part of them goes, a signature, and a tag that others pull.
+const COMPANY: &str = "
+@apps/multi
+manifest-n1     main-1e2b3c4           1d   children=manifest-c1,manifest-c2
+manifest-c1     -                      40d  platform=linux/amd64 blobs=n1:70000000
+manifest-c2     -                      40d  platform=linux/arm64 blobs=n2:70000000
+manifest-n2     main-2e2b3c4           3d   children=manifest-c3
+manifest-c3     -                      3d   platform=linux/amd64 blobs=n3:70000000
+manifest-sig    -                      40d  kind=artifact subject=manifest-n1
+manifest-n4     main-4e2b3c4,latest    50d  blobs=n4:70000000
+manifest-n5     main-5e2b3c4           51d  blobs=n5:70000000
+";
+
+const LIFECYCLE: &str = r#"{
+  "rules": [
+    {
+      "rulePriority": 1,
+      "selection": { "tagStatus": "tagged", "tagPatternList": ["release-*"], "countType": "imageCountMoreThan", "countNumber": 9999 },
+      "action": { "type": "expire" }
+    },
+    {
+      "rulePriority": 2,
+      "selection": { "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 30 },
+      "action": { "type": "expire" }
+    },
+    {
+      "rulePriority": 3,
+      "description": "the last few of everything",
+      "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 4 },
+      "action": { "type": "expire" }
+    }
+  ]
+}
+"#;
+
 const USAGE: &str = "@prod complete
 r.example.com/apps/web:main-1a2b3c4";
 
@@ -101,6 +136,40 @@ impl Place {
         "u.json",
         "--policy",
         "p.yaml",
+        "--now",
+        NOW,
+    ];
+
+    /// The facts of [`IMAGES`] with what ECR's lifecycle policies stumble over, and a policy that does.
+    pub(crate) fn with_lifecycle() -> Self {
+        let place = Self::with(&images(&format!("{IMAGES}{COMPANY}")).usage(USAGE));
+        place.write("policy.json", LIFECYCLE);
+        place
+    }
+
+    /// How to preview it.
+    pub(crate) const PREVIEW: [&str; 10] = [
+        "ecr",
+        "preview",
+        "--inventory",
+        "i.json",
+        "--usage",
+        "u.json",
+        "--policy",
+        "policy.json",
+        "--now",
+        NOW,
+    ];
+
+    /// How to lint it.
+    pub(crate) const LINT: [&str; 9] = [
+        "ecr",
+        "lint",
+        "policy.json",
+        "--inventory",
+        "i.json",
+        "--usage",
+        "u.json",
         "--now",
         NOW,
     ];

@@ -3,9 +3,10 @@
 mod compared;
 mod examples;
 mod exported;
+pub(super) mod ground;
 mod imported;
 mod mistakes;
-mod naive;
+pub(super) mod naive;
 mod rooms;
 
 use serde_json::{Value, json};

@@ -197,7 +197,7 @@ fn selection() -> impl Strategy<Value = (Value, &'static str)> {
 }
 
 /// Policies that AWS accepts: rules that would make one unacceptable are left out.
-fn policy() -> impl Strategy<Value = LifecyclePolicy> {
+pub(in crate::lifecycle) fn policy() -> impl Strategy<Value = LifecyclePolicy> {
     let rules = prop::collection::vec((selection(), 1..90_u64), 1..6);
     let accepted = rules.prop_map(|rules| {
         let mut accepted: Option<(Vec<Value>, LifecyclePolicy)> = None;
