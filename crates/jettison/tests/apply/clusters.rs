@@ -141,7 +141,8 @@ async fn a_cluster_that_goes_away_in_the_middle_stops_what_is_left() {
         refused.len() == 1 && why.starts_with("usage source prod is partial: "),
         "{refused:?}"
     );
-    assert_eq!((report.deleted + report.refused, report.failed), (OLD + 1, 0));
+    let counted = (report.deleted + report.refused, report.failed);
+    assert_eq!(counted, (OLD + 1, 0), "{:#?}", report.actions);
     let begun = slow.deletes.lock().unwrap();
     let last = begun.last().unwrap().duration_since(begun[0]);
     assert!(report.refused > 0 && last < FRESH, "{last:?} {report:?}");
