@@ -417,6 +417,11 @@ fn conditions_that_no_fact_decides_are_told() {
             vec!["unknown-time warning p/rest 6"],
         ),
         (
+            "name: rest, match: {}, since: push, expire: { beyond-newest: 3 }",
+            seen(6).replace("ago", "ago, tagged: 35d ago"),
+            vec!["unknown-time warning p/rest 6"],
+        ),
+        (
             "name: rest, match: {}, since: push, expire: { older-than: 30d }",
             images("a", 6, ""),
             vec![],
