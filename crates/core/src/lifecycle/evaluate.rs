@@ -75,7 +75,7 @@ impl LifecycleImage<'_> {
 impl LifecycleRule {
     /// Whether the image has the storage class and the tags that the rule speaks of.
     ///
-    /// "An image matches if *all* of the patterns [prefixes] are found among its tags": the list is an AND, over different
+    /// "An image matches if *all* of the patterns (or prefixes) are found among its tags": the list is an AND, over different
     /// tags if need be.
     pub fn identifies(&self, image: &LifecycleImage<'_>) -> bool {
         let any_tag = |fits: &dyn Fn(&str) -> bool| image.tags.iter().any(|tag| fits(tag));
