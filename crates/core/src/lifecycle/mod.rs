@@ -20,6 +20,7 @@ mod read;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod unambiguous;
 
 use jiff::SignedDuration;
 use serde::Serialize;

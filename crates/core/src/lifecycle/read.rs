@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::rules::check_together;
+use super::unambiguous::Unambiguous;
 use super::{
     LifecycleAction, LifecycleCount, LifecyclePolicy, LifecycleRule, MOST_WILDCARDS, StorageClass, TagPattern,
     TagSelection,
@@ -74,8 +75,8 @@ impl LifecyclePolicy {
                 message,
             }]));
         }
-        let value: Value = match serde_json::from_str(text) {
-            Ok(value) => value,
+        let value = match serde_json::from_str(text) {
+            Ok(Unambiguous(value)) => value,
             Err(error) => {
                 reader.wrong("", format!("is not JSON: {}", InvalidJson::from(error)));
                 return Err(LifecycleMistakes(reader.mistakes));

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::http::Response;
@@ -73,9 +74,12 @@ where
         // A proxy or a balancer in between answers in a form of its own.
         SdkError::ResponseError(_) if status >= 300 => trouble_of("", status),
         SdkError::ResponseError(_) => AwsTrouble::Unclear,
-        SdkError::DispatchFailure(failure) if !failure.is_other() => AwsTrouble::Transient,
         SdkError::TimeoutError(_) => AwsTrouble::Transient,
-        // Before anything is sent, credentials are looked for; nothing else of ours can fail there.
+        // Before anything is sent, credentials are looked for; nothing else of ours can fail there. A connection that was
+        // closed without an answer is no such thing: the call may have arrived.
+        SdkError::DispatchFailure(failure) if !failure.is_other() || !is_about_credentials(error) => {
+            AwsTrouble::Transient
+        }
         _ => AwsTrouble::Unauthenticated,
     };
     let said = match error {
@@ -97,6 +101,11 @@ where
         code,
         detail: format!("{said}{}", hint(trouble, action)),
     }
+}
+
+fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| cause.is::<CredentialsError>())
 }
 
 /// Why something failed, without the words in which the client of AWS wraps it.

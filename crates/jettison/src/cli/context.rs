@@ -28,6 +28,9 @@ const DEFAULT_CONFIG: &str = "jettison.yaml";
 /// A larger file is none that people write.
 const MAX_INPUT_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
+/// A lifecycle policy has 30,720 characters at most; a larger file is none.
+pub(crate) const MAX_LIFECYCLE_BYTES: u64 = 1024 * 1024;
+
 /// The longest password that is read from standard input.
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
@@ -347,7 +350,9 @@ pub(crate) fn read_config(file: &Path, console: &Console) -> Result<Config, Fail
 /// Reads the text of a configuration file; the files that it names are looked for beside it.
 pub(crate) fn parse_config(file: &Path, text: &str) -> Result<(Config, Vec<Diagnostic>), Diagnostics> {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
-    let read = |name: &str| read_text(&folder.join(name)).map_err(|failure| failure.text().to_owned());
+    let read = |name: &str| {
+        read_text_within(&folder.join(name), MAX_LIFECYCLE_BYTES).map_err(|failure| failure.text().to_owned())
+    };
     Config::parse_beside(&file.display().to_string(), text, &read)
 }
 
@@ -360,15 +365,20 @@ pub(crate) fn print_warnings(warnings: &[Diagnostic], console: &Console) {
 
 /// Reads a text file whole, within reason.
 pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
+    read_text_within(file, MAX_INPUT_BYTES)
+}
+
+/// The same of a file that is known to be short.
+pub(crate) fn read_text_within(file: &Path, most: u64) -> Result<String, Failure> {
     let open = std::fs::File::open(file).map_err(|error| cannot_read(file, &error))?;
     let mut text = String::new();
     let read = open
-        .take(MAX_INPUT_BYTES)
+        .take(most)
         .read_to_string(&mut text)
         .map_err(|error| cannot_read(file, &error))?;
-    if read as u64 == MAX_INPUT_BYTES {
+    if read as u64 == most {
         return Err(Failure::usage(format!(
-            "{} is larger than {MAX_INPUT_BYTES} bytes",
+            "{} is larger than {most} bytes",
             file.display()
         )));
     }

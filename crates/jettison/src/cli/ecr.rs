@@ -15,7 +15,7 @@ use jettison_core::config::{Outline, Report, Severity};
 use jettison_core::lifecycle::{LifecycleMistakes, LifecyclePolicy};
 
 use super::Globals;
-use super::context::{Context, read_text};
+use super::context::{Context, MAX_LIFECYCLE_BYTES, read_text_within};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
@@ -77,7 +77,7 @@ fn context(globals: &Globals, console: &Console) -> Result<Context, Failure> {
 
 /// Reads a lifecycle policy; everything for which AWS would refuse it is the failure.
 pub(super) fn read_policy(file: &Path) -> Result<LifecyclePolicy, Failure> {
-    parsed(file, &read_text(file)?)
+    parsed(file, &read_text_within(file, MAX_LIFECYCLE_BYTES)?)
 }
 
 /// The same of its text.

@@ -23,14 +23,14 @@ use jettison_core::model::RegistryHost;
 use jiff::Timestamp;
 
 use super::super::apply::Consent;
-use super::super::context::{Context, confirm, read_text};
+use super::super::context::{Context, MAX_LIFECYCLE_BYTES, confirm, read_text_within};
 use super::super::facts::{Gathered, before, gather};
 use super::super::failure::Failure;
 use super::super::{Access, Sources};
 use crate::exit::Exit;
-use crate::output::text::count;
+use crate::output::text::{count, with_causes};
 use crate::registry::LifecyclePolicies;
-use crate::scan::Target;
+use crate::scan::{InvalidTarget, Target};
 use planned::{Decision, Planned, Planner};
 use write::Writer;
 
@@ -45,6 +45,8 @@ Examples:
       123456789012.dkr.ecr.eu-west-1.amazonaws.com/apps/web
   jettison ecr apply-policy policy.json \\
       '123456789012.dkr.ecr.eu-west-1.amazonaws.com/apps/**' --yes
+  jettison ecr apply-policy policy.json \\
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com/apps/**' --dry-run
   jettison ecr apply-policy --list
   jettison ecr apply-policy --undo 20261121-223311-4f2a
 
@@ -65,11 +67,14 @@ pub(crate) struct ApplyPolicy {
     #[arg(value_name = "FILE", required_unless_present_any = ["undo", "list"])]
     file: Option<PathBuf>,
     /// HOST/REPOSITORY-GLOB, each in a registry of Amazon ECR
-    #[arg(value_name = "TARGET", required_unless_present_any = ["undo", "list"])]
+    #[arg(value_name = "TARGET", required_unless_present_any = ["undo", "list"], value_parser = with_repositories)]
     targets: Vec<Target>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Show the difference, and write nothing
+    #[arg(long, conflicts_with_all = ["yes", "undo", "list"])]
+    dry_run: bool,
     /// Write it although it would take images in use, or nobody knows which are
     #[arg(long)]
     despite_use: bool,
@@ -87,6 +92,16 @@ pub(crate) struct ApplyPolicy {
     list: bool,
 }
 
+/// A target that says which repositories are meant: AWS deletes in all of them.
+fn with_repositories(text: &str) -> Result<Target, String> {
+    match text.contains('/') {
+        true => text.parse().map_err(|error: InvalidTarget| with_causes(&error)),
+        false => Err(format!(
+            "say which repositories: {text}/apps/**, or {text}/** for all of them"
+        )),
+    }
+}
+
 /// The lifecycle policies of each registry.
 type Policies = BTreeMap<RegistryHost, LifecyclePolicies>;
 
@@ -99,7 +114,7 @@ struct Wanted {
 impl Wanted {
     /// Everything for which AWS would refuse it is the failure.
     fn read(file: &Path) -> Result<Self, Failure> {
-        let text = read_text(file)?;
+        let text = read_text_within(file, MAX_LIFECYCLE_BYTES)?;
         let policy = super::parsed(file, &text)?;
         Ok(Self { text, policy })
     }
@@ -127,7 +142,7 @@ impl ApplyPolicy {
         };
         let choice = context.choice(&sources)?;
         let policies = policies(&context, choice.hosts())?;
-        can_be_asked(self.yes)?;
+        can_be_asked(self.yes || self.dry_run)?;
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;
         let gathered = gather(&context, &store, &registries, &sources, false).await?;
@@ -139,6 +154,13 @@ impl ApplyPolicy {
             .iter()
             .filter(|planned| planned.decision == Decision::Write)
             .count() as u64;
+        if self.dry_run {
+            store.close().await;
+            let report = write::Report::of_dry_run(planned);
+            console.json(&report)?;
+            console.say("a dry run: nothing was written");
+            return Ok(report.exit().and(exit));
+        }
         let question = format!(
             "Write this policy to {}? AWS acts on it within a day, and asks nobody.",
             count(writes, "repository")

@@ -12,7 +12,7 @@ use jettison_core::lifecycle::{LifecycleLint, LifecycleMistake, LifecycleOutlook
 use jiff::Timestamp;
 
 use super::super::check::sorted;
-use super::super::context::{Context, read_text};
+use super::super::context::{Context, MAX_LIFECYCLE_BYTES, read_text_within};
 use super::super::facts::{Gathered, saved};
 use super::super::failure::Failure;
 use super::super::{Access, Sources};
@@ -144,7 +144,7 @@ impl Lint {
 impl File {
     /// Reads a policy; everything for which AWS would refuse it is the failure.
     fn read(file: &Path, console: &Console) -> Result<Self, Failure> {
-        let (name, text) = (file.display().to_string(), read_text(file)?);
+        let (name, text) = (file.display().to_string(), read_text_within(file, MAX_LIFECYCLE_BYTES)?);
         if let Err(mistakes) = LifecyclePolicy::parse(&text) {
             let mistakes = mistakes.0.into_iter();
             let mistakes = mistakes.map(|LifecycleMistake { path, message }| MistakeForm { path, message });

@@ -13,7 +13,7 @@ use jettison_core::model::{RegistryHost, RepositoryName};
 use jiff::Timestamp;
 
 use super::super::Sources;
-use super::super::context::{Context, read_text};
+use super::super::context::{Context, MAX_LIFECYCLE_BYTES, read_text_within};
 use super::super::facts::{Gathered, saved};
 use super::super::failure::Failure;
 use super::parsed;
@@ -73,7 +73,7 @@ impl Preview {
         let given = self
             .policy
             .as_deref()
-            .map(|file| Ok::<_, Failure>((file, read_text(file)?)));
+            .map(|file| Ok::<_, Failure>((file, read_text_within(file, MAX_LIFECYCLE_BYTES)?)));
         let given = given.transpose()?;
         let given = given
             .map(|(file, text)| Ok::<_, Failure>((parsed(file, &text)?, text)))

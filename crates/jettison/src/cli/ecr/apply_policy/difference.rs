@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::evaluate::ImageKey;
-use jettison_core::graph::Graph;
+use jettison_core::graph::{Graph, Node};
 use jettison_core::lifecycle::{LifecycleAction, LifecycleImages, LifecyclePolicy, LifecycleRule, LifecycleVerdict};
-use jettison_core::model::{Digest, Repository};
+use jettison_core::model::{Digest, Gap, Repository};
 use jettison_core::reason::{Hold, Reason};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -106,7 +106,7 @@ impl Difference {
             let taken = new[place].is_some();
             difference.in_use.extend(
                 known
-                    .user_of(&digest)
+                    .user_of(&graph, nodes[place])
                     .filter(|_| taken)
                     .map(|(hold, used_by)| UsedImage {
                         digest: digest.clone(),
@@ -130,8 +130,27 @@ impl Difference {
 }
 
 impl Known<'_> {
-    /// Who uses an image, or used it a short while ago.
-    fn user_of(&self, digest: &Digest) -> Option<(Hold, Vec<String>)> {
+    /// Who uses an image, or what it is attached to: without its signature an image may not be let in. Now, or a short while
+    /// ago.
+    fn user_of(&self, graph: &Graph<'_>, node: Node) -> Option<(Hold, Vec<String>)> {
+        let (mut open, mut seen) = (vec![node], BTreeSet::new());
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            if let Some((hold, used_by)) = self.own_user(graph.digest(node)) {
+                let by_way = match seen.len() {
+                    1 => String::new(),
+                    _ => format!(" (of {}, to which it is attached)", graph.digest(node).short()),
+                };
+                return Some((hold, used_by.iter().map(|by| format!("{by}{by_way}")).collect()));
+            }
+            open.extend(graph.subjects(node));
+        }
+        None
+    }
+
+    fn own_user(&self, digest: &Digest) -> Option<(Hold, Vec<String>)> {
         match self.used?.get(&self.key(digest))? {
             Reason::Hold { hold, used_by, .. } if matches!(hold, Hold::InUse | Hold::RecentlyUsed) => {
                 Some((*hold, used_by.clone()))
@@ -142,7 +161,8 @@ impl Known<'_> {
 
     /// What a refusal has to say although nothing that is known is in use.
     fn unknown(&self) -> Vec<String> {
-        let gaps = self.repository.gaps.iter().map(ToString::to_string);
+        let unread = |gap: &Gap| format!("the repository was not read wholly: {gap}");
+        let gaps = self.repository.gaps.iter().map(unread);
         let Some(used) = self.used else {
             return gaps.chain(["nobody was asked what is in use".to_owned()]).collect();
         };

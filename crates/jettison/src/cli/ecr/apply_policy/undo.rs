@@ -132,14 +132,13 @@ pub(super) async fn list(context: &Context) -> Result<Exit, Failure> {
             at: changes.iter().map(|change| change.began_at).min().unwrap_or_default(),
             repositories: changes.len() as u64,
             written: count(|change| change.written == Some(true)),
-            unknown: count(|change| change.written.is_none()),
+            unknown: count(|change| change.written.is_none() && change.undone_at.is_none()),
             undone: count(|change| change.undone_at.is_some()),
         }
     });
-    let list = List {
-        schema: 1,
-        runs: calls.collect(),
-    };
+    let mut runs: Vec<Listed> = calls.collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.at));
+    let list = List { schema: 1, runs };
     context.console.json(&list)?;
     context.console.say(drawn::listed(&list, &context.console));
     Ok(Exit::Done)

@@ -45,6 +45,8 @@ pub(super) struct RepositoryReport {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Outcome {
     Written,
+    /// It would be: nothing was to be written.
+    ToBeWritten,
     /// The policy was there already.
     Unchanged,
     Refused,
@@ -62,6 +64,22 @@ pub(super) struct Writer<'a> {
 }
 
 impl Report {
+    /// What would be done.
+    pub(super) fn of_dry_run(planned: Vec<Planned<'_>>) -> Self {
+        let repositories = planned.into_iter().map(|planned| {
+            let told = match &planned.decision {
+                Decision::Write => (Outcome::ToBeWritten, None),
+                decision => told(decision),
+            };
+            RepositoryReport::of(planned, told)
+        });
+        Self {
+            schema: 1,
+            run: None,
+            repositories: repositories.collect(),
+        }
+    }
+
     pub(super) fn count(&self, outcome: Outcome) -> u64 {
         let repositories = self.repositories.iter();
         repositories.filter(|repository| repository.outcome == outcome).count() as u64
@@ -72,6 +90,28 @@ impl Report {
         of(Outcome::Failed, Exit::Failed)
             .and(of(Outcome::Unknown, Exit::Failed))
             .and(of(Outcome::Refused, Exit::Refused))
+    }
+}
+
+impl RepositoryReport {
+    fn of(planned: Planned<'_>, (outcome, why): (Outcome, Option<String>)) -> Self {
+        Self {
+            registry: planned.repository.registry.clone(),
+            repository: planned.repository.name.clone(),
+            outcome,
+            why: why.or(planned.note),
+            before: planned.before,
+            difference: planned.difference,
+        }
+    }
+}
+
+/// What became of a repository to which nothing is written.
+fn told(decision: &Decision) -> (Outcome, Option<String>) {
+    match decision {
+        Decision::Write | Decision::Unchanged => (Outcome::Unchanged, None),
+        Decision::Refused(why) => (Outcome::Refused, Some(why.clone())),
+        Decision::Failed(why) => (Outcome::Failed, Some(why.clone())),
     }
 }
 
@@ -124,20 +164,11 @@ impl Writer<'_> {
     }
 
     async fn settle(self, run: Option<&RunId>, planned: Planned<'_>) -> Result<RepositoryReport, StoreError> {
-        let (outcome, why) = match (&planned.decision, run) {
+        let told = match (&planned.decision, run) {
             (Decision::Write, Some(run)) => self.write_one(run, &planned).await?,
-            (Decision::Write, None) | (Decision::Unchanged, _) => (Outcome::Unchanged, None),
-            (Decision::Refused(why), _) => (Outcome::Refused, Some(why.clone())),
-            (Decision::Failed(why), _) => (Outcome::Failed, Some(why.clone())),
+            (decision, _) => told(decision),
         };
-        Ok(RepositoryReport {
-            registry: planned.repository.registry.clone(),
-            repository: planned.repository.name.clone(),
-            outcome,
-            why: why.or(planned.note),
-            before: planned.before,
-            difference: planned.difference,
-        })
+        Ok(RepositoryReport::of(planned, told))
     }
 
     async fn write_one(&self, run: &RunId, planned: &Planned<'_>) -> Result<(Outcome, Option<String>), StoreError> {
