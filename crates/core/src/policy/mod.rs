@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod cases;
 mod glob;
 mod group;
+mod image_tags;
 mod matching;
 mod pattern;
 mod period;
@@ -18,8 +19,9 @@ mod standard;
 pub mod version;
 
 pub use branch::BranchPatterns;
-pub use glob::{ImageTags, InvalidGlob, NameGlobs, TagPatterns};
+pub use glob::{InvalidGlob, NameGlobs, TagPatterns};
 pub use group::{GroupBy, GroupRegex, InvalidGroupRegex};
+pub use image_tags::ImageTags;
 pub use matching::{Candidate, Match};
 pub use period::{InvalidPeriod, Period};
 pub use size::{ByteSize, InvalidSize};

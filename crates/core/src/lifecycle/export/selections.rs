@@ -137,28 +137,21 @@ fn widened(glob: &str) -> (String, bool) {
     (text, is_exact && fits)
 }
 
-/// Keeps as many stars as AWS takes: behind the last of them anything goes. Stars beside each other are one where there are
-/// too many.
+/// Keeps as many stars as AWS takes: behind the last of them anything goes. Neighbours are one.
 fn bounded(text: String) -> (String, bool) {
     if text.matches('*').count() <= MOST_WILDCARDS {
         return (text, true);
     }
-    let mut kept = String::with_capacity(text.len());
-    let mut stars = 0;
-    for letter in text
-        .chars()
-        .filter(|letter| *letter == '*' || stars < MOST_WILDCARDS)
-        .collect::<Vec<_>>()
-    {
-        let is_star = letter == '*';
-        if is_star && (kept.ends_with('*') || stars == MOST_WILDCARDS) {
+    let (mut kept, mut stars) = (String::with_capacity(text.len()), 0);
+    for letter in text.chars() {
+        if letter == '*' && kept.ends_with('*') {
             continue;
         }
+        kept.push(letter);
+        stars += usize::from(letter == '*');
         if stars == MOST_WILDCARDS {
             break;
         }
-        stars += usize::from(is_star);
-        kept.push(letter);
     }
     (kept, false)
 }
