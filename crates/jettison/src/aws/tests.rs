@@ -1,6 +1,7 @@
 //! How AWS is reached, and what is said when that fails.
 
 use jettison_testkit::aws::{Effect, Fault, Policy, TestAws};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -223,6 +224,25 @@ async fn an_address_where_nobody_is_or_where_tls_fails_is_told_as_such() {
         assert_eq!(error.trouble, AwsTrouble::Transient, "{endpoint}: {error}");
         assert!(error.detail.starts_with("client error (Connect): "), "{error}");
     }
+}
+
+/// The call may have arrived: that is nothing a login would mend.
+#[tokio::test]
+async fn a_connection_that_ends_without_an_answer_may_pass() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = vec![0; 64 * 1024];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    let config = impatient(&format!("http://{address}")).open(REGION).await;
+    let asked = aws_sdk_ecs::Client::new(&config).list_clusters().send().await;
+    let error = told("ecs:ListClusters", asked.unwrap_err());
+    assert_eq!(error.trouble, AwsTrouble::Transient, "{error}");
+    server.abort();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jettison_core::lifecycle::LifecyclePolicy;
 use jettison_testkit::aws::{Ecr, Effect, Fault, Policy};
-use jettison_testkit::images::Image;
+use jettison_testkit::images::{Image, referrer};
 use jiff::SignedDuration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -269,6 +269,61 @@ async fn where_nobody_knows_what_is_in_use_nothing_is_written() {
     assert_eq!((world.puts(), world.list()["runs"].as_array().unwrap().len()), (0, 0));
     world.apply(&harmless(), "apps/api", &["--despite-use"], 0);
     assert!(is_same(world.ecr().lifecycle("apps/api"), &harmless()));
+}
+
+/// Where admission looks for signatures, an image without its own starts no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_signature_of_an_image_in_use_counts_as_used() {
+    let world = World::new().await;
+    let used = Image::new(24).build();
+    let push = |number: u64, days: i64| {
+        let signature = referrer(&used, "application/vnd.test.signature", &format!("signature {number}"));
+        let then = world.scene.aws.now() - SignedDuration::from_hours(24 * days);
+        let tag = format!("signed-{number}");
+        let aws = &world.scene.aws;
+        aws.at(then, |aws| {
+            aws.ecr(ACCOUNT, REGION).push("apps/web", &[&tag], &signature)
+        });
+    };
+    push(1, 9);
+    push(2, 8);
+    let text = policy(&[(1, "signed-*", 1)]);
+    let report = world.apply(&text, "apps/web", &[], 3);
+    assert_eq!(outcomes(&report)[0].1, "refused", "{report:#}");
+    let in_use = report["repositories"][0]["difference"]["in_use"].as_array().unwrap();
+    assert_eq!(in_use.len(), 1, "{report:#}");
+    assert!(
+        in_use[0]["used_by"][0]
+            .as_str()
+            .unwrap()
+            .contains("to which it is attached"),
+        "{report:#}"
+    );
+    world.apply(&text, "apps/web", &["--despite-use"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_everything_and_writes_nothing() {
+    let world = World::new().await;
+    world.scene.place.write("policy.json", &harmless());
+    let target = format!("{HOST}/apps/*");
+    let words = ["policy.json", target.as_str(), "--dry-run"];
+    let report = world.call(&as_json(&words)).exits(0).json();
+    forms().holds("ecr-apply-policy", &report);
+    assert!(
+        outcomes(&report)
+            .iter()
+            .all(|(_, outcome, _)| *outcome == "to-be-written"),
+        "{report:#}"
+    );
+    assert!(
+        report["run"].is_null() && report["repositories"][0]["difference"].is_object(),
+        "{report:#}"
+    );
+    assert_eq!(world.puts(), 0);
+    // The whole registry is meant only by who says so.
+    let said = world.call(&["policy.json", HOST, "--dry-run"]).exits(2);
+    assert!(said.stderr.contains(&format!("{HOST}/**")), "{}", said.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

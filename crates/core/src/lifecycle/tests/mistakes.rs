@@ -29,6 +29,18 @@ fn told(rules: &Value) -> Vec<String> {
     }
 }
 
+/// Nobody knows which of the two AWS takes.
+#[test]
+fn what_is_said_twice_is_refused() {
+    for text in [
+        r#"{"rules": [], "rules": [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1}, "action": {"type": "expire"}}]}"#,
+        r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9999, "countNumber": 1}, "action": {"type": "expire"}}]}"#,
+    ] {
+        let mistakes = LifecyclePolicy::parse(text).unwrap_err().to_string();
+        assert!(mistakes.contains("is given twice"), "{mistakes}");
+    }
+}
+
 #[test]
 fn each_mistake_is_told_where_it_stands() {
     let one = |more: Value| json!([rule(1, with(more), "expire")]);

@@ -28,7 +28,8 @@ Examples:
 Exported is the policy of the configuration, or of --policy. It goes to
 standard output; what AWS has no words for goes to standard error. AWS is never
 told to take an image that the rules would keep. But it knows no holds: it also
-takes what is in use.
+takes what is in use. And by rules on untagged or on all images it also takes
+children of indexes and signatures: look at `jettison ecr preview --policy`.
 
 Exit codes: 0 done (10 with --detailed-exit-code: something is not exact, or
 judged differently); 2 no such policy; 3 nothing of it can be said; 5 the facts
@@ -57,7 +58,10 @@ enum Product {
 #[derive(Debug, Serialize)]
 struct Form<'a> {
     schema: u8,
+    /// Each rule is, and AWS takes nothing else by it.
     exact: bool,
+    /// AWS judges children of indexes and what is attached to images by themselves.
+    reaches_parts: bool,
     policy: Option<Value>,
     rules: Vec<RuleForm<'a>>,
     images: Option<u64>,
@@ -105,8 +109,13 @@ impl Export {
         }
         Ok(self
             .against
-            .exit(exported.is_exact(), images.as_ref(), comparison.as_ref()))
+            .exit(is_exact(&exported), images.as_ref(), comparison.as_ref()))
     }
+}
+
+/// Whether AWS would do the same to everything, what belongs to images included.
+fn is_exact(exported: &Exported) -> bool {
+    exported.is_exact() && !exported.reaches_parts()
 }
 
 fn governs(config: &Config, policy: &Policy, repository: &Repository) -> bool {
@@ -165,7 +174,8 @@ fn form<'a>(exported: &'a Exported, comparison: Option<&'a Comparison>) -> Form<
     });
     Form {
         schema: 1,
-        exact: exported.is_exact(),
+        exact: is_exact(exported),
+        reaches_parts: exported.reaches_parts(),
         policy: exported.policy.as_ref().map(|policy| policy.to_json()),
         rules: rules.collect(),
         images: comparison.map(|comparison| comparison.images),
@@ -191,9 +201,9 @@ fn explain(exported: &Exported, console: &Console) {
          repository",
     );
     if exported.reaches_parts() {
-        console.note(
-            "by rules on untagged or on all images AWS also judges children of indexes and what is attached to images by \
-             themselves: `jettison ecr preview` shows them",
+        console.warn(
+            "by rules on untagged or on all images AWS also judges children of indexes and signatures by themselves, and may take \
+             them from under images that stay: `jettison ecr preview --policy` shows which",
         );
     }
 }
