@@ -69,9 +69,12 @@ pub(crate) fn saved(inventory: &Path, usage: &[PathBuf], now: Option<Timestamp>)
     let usage = match usage {
         [] => None,
         files => {
-            let mut usages = files
-                .iter()
-                .map(|file| read_json::<Usage>(file, "a usage file (schema 1)"));
+            let mut usages = files.iter().map(|file| {
+                read_json::<Usage>(
+                    file,
+                    "a usage form (schema 1), which saved facts need and `jettison usage --out` writes",
+                )
+            });
             let mut usage = usages.next().unwrap_or_else(|| Err(Failure::usage("no usage file")))?;
             for more in usages {
                 usage.sources.extend(more?.sources);

@@ -152,7 +152,11 @@ fn an_import_exports_to_the_same_policy() {
     let said = place.call(&[&words[..], &FACTS].concat()).exits(10);
     let original: Value = serde_json::from_str(EXACT).unwrap();
     assert_eq!(said.json(), original);
-    for part in ["AWS knows no holds", "are judged alike", "children of indexes and signatures"] {
+    for part in [
+        "AWS knows no holds",
+        "are judged alike",
+        "children of indexes and signatures",
+    ] {
         assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
     }
 }

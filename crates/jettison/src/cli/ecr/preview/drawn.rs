@@ -69,12 +69,16 @@ impl Page<'_> {
             return self.without_any(form);
         }
         let (used, held) = (form.sum(LifecyclePreview::in_use), form.held());
+        // Who was not asked, or did not answer, may use more.
+        let is_known = form.previews().all(|preview| preview.usage == KnownUse::Complete);
+        let least = if is_known { "" } else { "at least " };
         let of_them = match (used, held - used) {
-            (0, 0) => String::new(),
-            (used, 0) => format!("; {} of them {} in use", number(used), are(used)),
-            (0, held) => format!("; {} of them {} held", number(held), are(held)),
+            (0, 0) if is_known => String::new(),
+            (0, 0) => "; which of them are in use is not known".to_owned(),
+            (used, 0) => format!("; {least}{} of them {} in use", number(used), are(used)),
+            (0, held) => format!("; {least}{} of them {} held", number(held), are(held)),
             (used, held) => format!(
-                "; {} of them {} in use, {} otherwise held",
+                "; {least}{} of them {} in use, {} otherwise held",
                 number(used),
                 are(used),
                 number(held)
@@ -124,7 +128,13 @@ impl Page<'_> {
         let most = if self.console.verbose { shown.len() } else { EXPLAINED };
         let rows = shown.iter().take(most).map(|one| {
             let figures = match (&one.preview, one.status) {
-                (Some(it), _) => [it.images, it.expire, it.transition, it.in_use(), it.held()].map(number),
+                (Some(it), _) => [
+                    number(it.images),
+                    number(it.expire),
+                    number(it.transition),
+                    as_known(it, it.in_use()),
+                    as_known(it, it.held()),
+                ],
                 (None, Status::NoPolicy) => ["no policy", "-", "-", "-", "-"].map(str::to_owned),
                 (None, _) => ["not read", "-", "-", "-", "-"].map(str::to_owned),
             };
@@ -248,4 +258,13 @@ fn told(verdict: Option<&LifecycleVerdict>) -> String {
 
 pub(super) fn are(number_of: u64) -> &'static str {
     if number_of == 1 { "is" } else { "are" }
+}
+
+/// A figure that rests on what is known of use: `3`, `3+` where there may be more, `?` where nobody knows of any.
+fn as_known(preview: &LifecyclePreview, figure: u64) -> String {
+    match (&preview.usage, figure) {
+        (KnownUse::Complete, figure) => number(figure),
+        (_, 0) => "?".to_owned(),
+        (_, figure) => format!("{}+", number(figure)),
+    }
 }
