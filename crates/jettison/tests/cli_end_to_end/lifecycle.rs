@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::forms::Forms;
+use crate::forms::{Forms, registry};
 use crate::pages::page;
 use crate::place::Place;
 
@@ -118,4 +118,43 @@ fn an_ecr_policy_stands_beside_the_file_that_names_it() {
     for word in ["etc/jettison.yaml:3:17", "rules[0].rulePriority", "100 at least"] {
         assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
     }
+}
+
+/// Every tag that the registry has in `apps/web`, with what it points to.
+fn tags(place: &Place) -> serde_json::Value {
+    let scanned = place.call(&["scan", "--output", "json"]).exits(0).json();
+    let tags = scanned["repositories"][0]["tags"].as_array().unwrap().iter();
+    tags.map(|tag| json!([tag["name"], tag["digest"]])).collect()
+}
+
+/// On a registry that is not ECR: AWS's verdicts under our holds, carried out and taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_ecr_policy_takes_comes_back() {
+    let (registry, place) = registry().await;
+    let config = std::fs::read_to_string(place.path("jettison.yaml")).unwrap();
+    let (before, _) = config.split_once("policies:").unwrap();
+    let judge =
+        "policies:\n  - { name: aws, ecr-policy: lifecycle.json }\nlimits: { max-share: 100%, keep-at-least: 0 }\n";
+    place.write("jettison.yaml", &format!("{before}{judge}"));
+    let rule = json!({"rulePriority": 1, "selection": {"tagStatus": "tagged", "tagPatternList": ["old-*"], "countType": "sinceImagePushed",
+        "countUnit": "days", "countNumber": 30}, "action": {"type": "expire"}});
+    place.write("lifecycle.json", &json!({"rules": [rule]}).to_string());
+    let all = tags(&place);
+    let report = place.call(&["run", "--yes", "--output", "json"]).exits(0).json();
+    // An image goes with all its tags, an index with what hangs below it; what is used stays.
+    let left: Vec<String> = tags(&place)
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag[0].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(left, ["keep", "old-used"], "{report:#}");
+    assert_eq!(
+        (report["deleted"].as_u64(), report["failed"].as_u64()),
+        (Some(5), Some(0)),
+        "{report:#}"
+    );
+    place.call(&["undo", report["run"].as_str().unwrap(), "--yes"]).exits(0);
+    assert_eq!(tags(&place), all);
+    registry.stop().await;
 }
