@@ -41,6 +41,16 @@ impl Exit {
         }
     }
 
+    /// How a command ends that only looks: what it found, if somebody wants to know that by the exit code, comes before what
+    /// could not be read.
+    pub fn of_looking(changes: bool, is_whole: bool) -> Self {
+        match (changes, is_whole) {
+            (true, _) => Self::Changes,
+            (false, true) => Self::Done,
+            (false, false) => Self::Incomplete,
+        }
+    }
+
     /// Of two ends the one to report: of 4, 3 and 5 the first that fits.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -67,6 +77,13 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_found_comes_before_what_could_not_be_read() {
+        let codes = [(true, true), (true, false), (false, true), (false, false)];
+        let codes = codes.map(|(changes, is_whole)| Exit::of_looking(changes, is_whole).code());
+        assert_eq!(codes, [10, 10, 0, 5]);
+    }
 
     #[test]
     fn the_first_of_failed_refused_incomplete_is_reported() {

@@ -21,8 +21,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::sdk_config::RetryConfig;
 use jettison_core::config::AwsAccess;
 
-pub use error::{AwsError, AwsTrouble};
-pub use error::{told, trouble_of};
+pub use error::{AwsError, AwsTrouble, told, trouble_of};
 
 /// The session of a role that is taken on, as CloudTrail shows it.
 const SESSION: &str = "jettison";

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::context::{Context, parse_config, print_warnings, read_text};
 use super::facts::{Gathered, gather, saved};
 use super::failure::Failure;
-use super::{Access, Globals, Sources};
+use super::{Asked, Globals, Sources};
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Console, hanging, style, styled, told_once};
@@ -40,12 +40,8 @@ pub(crate) struct Check {
     /// Hold it against a saved inventory; asks no registry
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// A file that tells what is in use: one image a line, or the usage form
-    #[arg(long, value_name = "FILE")]
-    usage: Vec<PathBuf>,
-    /// Accept that this usage source names far fewer images than before
-    #[arg(long, value_name = "NAME")]
-    accept_shrunk_usage: Vec<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// Exit with 10 if there are findings
     #[arg(long)]
     detailed_exit_code: bool,
@@ -55,8 +51,6 @@ pub(crate) struct Check {
     /// Look at the facts as of this moment
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
-    #[command(flatten)]
-    access: Access,
 }
 
 /// A configuration file without a mistake.
@@ -105,25 +99,18 @@ impl Check {
         let gaps = gaps(&facts, &evaluated);
         files.report(&findings, &context, &gaps, is_certain(&facts, &evaluated))?;
         told_once(&gaps).iter().for_each(|gap| console.warn(gap));
-        Ok(
-            match (self.detailed_exit_code && !findings.is_empty(), gaps.is_empty()) {
-                (true, _) => Exit::Changes,
-                (false, true) => Exit::Done,
-                (false, false) => Exit::Incomplete,
-            },
-        )
+        let found = self.detailed_exit_code && !findings.is_empty();
+        Ok(Exit::of_looking(found, gaps.is_empty()))
     }
 
     async fn gather(&self, context: &mut Context, targets: Vec<Target>) -> Result<Gathered, Failure> {
         if let Some(inventory) = &self.inventory {
-            return saved(inventory, &self.usage, self.now);
+            return saved(inventory, &self.asked.usage, self.now);
         }
-        context.add_new_usage_files(&self.usage)?;
+        context.add_new_usage_files(&self.asked.usage)?;
         let sources = Sources {
             targets,
-            usage: self.usage.clone(),
-            accept_shrunk_usage: self.accept_shrunk_usage.clone(),
-            access: self.access.clone(),
+            asked: self.asked.clone(),
         };
         let choice = context.choice(&sources)?;
         let store = context.store().await?;

@@ -225,7 +225,7 @@ impl Context {
         });
         Ok(Choice {
             selections: selections.collect::<Result<_, Failure>>()?,
-            access: sources.access.clone(),
+            access: sources.asked.access.clone(),
         })
     }
 

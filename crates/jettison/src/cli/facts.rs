@@ -43,10 +43,10 @@ pub(crate) async fn gather(
     sources: &Sources,
     probe: bool,
 ) -> Result<Gathered, Failure> {
-    context.check_accepted(&sources.accept_shrunk_usage)?;
+    context.check_accepted(&sources.asked.accept_shrunk_usage)?;
     let now = Timestamp::now();
     let managed = registries.hosts();
-    let collector = context.collector(store, &managed, &sources.accept_shrunk_usage);
+    let collector = context.collector(store, &managed, &sources.asked.accept_shrunk_usage);
     let usage = collector.collect(now).await?;
     let options = ScanOptions {
         config: &context.config,
@@ -231,19 +231,11 @@ pub(super) fn before(now: Timestamp, period: Period) -> Timestamp {
 
 /// Done, or done with facts that were incomplete.
 pub(crate) fn completeness(plan: &Plan) -> Exit {
-    if plan.gaps.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Incomplete
-    }
+    detailed(plan, false)
 }
 
 /// With `--detailed-exit-code`, 10 if something would be deleted or untagged; else, and without it, whether the facts
 /// were complete.
 pub(crate) fn detailed(plan: &Plan, wanted: bool) -> Exit {
-    if wanted && !plan.actions.is_empty() {
-        Exit::Changes
-    } else {
-        completeness(plan)
-    }
+    Exit::of_looking(wanted && !plan.actions.is_empty(), plan.gaps.is_empty())
 }

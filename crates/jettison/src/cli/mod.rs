@@ -116,6 +116,13 @@ pub(crate) struct Sources {
         help = "HOST[:PORT]/REPOSITORY-GLOB [default: the configured registries]"
     )]
     targets: Vec<Target>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// Whom to ask who uses what, and how to log in.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Asked {
     /// A file that tells what is in use: one image a line, or the usage form
     #[arg(long, value_name = "FILE")]
     usage: Vec<PathBuf>,

@@ -48,11 +48,11 @@ pub(crate) struct PlanCommand {
 impl PlanCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
         if let Some(inventory) = &self.inventory {
-            let gathered = saved(inventory, &self.sources.usage, self.now)?;
+            let gathered = saved(inventory, &self.sources.asked.usage, self.now)?;
             let plan = self.decide(&gathered, &mut context);
             return self.finish(&context, &gathered, &plan, None);
         }
-        context.add_new_usage_files(&self.sources.usage)?;
+        context.add_new_usage_files(&self.sources.asked.usage)?;
         let choice = context.choice(&self.sources)?;
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;

@@ -35,7 +35,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
-        context.add_new_usage_files(&self.sources.usage)?;
+        context.add_new_usage_files(&self.sources.asked.usage)?;
         if !self.dry_run {
             self.consent.can_be_asked()?;
         }

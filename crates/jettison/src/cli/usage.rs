@@ -84,13 +84,13 @@ struct Answer<'a> {
 
 impl UsageCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
-        context.add_new_usage_files(&self.sources.usage)?;
+        context.add_new_usage_files(&self.sources.asked.usage)?;
         if context.config.usage.is_empty() {
             return Err(Failure::usage(
                 "no usage source is configured: list `usage` in jettison.yaml, or give --usage FILE",
             ));
         }
-        context.check_accepted(&self.sources.accept_shrunk_usage)?;
+        context.check_accepted(&self.sources.asked.accept_shrunk_usage)?;
         let shown = Shown::by(&self.sources, &context)?;
         let usage = self.ask(&context).await?;
         let mut gaps: Vec<String> = Vec::new();
@@ -114,18 +114,14 @@ impl UsageCommand {
         gaps.iter().for_each(|gap| context.console.warn(gap));
         let complete = usage.sources.iter().all(SourceReport::is_complete);
         let changes = self.detailed_exit_code && found.is_some_and(|found| !found.is_empty());
-        Ok(match (changes, complete && gaps.is_empty()) {
-            (true, _) => Exit::Changes,
-            (false, true) => Exit::Done,
-            (false, false) => Exit::Incomplete,
-        })
+        Ok(Exit::of_looking(changes, complete && gaps.is_empty()))
     }
 
     async fn ask(&self, context: &Context) -> Result<Usage, Failure> {
         let store = context.store().await?;
         let managed = &context.config.registries;
         let managed = managed.iter().map(|registry| registry.host.clone()).collect();
-        let collector = context.collector(&store, &managed, &self.sources.accept_shrunk_usage);
+        let collector = context.collector(&store, &managed, &self.sources.asked.accept_shrunk_usage);
         let now = Timestamp::now();
         let usage = collector.collect(now).await?;
         store.close().await;

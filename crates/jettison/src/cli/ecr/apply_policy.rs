@@ -26,7 +26,7 @@ use super::super::apply::Consent;
 use super::super::context::{Context, MAX_LIFECYCLE_BYTES, confirm, read_text_within};
 use super::super::facts::{Gathered, before, gather};
 use super::super::failure::Failure;
-use super::super::{Access, Sources};
+use super::super::{Access, Asked, Sources};
 use crate::exit::Exit;
 use crate::output::text::{count, with_causes};
 use crate::registry::LifecyclePolicies;
@@ -136,9 +136,11 @@ impl ApplyPolicy {
         context.add_new_usage_files(&self.usage)?;
         let sources = Sources {
             targets: self.targets,
-            usage: self.usage,
-            accept_shrunk_usage: self.accept_shrunk_usage,
-            access: Access::default(),
+            asked: Asked {
+                usage: self.usage,
+                accept_shrunk_usage: self.accept_shrunk_usage,
+                access: Access::default(),
+            },
         };
         let choice = context.choice(&sources)?;
         let policies = policies(&context, choice.hosts())?;

@@ -15,7 +15,7 @@ use super::super::check::sorted;
 use super::super::context::{Context, MAX_LIFECYCLE_BYTES, read_text_within};
 use super::super::facts::{Gathered, saved};
 use super::super::failure::Failure;
-use super::super::{Access, Sources};
+use super::super::{Asked, Sources};
 use super::parsed;
 use super::stored::{Live, Stored};
 use crate::exit::Exit;
@@ -49,20 +49,14 @@ pub(crate) struct Lint {
     /// Hold the file against a saved inventory; asks no registry
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// A file that tells what is in use: one image a line, or the usage form
-    #[arg(long, value_name = "FILE")]
-    usage: Vec<PathBuf>,
-    /// Accept that this usage source names far fewer images than before
-    #[arg(long, value_name = "NAME")]
-    accept_shrunk_usage: Vec<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// Exit with 10 if there are findings
     #[arg(long)]
     detailed_exit_code: bool,
     /// The moment to look from [default: the present]
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
-    #[command(flatten)]
-    access: Access,
 }
 
 /// A policy that AWS would take.
@@ -96,9 +90,7 @@ impl Lint {
         }
         let sources = Sources {
             targets,
-            usage: self.usage.clone(),
-            accept_shrunk_usage: self.accept_shrunk_usage.clone(),
-            access: self.access.clone(),
+            asked: self.asked.clone(),
         };
         let (gathered, stored) = self.gather(&mut context, &sources, file.as_ref()).await?;
         let form = held_against(&context, &gathered, (&stored, file.as_ref()));
@@ -113,7 +105,7 @@ impl Lint {
         file: Option<&File>,
     ) -> Result<(Gathered, Vec<Stored>), Failure> {
         if let Some(inventory) = &self.inventory {
-            return Ok((saved(inventory, &self.usage, self.now)?, Vec::new()));
+            return Ok((saved(inventory, &self.asked.usage, self.now)?, Vec::new()));
         }
         let Live { mut gathered, policies } = Live::gather(context, sources, file.is_none()).await?;
         gathered.now = self.now.unwrap_or(gathered.now);
@@ -133,11 +125,7 @@ impl Lint {
         drawn(form, file, console);
         told_once(&form.gaps).iter().for_each(|gap| console.warn(gap));
         let any = form.policies.iter().any(|policy| !policy.findings.is_empty());
-        Ok(match (self.detailed_exit_code && any, form.gaps.is_empty()) {
-            (true, _) => Exit::Changes,
-            (false, true) => Exit::Done,
-            (false, false) => Exit::Incomplete,
-        })
+        Ok(Exit::of_looking(self.detailed_exit_code && any, form.gaps.is_empty()))
     }
 }
 

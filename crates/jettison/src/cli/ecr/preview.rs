@@ -83,18 +83,16 @@ impl Preview {
         context.console.json(&form)?;
         drawn::draw(&form, &context.console);
         told_once(&form.gaps).iter().for_each(|gap| context.console.warn(gap));
-        Ok(
-            match (self.detailed_exit_code && form.held() > 0, form.gaps.is_empty()) {
-                (true, _) => Exit::Changes,
-                (false, true) => Exit::Done,
-                (false, false) => Exit::Incomplete,
-            },
-        )
+        let harms = self.detailed_exit_code && form.held() > 0;
+        Ok(Exit::of_looking(harms, form.gaps.is_empty()))
     }
 
     async fn ground(&self, context: &mut Context, given: Option<(LifecyclePolicy, String)>) -> Result<Ground, Failure> {
         let (gathered, policies) = match &self.inventory {
-            Some(inventory) => (saved(inventory, &self.sources.usage, self.now)?, Policies::default()),
+            Some(inventory) => (
+                saved(inventory, &self.sources.asked.usage, self.now)?,
+                Policies::default(),
+            ),
             None => {
                 let asks_aws = given.is_none() || self.ask_aws;
                 let live = Live::gather(context, &self.sources, asks_aws).await?;

@@ -51,7 +51,7 @@ impl Live {
     /// Scans the targets, or all configured registries that are ECR, and asks the usage sources. With `asks_aws` every
     /// registry has to be ECR.
     pub(super) async fn gather(context: &mut Context, sources: &Sources, asks_aws: bool) -> Result<Self, Failure> {
-        context.add_new_usage_files(&sources.usage)?;
+        context.add_new_usage_files(&sources.asked.usage)?;
         let mut choice = context.choice(sources)?;
         if sources.targets.is_empty() {
             choice.retain(|host| context.config.ecr(host).is_some());

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::super::context::Context;
 use super::super::facts::saved;
 use super::super::failure::Failure;
-use super::super::{Access, Globals, Sources};
+use super::super::{Access, Asked, Globals, Sources};
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Column, Console, Format, image_name, stream, table, told_once};
@@ -67,8 +67,10 @@ impl Against {
     async fn scanned(&self, context: &Context, targets: Vec<Target>) -> Result<Images, Failure> {
         let sources = Sources {
             targets,
-            access: self.access.clone(),
-            ..Sources::default()
+            asked: Asked {
+                access: self.access.clone(),
+                ..Asked::default()
+            },
         };
         let choice = context.choice(&sources)?;
         let store = context.store().await?;
@@ -89,13 +91,8 @@ impl Against {
     /// How the command ends.
     pub(super) fn exit(&self, is_exact: bool, images: Option<&Images>, comparison: Option<&Comparison>) -> Exit {
         let differs = comparison.is_some_and(|comparison| !comparison.differences.is_empty());
-        if self.detailed_exit_code && (!is_exact || differs) {
-            return Exit::Changes;
-        }
-        match images.is_none_or(|images| images.is_whole) {
-            true => Exit::Done,
-            false => Exit::Incomplete,
-        }
+        let changes = self.detailed_exit_code && (!is_exact || differs);
+        Exit::of_looking(changes, images.is_none_or(|images| images.is_whole))
     }
 }
 
