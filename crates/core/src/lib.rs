@@ -7,6 +7,7 @@ mod hashed;
 pub mod lifecycle;
 pub mod lint;
 pub mod model;
+pub mod money;
 pub mod plan;
 pub mod policy;
 pub mod reason;
