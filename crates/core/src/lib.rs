@@ -2,6 +2,7 @@
 pub mod config;
 pub mod evaluate;
 pub mod facts;
+pub mod forecast;
 pub mod graph;
 mod hashed;
 pub mod lifecycle;
