@@ -1,4 +1,5 @@
 //! What jettison decides, and nothing else.
+pub mod audit;
 pub mod config;
 pub mod evaluate;
 pub mod facts;
