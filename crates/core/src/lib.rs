@@ -3,6 +3,7 @@ pub mod config;
 pub mod evaluate;
 pub mod facts;
 pub mod graph;
+pub mod growth;
 mod hashed;
 pub mod lifecycle;
 pub mod lint;
