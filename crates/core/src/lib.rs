@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod facts;
 pub mod forecast;
 pub mod graph;
+pub mod growth;
 mod hashed;
 pub mod lifecycle;
 pub mod lint;
