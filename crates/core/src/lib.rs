@@ -2,11 +2,13 @@
 pub mod config;
 pub mod evaluate;
 pub mod facts;
+pub mod forecast;
 pub mod graph;
 mod hashed;
 pub mod lifecycle;
 pub mod lint;
 pub mod model;
+pub mod money;
 pub mod plan;
 pub mod policy;
 pub mod reason;

@@ -1,7 +1,7 @@
 //! Every key that the file may hold, what may stand behind it, and what it is for.
 //!
 //! The reader refuses whatever does not stand here, and the JSON Schema is made from it: neither knows a key that the
-//! other does not.
+//! other does not. The keys of price files stand in `money/keys.rs`, in the same form.
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -32,13 +32,15 @@ pub(crate) enum Form {
     Size,
     Share,
     Moment,
+    Date,
+    Money,
     Object(&'static Object),
     List { of: &'static Form, least: u64 },
     Map { of: &'static Form, least: u64 },
     OneOf(&'static [Form]),
 }
 
-const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
     Key {
         name,
         form,
@@ -47,7 +49,7 @@ const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
     }
 }
 
-const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(crate) const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
     Key {
         name,
         form,
@@ -56,7 +58,7 @@ const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
     }
 }
 
-const TEXTS: Form = Form::List {
+pub(crate) const TEXTS: Form = Form::List {
     of: &Form::Text,
     least: 1,
 };

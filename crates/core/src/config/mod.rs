@@ -21,7 +21,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Place, Report, Severity};
 pub(crate) use diagnostic::{Source, quoted};
 pub use outline::{Outline, Site};
 pub use protect::{ImmutableTags, InvalidProtectPattern, ProtectPattern};
-pub use schema::{cases_schema, schema};
+pub use schema::{cases_schema, prices_schema, schema};
 pub use share::{InvalidShare, Share};
 
 use std::collections::BTreeSet;
