@@ -85,9 +85,9 @@ pub(super) fn all(audit: &Audit) -> Vec<Chart> {
     let mut charts = Vec::new();
     charts.extend(repositories(audit));
     charts.extend(ages(audit));
+    charts.extend(growth(audit));
     charts.extend(kinds(audit));
     charts.extend(groups(audit));
-    charts.extend(growth(audit));
     charts.extend(forecast::charts(audit));
     charts
 }

@@ -223,11 +223,17 @@
     return `${letters.slice(0, most - 1 - end).join("")}…${letters.slice(-end).join("")}`;
   };
 
+  /** Two lines, so that labels stand upright. */
+  const folded = (name) => {
+    const middle = name.indexOf(" ", Math.floor(name.length / 3));
+    return middle < 0 ? name : [name.slice(0, middle), name.slice(middle + 1)];
+  };
+
   const axis = (unit, palette, more) => ({
     beginAtZero: true,
     border: { color: palette.edge },
     grid: { color: palette.line },
-    ticks: { color: palette.faint, maxTicksLimit: 7, precision: unit === "count" ? 0 : undefined, callback: (value) => show(unit, value) },
+    ticks: { color: palette.faint, maxTicksLimit: 7, maxRotation: 0, autoSkipPadding: 12, precision: unit === "count" ? 0 : undefined, callback: (value) => show(unit, value) },
     title: { display: false },
     ...more,
   });
@@ -262,17 +268,17 @@
         grid: { display: false },
         ticks: {
           color: palette.ink,
-          autoSkip: !chart.horizontal,
-          maxRotation: 60,
+          autoSkip: !chart.horizontal && chart.labels.length > 12,
+          maxRotation: chart.horizontal ? 0 : 60,
           callback(index) {
-            return short(chart.labels[index], chart.horizontal ? (this.chart.width < 520 ? 17 : 42) : 18);
+            return chart.horizontal ? short(chart.labels[index], this.chart.width < 520 ? 17 : 42) : folded(short(chart.labels[index], 18));
           },
         },
       },
     };
     units.forEach((unit, at) => {
       const right = at > 0 ? { position: "right", grid: { drawOnChartArea: false } } : {};
-      const named = units.length > 1 ? { title: { display: true, text: unit === "bytes" ? "bytes" : "images", color: palette.faint } } : {};
+      const named = unit === "count" ? { title: { display: true, text: "images", color: palette.faint } } : {};
       scales[values[at]] = axis(unit, palette, { stacked: chart.stacked, ...right, ...named });
     });
     const datasets = chart.series.map((series) => ({
@@ -319,6 +325,8 @@
     }));
     const x = {
       type: "linear",
+      min: chart.labels[0],
+      max: chart.labels.at(-1),
       border: { color: palette.edge },
       grid: { display: false },
       afterBuildTicks(scale) {
@@ -328,6 +336,7 @@
       ticks: { color: palette.faint, maxRotation: 0, maxTicksLimit: 6, callback: (value) => day(value).replace(/-01$/, "") },
     };
     const options = common(chart, palette, (item) => day(item.parsed.x));
+    options.interaction = { mode: "nearest", intersect: false, axis: "x" };
     const y = axis(chart.series[0].unit, palette, {});
     return { type: "line", data: { datasets }, options: { ...options, scales: { x, y } } };
   };

@@ -79,21 +79,20 @@ pub(super) fn tables(main: &mut Markup, tables: &[Table]) {
 }
 
 fn section(main: &mut Markup, table: &Table) {
-    main.raw("<section class=\"table\" id=\"table-")
+    main.raw("<section class=\"table\" id=\"table-").text(&table.id);
+    main.raw("\" aria-labelledby=\"of-")
         .text(&table.id)
-        .raw("\" aria-labelledby=\"of-")
+        .raw("\"><h3 id=\"of-")
         .text(&table.id);
-    main.raw("\"><h3 id=\"of-")
-        .text(&table.id)
-        .raw("\">")
-        .text(&table.title)
-        .raw("</h3>");
+    main.raw("\">").text(&table.title).raw("</h3>");
+    if !table.note.is_empty() {
+        main.raw("<p class=\"faint\">").text(&table.note).raw("</p>");
+    }
     main.raw("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"of-")
         .text(&table.id);
-    main.raw("\"><table><caption><span class=\"hidden\">")
+    main.raw("\"><table><caption class=\"hidden\">")
         .text(&table.title)
-        .raw("</span><span class=\"note\">");
-    main.text(&table.note).raw("</span></caption><thead><tr>");
+        .raw("</caption><thead><tr>");
     for Column { title, unit, .. } in &table.columns {
         heading(main, title, *unit);
     }

@@ -76,7 +76,7 @@ fn stored(main: &mut Markup, totals: &Holdings) {
         "each layer once; image sizes added up say {}",
         bytes(totals.image_bytes)
     );
-    figure(main, "Stored", &qualified(totals, &bytes(totals.stored_bytes)), &naive);
+    qualified(main, "Stored", Some(totals), &bytes(totals.stored_bytes), &naive);
 }
 
 fn images(main: &mut Markup, totals: &Holdings) {
@@ -86,7 +86,7 @@ fn images(main: &mut Markup, totals: &Holdings) {
         count(totals.tags, "tag"),
         number(totals.untagged)
     );
-    figure(main, "Images", &qualified(totals, &number(totals.images)), &note);
+    qualified(main, "Images", Some(totals), &number(totals.images), &note);
 }
 
 fn cost(main: &mut Markup, audit: &Audit) {
@@ -109,10 +109,11 @@ fn cost(main: &mut Markup, audit: &Audit) {
         ));
     }
     let total: Money = bills.into_iter().sum();
-    figure(
+    qualified(
         main,
         "Cost a month",
-        &qualified(&totals(audit), &format!("{total} {}", prices.currency)),
+        Some(&totals(audit)),
+        &format!("{total} {}", prices.currency),
         &note,
     );
 }
@@ -135,15 +136,19 @@ fn shares(main: &mut Markup, totals: &Holdings) {
 }
 
 fn figure(main: &mut Markup, what: &str, value: &str, note: &str) {
-    main.raw("<div><dt>")
-        .text(what)
-        .raw("</dt><dd class=\"figure\">")
-        .text(value);
-    main.raw("</dd><dd class=\"note\">").text(note).raw("</dd></div>\n");
+    qualified(main, what, None, value, note);
 }
 
-fn qualified(holdings: &Holdings, value: &str) -> String {
-    qualifier(holdings).map_or_else(|| value.to_owned(), |word| format!("{word} {value}"))
+/// A figure with how exact it is.
+fn qualified(main: &mut Markup, what: &str, of: Option<&Holdings>, value: &str, note: &str) {
+    main.raw("<div><dt>").text(what).raw("</dt><dd class=\"figure\">");
+    if let Some(word) = of.and_then(qualifier) {
+        main.raw("<small>").raw(word).raw("</small> ");
+    }
+    main.text(value)
+        .raw("</dd><dd class=\"note\">")
+        .text(note)
+        .raw("</dd></div>\n");
 }
 
 /// The holdings of all registries. What is unknown of one is unknown of all.
