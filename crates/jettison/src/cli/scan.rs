@@ -40,10 +40,12 @@ impl Scan {
             config: &context.config,
             taken_at: Timestamp::now(),
             probe: self.probe,
+            inside: false,
             face: context.console.face(),
             limits: ScanLimits::default(),
         };
         let inventory = scan(&store, &registries.targets, options).await?;
+        store.record_scan(&inventory, &registries.hosts()).await?;
         store.close().await;
         if let Some(file) = &self.out {
             write_json(file, &inventory)?;

@@ -46,10 +46,19 @@ impl Browser {
         let picture = self.home.path().join("picture.png");
         let mut command = Command::new(PROGRAM);
         command
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--dump-dom",
+            ])
             .args(["--proxy-server=127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND"])
             .args(["--disable-background-networking", "--virtual-time-budget=2000"])
-            .arg(format!("--user-data-dir={}", self.home.path().join("profile").display()))
+            .arg(format!(
+                "--user-data-dir={}",
+                self.home.path().join("profile").display()
+            ))
             .arg(format!("--window-size={width},{height}"))
             .arg(format!("--screenshot={}", picture.display()))
             .arg(format!("file://{}#{hash}", file.display()));

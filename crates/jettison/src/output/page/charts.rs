@@ -1,17 +1,23 @@
 //! What the charts show: which rows of the audit, in which order, and what it comes to in a sentence.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jettison_core::audit::{Audit, Holdings, Row};
+use jettison_core::model::RegistryHost;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::text::{bytes, count};
 use super::cell::{Cell, Unit};
 use super::forecast;
-use super::tables::{asked_groups, group_name};
+use super::tables::asked_groups;
 
 /// How many bars fit a chart that is still read.
 const BARS: usize = 20;
+
+/// How many colours the page has: so many registries have a curve.
+const COLOURS: usize = 4;
 
 /// A chart: values over labels.
 #[derive(Debug, Serialize)]
@@ -95,12 +101,12 @@ pub(super) fn all(audit: &Audit) -> Vec<Chart> {
 /// The rows of one division of all registries, each name once: registries share no bytes, so theirs add up.
 fn parts(audit: &Audit, by: &str) -> Vec<(String, Holdings)> {
     let mut parts: Vec<(String, Holdings)> = Vec::new();
-    let mut positions = std::collections::HashMap::new();
+    let mut positions = HashMap::new();
     for row in audit.rows.iter().filter(|row| row.by == by) {
         let position = *positions.entry(row.name.as_str()).or_insert(parts.len());
         match parts.get_mut(position) {
             Some((_, part)) => add(part, &row.holdings),
-            None => parts.push((group_name(&row.name), row.holdings.clone())),
+            None => parts.push((row.name.clone(), row.holdings.clone())),
         }
     }
     parts
@@ -265,20 +271,41 @@ fn of_parts(id: &str, title: &str, says: String, label: &'static str, parts: &[(
     }
 }
 
-/// What scans recorded. One point is no curve.
+/// What scans recorded, a registry each. One point is no curve.
 fn growth(audit: &Audit) -> Option<Chart> {
-    let (first, last) = (audit.growth.first()?, audit.growth.last()?);
-    let at = audit.growth.iter().map(|point| Cell::Day(point.at)).collect();
-    let says = format!(
-        "{} on {}, {} on {}: {}, each blob counted once in each repository.",
-        bytes(first.stored_bytes),
-        Cell::Day(first.at).shown(),
-        bytes(last.stored_bytes),
-        Cell::Day(last.at).shown(),
-        count(audit.growth.len() as u64, "scan")
-    );
-    let stored = Series::of_bytes("stored", 1, audit.growth.iter().map(|point| point.stored_bytes));
-    (audit.growth.len() > 1).then(|| lines("growth", "How it grew", says, at, vec![stored]))
+    let mut curves: BTreeMap<&RegistryHost, Curve> = BTreeMap::new();
+    for point in &audit.growth {
+        let curve = curves.entry(&point.registry).or_default();
+        curve.insert(point.at, point.stored_bytes);
+    }
+    let mut curves: Vec<(&RegistryHost, Curve)> = curves.into_iter().filter(|(_, curve)| curve.len() > 1).collect();
+    curves.sort_by_key(|(_, curve)| Reverse(curve.last_key_value().map(|(_, stored)| *stored)));
+    curves.truncate(COLOURS);
+    let says: Vec<String> = curves.iter().filter_map(|(host, curve)| grown(host, curve)).collect();
+    let times: BTreeSet<Timestamp> = curves.iter().flat_map(|(_, curve)| curve.keys().copied()).collect();
+    let series = (1..).zip(&curves).map(|(colour, (host, curve))| {
+        let stored = times
+            .iter()
+            .map(|at| Cell::optional(curve.get(at).copied(), Cell::Bytes));
+        Series {
+            line: [Line::Solid, Line::Dashed, Line::Dotted][usize::from(colour - 1) % 3],
+            ..Series::new(host.as_str(), Unit::Bytes, colour, stored.collect())
+        }
+    });
+    let series: Vec<Series> = series.collect();
+    let says = format!("{}. Each blob is counted once in each repository.", says.join("; "));
+    let days = times.iter().map(|at| Cell::Day(*at)).collect();
+    (!series.is_empty()).then(|| lines("growth", "How it grew", says, days, series))
+}
+
+/// What was stored when.
+type Curve = BTreeMap<Timestamp, u64>;
+
+fn grown(host: &RegistryHost, curve: &Curve) -> Option<String> {
+    let (first, last) = (curve.first_key_value()?, curve.last_key_value()?);
+    let point = |(at, stored): (&Timestamp, &u64)| format!("{} on {}", bytes(*stored), Cell::Day(*at).shown());
+    let scans = count(curve.len() as u64, "scan");
+    Some(format!("{host} held {} and {} ({scans})", point(first), point(last)))
 }
 
 pub(super) fn lines(id: &str, title: &str, says: String, labels: Vec<Cell>, series: Vec<Series>) -> Chart {

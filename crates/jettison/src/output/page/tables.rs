@@ -100,15 +100,6 @@ pub(super) fn asked_groups(audit: &Audit) -> Vec<(String, &str)> {
     ids.zip(asked).collect()
 }
 
-/// A group has a name even where the grouping does not fit.
-pub(super) fn group_name(name: &str) -> String {
-    if name.is_empty() {
-        "(none)".to_owned()
-    } else {
-        name.to_owned()
-    }
-}
-
 struct Context<'a> {
     audit: &'a Audit,
     several: bool,
@@ -264,7 +255,7 @@ impl Context<'_> {
     fn divided(&self, by: &str, id: &str, title: &str, note: &str) -> Table {
         let row = |row: &Row| {
             let mut fields = vec![
-                ("name", "Name", Unit::Text, Cell::text(&group_name(&row.name))),
+                ("name", "Name", Unit::Text, Cell::text(&row.name)),
                 self.registry(&row.registry),
             ];
             fields.extend(holdings(&row.holdings));
