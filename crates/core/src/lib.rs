@@ -2,6 +2,7 @@
 pub mod config;
 pub mod evaluate;
 pub mod facts;
+pub mod find;
 pub mod graph;
 pub mod growth;
 mod hashed;
