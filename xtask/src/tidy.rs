@@ -7,14 +7,16 @@ use crate::process::{Failure, say};
 
 /// Everything that the core may depend on. None of them reads a clock, a file, the network or the environment on
 /// its own; whoever adds one here says in the change why that is true of it. `rayon` asks how many threads to use and
-/// nothing else: what is computed on them is put together in the order of the facts.
-const CORE_DEPENDENCIES: [&str; 14] = [
+/// nothing else: what is computed on them is put together in the order of the facts. `rust_decimal` is arithmetic on
+/// integers, without its features for databases, wire formats and chance.
+const CORE_DEPENDENCIES: [&str; 15] = [
     "annotate-snippets",
     "foldhash",
     "globset",
     "jiff",
     "rayon",
     "regex",
+    "rust_decimal",
     "schemars",
     "serde",
     "serde-saphyr",

@@ -1,7 +1,7 @@
 //! Every key that the file may hold, what may stand behind it, and what it is for.
 //!
 //! The reader refuses whatever does not stand here, and the JSON Schema is made from it: neither knows a key that the
-//! other does not.
+//! other does not. The keys of price files stand in `money/keys.rs`, in the same form.
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -32,13 +32,15 @@ pub(crate) enum Form {
     Size,
     Share,
     Moment,
+    Date,
+    Money,
     Object(&'static Object),
     List { of: &'static Form, least: u64 },
     Map { of: &'static Form, least: u64 },
     OneOf(&'static [Form]),
 }
 
-const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
     Key {
         name,
         form,
@@ -47,7 +49,7 @@ const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
     }
 }
 
-const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(crate) const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
     Key {
         name,
         form,
@@ -56,7 +58,7 @@ const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
     }
 }
 
-const TEXTS: Form = Form::List {
+pub(crate) const TEXTS: Form = Form::List {
     of: &Form::Text,
     least: 1,
 };
@@ -77,6 +79,8 @@ pub(crate) static USAGE: &[(&str, &Object)] = &[
 ];
 /// The kinds that rules may name: [`crate::model::Kind`].
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
+/// Within what blobs are stored once: [`crate::model::Sharing`].
+pub(crate) const SHARING: &[&str] = &["registry", "repository"];
 /// What may be done with what a rule expires: [`crate::policy::RuleAction`].
 pub(crate) const ACTIONS: &[&str] = &["delete", "archive"];
 /// What a rule may count from: [`crate::policy::Since`].
@@ -183,6 +187,16 @@ pub(crate) static REGISTRY: Object = Object {
             "trust-created",
             Form::Flag,
             "Take a plausible build date for the age where the registry does not tell the push time. Default: false.",
+        ),
+        key(
+            "sharing",
+            Form::Choice(SHARING),
+            "Within what a blob that several images refer to is stored once, where that is not what jettison takes it for: ECR each repository, others the whole registry.",
+        ),
+        key(
+            "product",
+            Form::Text,
+            "The product by whose prices it is billed, as price files name it. Default: the one whose hosts it fits.",
         ),
         key(
             "plain-http",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Form, Object};
+use crate::money;
 
 /// The JSON Schema (draft 2020-12) of `jettison.yaml`.
 pub fn schema() -> Value {
@@ -14,6 +15,11 @@ pub fn schema() -> Value {
 /// The JSON Schema (draft 2020-12) of a file for `jettison policy test`.
 pub fn cases_schema() -> Value {
     document("jettison policy test", &keys::CASES)
+}
+
+/// The JSON Schema (draft 2020-12) of a price file, as [`crate::money::PriceTable`] reads it.
+pub fn prices_schema() -> Value {
+    document("jettison prices", &money::keys::PRICES)
 }
 
 fn document(title: &str, root: &'static Object) -> Value {
@@ -95,6 +101,8 @@ fn form(form: &'static Form, definitions: &mut BTreeMap<&'static str, Value>) ->
         }
         Form::Share => json!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+)?%$", "examples": ["50%", "97.5%"] }),
         Form::Moment => json!({ "type": "string", "examples": ["40d ago", "2026-10-01T00:00:00Z"] }),
+        Form::Date => json!({ "type": "string", "format": "date", "examples": ["2026-11-01"] }),
+        Form::Money => json!({ "type": ["number", "string"], "minimum": 0, "pattern": "^[0-9]+([.][0-9]+)?$" }),
         Form::List { of, least } => json!({ "type": "array", "items": self::form(of, definitions), "minItems": least }),
         Form::Map { of, least } => {
             json!({ "type": "object", "additionalProperties": self::form(of, definitions), "minProperties": least })

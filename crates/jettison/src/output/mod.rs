@@ -2,6 +2,7 @@
 
 mod console;
 mod gaps;
+mod picture;
 mod plan;
 mod progress;
 pub(crate) mod stream;
@@ -15,6 +16,7 @@ mod wrap;
 pub use console::{Console, Format, style, styled};
 pub(crate) use console::{aside, screen_width};
 pub use gaps::told_once;
+pub use picture::Strokes;
 pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};
 pub use summary::{Group, RepositoryCount, Summary, image_name, staying_because};
