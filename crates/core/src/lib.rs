@@ -1,9 +1,11 @@
 //! What jettison decides, and nothing else.
+pub mod audit;
 pub mod config;
 pub mod evaluate;
 pub mod facts;
 pub mod forecast;
 pub mod graph;
+pub mod growth;
 mod hashed;
 pub mod lifecycle;
 pub mod lint;

@@ -186,6 +186,7 @@ impl<'m> Maker<'m> {
                     push_time: yes,
                     pull_time: None,
                     archive: Some(false),
+                    sharing: None,
                     undo: Undo::UntilGarbageCollection,
                 },
                 pull_data_since: None,

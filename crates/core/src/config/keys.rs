@@ -79,6 +79,8 @@ pub(crate) static USAGE: &[(&str, &Object)] = &[
 ];
 /// The kinds that rules may name: [`crate::model::Kind`].
 pub(crate) const KINDS: &[&str] = &["image", "build-cache", "chart", "artifact", "orphan"];
+/// Within what blobs are stored once: [`crate::model::Sharing`].
+pub(crate) const SHARING: &[&str] = &["registry", "repository"];
 /// What may be done with what a rule expires: [`crate::policy::RuleAction`].
 pub(crate) const ACTIONS: &[&str] = &["delete", "archive"];
 /// What a rule may count from: [`crate::policy::Since`].
@@ -185,6 +187,16 @@ pub(crate) static REGISTRY: Object = Object {
             "trust-created",
             Form::Flag,
             "Take a plausible build date for the age where the registry does not tell the push time. Default: false.",
+        ),
+        key(
+            "sharing",
+            Form::Choice(SHARING),
+            "Within what a blob that several images refer to is stored once, where that is not what jettison takes it for: ECR each repository, others the whole registry.",
+        ),
+        key(
+            "product",
+            Form::Text,
+            "The product by whose prices it is billed, as price files name it. Default: the one whose hosts it fits.",
         ),
         key(
             "plain-http",

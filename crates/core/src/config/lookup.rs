@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{AwsAccess, Config, EcrPlace, Expects, Mirror, RegistryConfig};
-use crate::model::{ImageReference, RegistryHost, RepositoryName};
+use crate::model::{ImageReference, RegistryHost, RepositoryName, Sharing};
 use crate::policy::{NameGlobs, Policy, standard};
 
 /// The built-in policy, made once.
@@ -71,6 +71,13 @@ impl Config {
         configured.or_else(|| EcrPlace::of_host(host))
     }
 
+    /// Within what blobs of a repository are stored once: as the file says, else as the registry is known to, else the
+    /// whole registry.
+    pub fn sharing(&self, host: &RegistryHost, known: Option<Sharing>) -> Sharing {
+        let configured = self.registry(host).and_then(|registry| registry.sharing);
+        configured.or(known).unwrap_or(Sharing::Registry)
+    }
+
     /// Trusts build dates of these registries, configured or not (`--trust-created`).
     pub fn trust_created_of<'h>(&mut self, hosts: impl IntoIterator<Item = &'h RegistryHost>) {
         for host in hosts {
@@ -95,6 +102,8 @@ impl RegistryConfig {
             repositories: NameGlobs::all(),
             expects: Expects::default(),
             trust_created: false,
+            sharing: None,
+            product: None,
             plain_http: false,
             ca_file: None,
             client_certificate: None,

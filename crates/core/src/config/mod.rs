@@ -26,7 +26,7 @@ pub use share::{InvalidShare, Share};
 
 use std::collections::BTreeSet;
 
-use crate::model::{RegistryHost, RepositoryName};
+use crate::model::{RegistryHost, RepositoryName, Sharing};
 use crate::policy::{NameGlobs, Period, Policy};
 
 /// What a user configured. The default is what an empty file means.
@@ -107,6 +107,10 @@ pub struct RegistryConfig {
     pub expects: Expects,
     /// Whether an image without a push time is as old as its build date says.
     pub trust_created: bool,
+    /// Within what blobs are stored once, where the file says so.
+    pub sharing: Option<Sharing>,
+    /// The product by whose prices it is billed, where the file says so.
+    pub product: Option<String>,
     /// Whether to speak plain HTTP to a host that is not a loopback address.
     pub plain_http: bool,
     /// A PEM file with the certificate authorities to trust here.

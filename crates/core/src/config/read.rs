@@ -7,7 +7,7 @@ use super::reader::{Fields, Reader, did_you_mean, nowhere};
 use super::tree::{self, Node, Value};
 use super::{Config, EcrPlace, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
 use super::{aws, keys, sources};
-use crate::model::RegistryHost;
+use crate::model::{RegistryHost, Sharing};
 use crate::policy::NameGlobs;
 use crate::policy::read::{self as policy, optional};
 
@@ -117,9 +117,11 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
     let mut flag = |key| fields.get(key).map_or(Some(false), |node| reader.flag(node));
     let (trust_created, plain_http) = (flag("trust-created"), flag("plain-http"));
     let mut text = |key| optional(fields.get(key), |node| reader.name(node).map(str::to_owned));
+    let product = text("product");
     let ca_file = text("ca-file");
     let (client_certificate, client_key) = (text("client-certificate"), text("client-key"));
     client_identity(reader, &fields);
+    let sharing = optional(fields.get("sharing"), |node| sharing(reader, node));
     let aws = aws::of_registry(reader, &fields, host.as_ref());
     let (aws, ecr_place) = aws?;
     let (host, mut aliases) = (host?, aliases?);
@@ -133,6 +135,8 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
         repositories: repositories?,
         expects: expects?,
         trust_created: trust_created?,
+        sharing: sharing?,
+        product: product?,
         plain_http: plain_http?,
         ca_file: ca_file?,
         client_certificate: client_certificate?,
@@ -140,6 +144,13 @@ fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> 
         aws,
         ecr_place,
     })
+}
+
+fn sharing(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Sharing> {
+    let word = reader.choice(node, keys::SHARING)?;
+    [Sharing::Registry, Sharing::Repository]
+        .into_iter()
+        .find(|sharing| sharing.as_str() == word)
 }
 
 /// A certificate is of no use without its key, nor a key without its certificate.

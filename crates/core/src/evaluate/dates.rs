@@ -66,7 +66,7 @@ impl<'a> Dates<'a> {
     }
 
     /// When a manifest or anything below it was last pulled.
-    pub(super) fn pulled(&self, node: Node) -> Option<Timestamp> {
+    pub(crate) fn pulled(&self, node: Node) -> Option<Timestamp> {
         self.pulled.get_or_init(|| self.find_pulled())[node]
     }
 

@@ -103,6 +103,11 @@ impl Holds {
         self.of[node] != HoldSet::default()
     }
 
+    /// Whether a manifest has this hold.
+    pub fn has(&self, node: Node, hold: Hold) -> bool {
+        self.of[node].contains(hold)
+    }
+
     /// Whether anything holds a manifest that does not come from an index above it.
     pub fn by_itself(&self, node: Node) -> bool {
         self.by_itself[node] != HoldSet::default()

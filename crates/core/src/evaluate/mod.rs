@@ -44,6 +44,15 @@ pub(crate) struct Evaluator<'a> {
     uses: Uses,
     /// The bytes of each registry, once somebody asks.
     stored: OnceLock<BTreeMap<RegistryHost, u64>>,
+    /// What any other rule would expire stays.
+    alone: Option<&'a RuleName>,
+}
+
+/// A rule by its name and that of its policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RuleName {
+    pub(crate) policy: String,
+    pub(crate) rule: String,
 }
 
 /// What was decided in one repository.
@@ -130,6 +139,27 @@ impl<'a> Evaluator<'a> {
             facts,
             uses: Uses::of(facts),
             stored: OnceLock::new(),
+            alone: None,
+        }
+    }
+
+    /// Decides as if no rule but this one expired anything: what it governs it still governs, and no more.
+    pub(crate) fn with_rule_alone(self, rule: &'a RuleName) -> Self {
+        Self {
+            alone: Some(rule),
+            ..self
+        }
+    }
+
+    /// The decisions of the rules, but for those of rules that are left out.
+    fn allowed(&self, decision: Decision) -> Decision {
+        let is_left_out = |ruling: &Ruling| {
+            self.alone
+                .is_some_and(|alone| (&*alone.policy, &*alone.rule) != (ruling.policy(), ruling.rule()))
+        };
+        match decision {
+            Decision::Expire(ruling, _) if is_left_out(&ruling) => Decision::Keep(Reason::NotExpired(ruling)),
+            decision => decision,
         }
     }
 
@@ -175,7 +205,7 @@ impl<'a> Evaluator<'a> {
             roots: &roots,
             policy,
         };
-        let decisions = rules.decide();
+        let decisions: Vec<Decision> = rules.decide().into_iter().map(|it| self.allowed(it)).collect();
         let of_roots = roots.roots.iter().map(|root| RootVerdicts {
             node: root.node,
             kind: root.kind,

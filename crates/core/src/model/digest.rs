@@ -75,6 +75,12 @@ impl Digest {
         }
     }
 
+    /// The first sixteen bytes as a number: two digests that share them take 2^64 tries to make, so that it stands for the
+    /// digest where millions are counted.
+    pub(crate) fn leading_half(&self) -> u128 {
+        self.bytes().first_chunk().copied().map_or(0, u128::from_be_bytes)
+    }
+
     /// The last eight bytes as a number: something to tell most digests apart by.
     pub(crate) fn trailing(&self) -> u64 {
         self.bytes().last_chunk().copied().map_or(0, u64::from_be_bytes)

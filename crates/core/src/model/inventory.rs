@@ -92,9 +92,32 @@ pub struct Capabilities {
     /// An image can be archived: moved to a cheaper storage from which it cannot be pulled, and brought back.
     #[serde(default)]
     pub archive: Option<bool>,
+    /// Within what a blob that several images refer to is stored once, and paid for once.
+    #[serde(default)]
+    pub sharing: Option<Sharing>,
     /// How far a deletion can be taken back.
     #[serde(default)]
     pub undo: Undo,
+}
+
+/// Within what a blob that several images refer to is stored once, and paid for once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// The whole registry: CNCF Distribution and what descends from it.
+    Registry,
+    /// Each repository by itself: Amazon ECR.
+    Repository,
+}
+
+impl Sharing {
+    /// The word used in the configuration and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Repository => "repository",
+        }
+    }
 }
 
 /// How far a deletion can be taken back on a registry.

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use digest::{Digest, DigestWriter, InvalidDigest};
-pub use inventory::{Blob, Capabilities, Inventory, Manifest, Repository, TagEntry, Undo};
+pub use inventory::{Blob, Capabilities, Inventory, Manifest, Repository, Sharing, TagEntry, Undo};
 pub use kind::Kind;
 pub use legible::{InvalidJson, legible};
 pub(crate) use legible::{is_hidden, legible_up_to};

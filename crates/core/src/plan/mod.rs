@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use crate::evaluate::{Evaluator, Survey};
+use crate::evaluate::{Evaluator, RuleName, Survey};
 use crate::facts::Facts;
 use crate::model::{RegistryHost, Schema};
 use crate::verify::verify_laws;
@@ -42,7 +42,15 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
 
 /// The plan before the second opinion, and without its id.
 pub fn draft(facts: &Facts<'_>) -> Plan {
-    let evaluator = Evaluator::new(facts);
+    draft_by(facts, &Evaluator::new(facts))
+}
+
+/// What would be done if no rule but this one expired anything. Only to look at.
+pub(crate) fn draft_of_rule_alone(facts: &Facts<'_>, rule: &RuleName) -> Plan {
+    draft_by(facts, &Evaluator::new(facts).with_rule_alone(rule))
+}
+
+fn draft_by(facts: &Facts<'_>, evaluator: &Evaluator<'_>) -> Plan {
     let spread = Spread::of(facts.inventory);
     let mut order: Vec<usize> = (0..facts.inventory.count()).collect();
     order.sort_by_key(|position| facts.inventory.place(*position));
@@ -52,10 +60,10 @@ pub fn draft(facts: &Facts<'_>) -> Plan {
         for host in &doubted {
             survey.doubt(host);
         }
-        orphans::find(facts, &evaluator, &mut survey);
+        orphans::find(facts, evaluator, &mut survey);
         let draft = Draft {
             facts,
-            evaluator: &evaluator,
+            evaluator,
             survey: &survey,
             spread: &spread,
             order: &order,

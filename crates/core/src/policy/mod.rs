@@ -102,6 +102,17 @@ impl Rules {
         }
     }
 
+    /// The names of those that expire or archive anything, in their order.
+    pub(crate) fn expiring(&self) -> Vec<String> {
+        match self {
+            Self::Own(rules) => {
+                let expiring = rules.iter().filter(|rule| matches!(rule.verb, Verb::Expire(_)));
+                expiring.map(|rule| rule.name.clone()).collect()
+            }
+            Self::Ecr(policy) => policy.rules().iter().map(|rule| rule.name()).collect(),
+        }
+    }
+
     /// What the rule of that name does with what it expires: the outer `None` if no rule has that name, the inner if it
     /// expires nothing.
     pub fn action(&self, name: &str) -> Option<Option<RuleAction>> {

@@ -230,6 +230,7 @@ fn capabilities() -> impl Strategy<Value = Capabilities> {
             push_time,
             pull_time,
             archive,
+            sharing: None,
             undo,
         },
     )

@@ -61,6 +61,11 @@ impl Choice {
         self.selections.keys().cloned().collect()
     }
 
+    /// What to read of each registry.
+    pub(crate) fn selections(&self) -> &BTreeMap<RegistryHost, Selection> {
+        &self.selections
+    }
+
     /// Without the registries that are not wanted.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&RegistryHost) -> bool) {
         self.selections.retain(|host, _| wanted(host));

@@ -1,24 +1,25 @@
 //! Gathers the facts for one decision, and lets the core decide.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jettison_core::config::Config;
 use jettison_core::evaluate::may_matter;
 use jettison_core::facts::{Facts, Origin};
-use jettison_core::model::{Inventory, RegistryHost, Usage};
+use jettison_core::model::{Gap, Inventory, RegistryHost, RepositoryName, Usage};
 use jettison_core::plan::{Plan, plan};
 use jettison_core::policy::Period;
 use jettison_core::reason::{Hold, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Sources;
-use super::context::{Context, Registries, read_json};
+use super::context::{Choice, Context, Registries, read_json};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::text::count;
 use crate::output::{Remarks, Summary};
-use crate::scan::{ScanLimits, ScanOptions, scan};
-use crate::store::Store;
+use crate::scan::{ScanLimits, ScanOptions, Selection, scan};
+use crate::store::{Recorded, Store};
 
 /// Plans that the store keeps to look at; the journal keeps the reasons of what was really done.
 const KEPT_PLANS: u32 = 20;
@@ -56,12 +57,62 @@ pub(crate) async fn gather(
         limits: ScanLimits::default(),
     };
     let inventory = scan(store, &registries.targets, options).await?;
+    store.record_scan(&inventory, &managed).await?;
+    if let Some(usage) = &usage {
+        store.record_usage(usage).await?;
+    }
     Ok(Gathered {
         inventory,
         usage,
         now,
         origin: Origin::Registries,
     })
+}
+
+/// What the last scans of the chosen repositories recorded; asks nobody. For looking only, as saved facts are.
+pub(crate) async fn recorded(store: &Store, choice: &Choice) -> Result<Gathered, Failure> {
+    let chosen = |host: &RegistryHost, name: &RepositoryName| {
+        let selection = choice.selections().get(host);
+        selection.is_some_and(|selection| selection.fits(name))
+    };
+    let Some(Recorded {
+        mut inventory, usage, ..
+    }) = store.recorded(&chosen).await?
+    else {
+        let nothing: Vec<String> = choice
+            .selections()
+            .iter()
+            .map(|(host, selection)| nothing_of(host, selection))
+            .collect();
+        return Err(Failure::usage(nothing.join("; ")));
+    };
+    let known: BTreeSet<&RegistryHost> = inventory
+        .repositories
+        .iter()
+        .map(|repository| &repository.registry)
+        .collect();
+    let unknown = choice.selections().iter().filter(|(host, _)| !known.contains(host));
+    let gaps: Vec<Gap> = unknown
+        .map(|(host, selection)| Gap::of(&nothing_of(host, selection)))
+        .collect();
+    inventory.gaps.extend(gaps);
+    Ok(Gathered {
+        inventory,
+        usage,
+        now: Timestamp::now(),
+        origin: Origin::SavedFacts,
+    })
+}
+
+/// That nobody has looked yet, and how to.
+fn nothing_of(host: &RegistryHost, selection: &Selection) -> String {
+    let patterns = selection.to_string();
+    // Several patterns are no target, and an exclusion is none.
+    let target = match patterns.contains([',', '!']) {
+        true => host.to_string(),
+        false => format!("'{host}/{patterns}'"),
+    };
+    format!("nothing is recorded of {host}/{patterns}; run `jettison scan {target}` first, or leave --recorded away")
 }
 
 /// The facts in files; what nobody gives is not asked for.

@@ -44,6 +44,7 @@ impl Scan {
             limits: ScanLimits::default(),
         };
         let inventory = scan(&store, &registries.targets, options).await?;
+        store.record_scan(&inventory, &registries.hosts()).await?;
         store.close().await;
         if let Some(file) = &self.out {
             write_json(file, &inventory)?;

@@ -131,6 +131,11 @@ impl Selection {
         }
     }
 
+    /// Whether a repository is one of them.
+    pub fn fits(&self, name: &RepositoryName) -> bool {
+        self.globs.fits(name.as_str())
+    }
+
     /// The repositories to read, and whether these are all that the registry has.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use super::error::Problem;
 use super::open::in_path;
 use super::row::{count, from_json, parse};
-use super::{HalfDone, Store, StoreError};
+use super::{HalfDone, Store, StoreError, record};
 
 /// Dangling references that are listed; SQLite itself ends its list of broken pages there.
 const LISTED: u32 = 100;
@@ -106,7 +106,9 @@ impl Store {
         // A table that cannot be read is damage like any other, and the rest is still worth telling.
         let counted = count_all(&mut transaction, &mut found).await;
         let lost = lost(&mut transaction, &mut found).await;
-        for problem in [counted, lost].into_iter().filter_map(Result::err) {
+        let recorded = record::damaged(&mut transaction).await;
+        let recorded = recorded.map(|damage| found.damage.extend(damage));
+        for problem in [counted, lost, recorded].into_iter().filter_map(Result::err) {
             found.damage.push(told(problem, &self.file));
         }
         match interrupted {

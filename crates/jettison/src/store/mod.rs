@@ -1,8 +1,8 @@
 //! What jettison remembers: a SQLite database in a directory of its own.
 //!
 //! It holds the *cache* (manifests and config facts by digest), the *ledger* (what scans have seen, and when), the
-//! *usage memory*, *own reads*, *plans*, *lifecycle policies* that were replaced, and the *journal* of runs with the bytes of every
-//! deleted manifest. Losing the store loses
+//! *usage memory*, *own reads*, *plans*, *lifecycle policies* that were replaced, the *recorded scans*, and the *journal* of runs
+//! with the bytes of every deleted manifest. Losing the store loses
 //! no image: only the memory, and the ability to undo.
 //!
 //! Several processes may use one store at once. Every write is one `BEGIN IMMEDIATE` transaction on a single writing
@@ -21,6 +21,7 @@ mod names;
 mod open;
 mod own_reads;
 mod plans;
+mod record;
 mod row;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -46,6 +47,7 @@ pub use lock::{Holder, RunLock};
 pub use names::KnownTag;
 pub use open::default_directory;
 pub use plans::{SavedPlan, is_short, too_short};
+pub use record::{Recorded, Wanted};
 pub use usage::RememberedReference;
 
 use error::Problem;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jettison_core::config::EcrPlace;
-use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag, Undo};
+use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Sharing, Tag, Undo};
 
 use super::{
     Aftermath, Connection, DeleteSupport, ErrorKind, FetchedManifest, Listing, ManifestReference, OwnReads, Referrers,
@@ -167,6 +167,7 @@ impl Registry for EcrRegistry {
             push_time: Some(true),
             pull_time: Some(true),
             archive: Some(true),
+            sharing: Some(Sharing::Repository),
             undo: Undo::UntilGarbageCollection,
         }
     }

@@ -12,7 +12,7 @@ mod schema1;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Tag, Undo};
+use jettison_core::model::{Capabilities, Digest, RegistryHost, RepositoryName, Sharing, Tag, Undo};
 
 use super::client::Client;
 use super::{
@@ -52,6 +52,7 @@ impl Registry for OciRegistry {
             push_time: Some(false),
             pull_time: Some(false),
             archive: Some(false),
+            sharing: Some(Sharing::Registry),
             undo: Undo::UntilGarbageCollection,
             ..Capabilities::default()
         }
