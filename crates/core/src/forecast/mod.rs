@@ -19,13 +19,13 @@ mod tests;
 
 use jiff::civil::Date;
 
+use crate::audit::Cohort;
 use crate::money::{Money, Product};
 use crate::policy::ByteSize;
 use course::{Line, courses_of};
 
 pub use form::{Convention, Course, Forecast, ForecastMonth};
 pub use growth::{Growth, InvalidGrowth};
-pub use retention::Cohort;
 
 /// How many months are looked ahead at most: nobody knows more.
 pub const MOST_MONTHS: u32 = 120;

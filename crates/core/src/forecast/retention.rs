@@ -8,20 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::parts::{Parts, Ratio, parts};
-
-/// What arrived within one month, and what the policy keeps of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cohort {
-    /// How many whole months of 365/12 days ago; absent where nobody knows.
-    pub months: Option<u32>,
-    /// The bytes that came with it: a blob counts for the oldest image that holds it.
-    pub bytes: u64,
-    /// Those of them that the policy keeps.
-    pub kept_bytes: u64,
-}
+use crate::audit::Cohort;
 
 /// The cohorts of one registry, by age.
 pub(super) struct Retention {

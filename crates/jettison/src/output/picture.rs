@@ -58,6 +58,18 @@ impl Strokes {
         }
     }
 
+    /// A bar for `part` with what else there is up to `more` in a lighter shade behind it.
+    pub fn layered_bar(self, part: u64, more: u64, whole: u64, width: usize) -> String {
+        let shade = match self {
+            Self::Blocks => "░",
+            Self::Ascii => "-",
+        };
+        let bar = self.bar(part, whole, width);
+        let both = self.bar(more, whole, width).chars().count();
+        let behind = both.saturating_sub(bar.chars().count());
+        bar + &shade.repeat(behind)
+    }
+
     /// A line of one character a value, the greatest full and 0 lowest. More values than `width`: the greatest of each
     /// of `width` neighbourhoods.
     pub fn sparkline(self, values: &[u64], width: usize) -> String {
@@ -107,6 +119,22 @@ mod tests {
                 "{part} of {whole}"
             );
             assert_eq!(Blocks.bar(part, whole, 0), "", "{part} of {whole} in no room");
+        }
+    }
+
+    #[test]
+    fn what_else_there_is_stands_behind_a_bar() {
+        for (part, more, blocks, ascii) in [
+            (0, 0, "", ""),
+            (0, 8, "░░░░", "----"),
+            (3, 8, "█▌░░", "#---"),
+            (4, 8, "██░░", "##--"),
+            (8, 8, "████", "####"),
+            (8, 4, "████", "####"),
+            (3, 4, "█▌", "#-"),
+        ] {
+            let drawn = [Blocks, Ascii].map(|strokes| strokes.layered_bar(part, more, 8, 4));
+            assert_eq!(drawn, [blocks, ascii], "{part} and {more} of 8");
         }
     }
 
