@@ -73,8 +73,13 @@ impl Strokes {
     /// A line of one character a value, the greatest full and 0 lowest. More values than `width`: the greatest of each
     /// of `width` neighbourhoods.
     pub fn sparkline(self, values: &[u64], width: usize) -> String {
-        let columns = width.min(values.len());
         let greatest = values.iter().copied().max().unwrap_or(0);
+        self.sparkline_below(greatest, values, width)
+    }
+
+    /// The same where something else is full: to look at several lines beside each other.
+    pub fn sparkline_below(self, greatest: u64, values: &[u64], width: usize) -> String {
+        let columns = width.min(values.len());
         let ends = (0..=columns).map(|column| column * values.len() / columns.max(1));
         let ends: Vec<usize> = ends.collect();
         let peaks = ends
@@ -155,6 +160,12 @@ mod tests {
                 "{values:?} in {width}"
             );
         }
+    }
+
+    #[test]
+    fn sparklines_may_have_one_scale() {
+        assert_eq!(Blocks.sparkline_below(8, &[0, 1, 4], 5), "▁▂▅");
+        assert_eq!(Blocks.sparkline_below(1, &[0, 1, 4], 5), "▁██", "what is more is full");
     }
 
     #[test]
