@@ -37,7 +37,7 @@ pub struct Audit {
     pub duplicates: Vec<Duplicate>,
     /// What the policy would free, if one was asked about.
     pub savings: Option<Savings>,
-    /// The stored bytes of the repositories looked at, scan by scan, the oldest first.
+    /// The stored bytes of the repositories looked at, scan by scan: by registry, the oldest first.
     pub growth: Vec<GrowthPoint>,
     /// Where the curve goes, a registry each.
     pub forecasts: Vec<RegistryForecast>,
@@ -236,12 +236,14 @@ pub struct Cohort {
     pub kept_bytes: u64,
 }
 
-/// What was stored at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What one registry stored at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrowthPoint {
+    /// The registry.
+    pub registry: RegistryHost,
     /// When a scan saw it.
     pub at: Timestamp,
-    /// The bytes of all repositories, each blob once in each.
+    /// The bytes of all its repositories that were looked at, each blob once in each.
     pub stored_bytes: u64,
 }
 

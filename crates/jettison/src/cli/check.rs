@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::{Context, parse_config, print_warnings, read_text};
-use super::facts::{Gathered, gather, saved};
+use super::facts::{Gathered, Reach, gather, saved};
 use super::failure::Failure;
 use super::{Asked, Globals, Sources};
 use crate::exit::Exit;
@@ -115,7 +115,7 @@ impl Check {
         let choice = context.choice(&sources)?;
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;
-        let mut gathered = gather(context, &store, &registries, &sources, false).await?;
+        let mut gathered = gather(context, &store, &registries, &sources, Reach::Looking).await?;
         store.close().await;
         gathered.now = self.now.unwrap_or(gathered.now);
         Ok(gathered)

@@ -403,8 +403,21 @@ pub(crate) fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<
     Ok(value)
 }
 
-/// Writes one of the documented JSON forms: into a file whole or not at all, into a pipe or a device as far as it goes.
+/// Writes one of the documented JSON forms.
 pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    write_with(file, |to| {
+        serde_json::to_writer_pretty(&mut *to, value)?;
+        to.write_all(b"\n")
+    })
+}
+
+/// Writes a text.
+pub(crate) fn write_text(file: &Path, text: &str) -> Result<(), Failure> {
+    write_with(file, |to| to.write_all(text.as_bytes()))
+}
+
+/// Writes into a file whole or not at all, into a pipe or a device as far as it goes.
+fn write_with(file: &Path, write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::new(
             Exit::Unexpected,
@@ -415,8 +428,7 @@ pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Fail
     if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
         let open = std::fs::File::options().write(true).open(file).map_err(cannot)?;
         let mut open = std::io::BufWriter::new(open);
-        serde_json::to_writer_pretty(&mut open, value).map_err(|error| cannot(error.into()))?;
-        open.write_all(b"\n").map_err(cannot)?;
+        write(&mut open).map_err(cannot)?;
         return open.flush().map_err(cannot);
     }
     // A link is followed: it stays one.
@@ -426,8 +438,7 @@ pub(crate) fn write_json(file: &Path, value: &impl Serialize) -> Result<(), Fail
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-    serde_json::to_writer_pretty(&mut temporary, value)?;
-    temporary.write_all(b"\n").map_err(cannot)?;
+    write(&mut temporary).map_err(cannot)?;
     temporary.persist(file).map_err(|error| cannot(error.error))?;
     Ok(())
 }

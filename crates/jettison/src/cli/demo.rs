@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::apply::{Consent, Work};
 use super::context::Context;
 use super::explain::Explain;
-use super::facts::{gather, remember};
+use super::facts::{Reach, gather, remember};
 use super::failure::Failure;
 use super::{Globals, Sources, signals};
 use crate::exit::Exit;
@@ -176,7 +176,7 @@ impl Show<'_> {
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;
         heading(console, "2. jettison plan: what can go, and why");
-        let gathered = gather(context, &store, &registries, &sources, true).await?;
+        let gathered = gather(context, &store, &registries, &sources, Reach::Probing).await?;
         let plan = gathered.plan(&context.config);
         remember(&store, &plan, &context.config).await?;
         let summary = Summary::of(&plan, Some(&gathered.inventory));

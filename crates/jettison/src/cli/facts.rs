@@ -36,13 +36,24 @@ pub(crate) struct Gathered {
     pub(crate) origin: Origin,
 }
 
+/// How far a scan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As far as the policies need it.
+    Looking,
+    /// Into every manifest, also where the registry's own list would do.
+    Inside,
+    /// As far as the policies need it, and it asks what can be deleted.
+    Probing,
+}
+
 /// Scans the registries and asks the usage sources.
 pub(crate) async fn gather(
     context: &Context,
     store: &Store,
     registries: &Registries,
     sources: &Sources,
-    probe: bool,
+    reach: Reach,
 ) -> Result<Gathered, Failure> {
     context.check_accepted(&sources.asked.accept_shrunk_usage)?;
     let now = Timestamp::now();
@@ -52,7 +63,8 @@ pub(crate) async fn gather(
     let options = ScanOptions {
         config: &context.config,
         taken_at: now,
-        probe,
+        probe: reach == Reach::Probing,
+        inside: reach == Reach::Inside,
         face: context.console.face(),
         limits: ScanLimits::default(),
     };

@@ -60,8 +60,8 @@ impl Failure {
     pub(crate) fn report(&self, format: Format) -> Exit {
         match (format, self.rendered) {
             (Format::Json, _) => stream::error_json(&format!("{}\n", self.json())),
-            (Format::Human, true) => stream::error(&format!("{}\n", self.text.trim_end())),
-            (Format::Human, false) => aside(style::GOES, "error:", &self.text),
+            (Format::Human | Format::Csv, true) => stream::error(&format!("{}\n", self.text.trim_end())),
+            (Format::Human | Format::Csv, false) => aside(style::GOES, "error:", &self.text),
         }
         self.exit
     }

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Each gathers, lets the core decide, and prints.
 
 mod apply;
+mod audit;
 mod aws;
 mod check;
 mod completions;
@@ -12,6 +13,7 @@ mod facts;
 mod failure;
 mod glance;
 mod history;
+mod look;
 mod manual;
 mod nearby;
 mod plan;
@@ -151,6 +153,8 @@ enum Command {
     History(history::History),
     /// Say which rule or hold decided on an image, and what would have to change
     Explain(explain::Explain),
+    /// Say what registries hold, what it costs, and what would be saved; changes nothing
+    Audit(audit::AuditCommand),
     /// Check, show and test policies
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
@@ -173,6 +177,13 @@ enum Command {
     Man(manual::Manual),
 }
 
+impl Command {
+    /// Whether what it prints are rows that a table of values can hold.
+    fn has_rows(&self) -> bool {
+        matches!(self, Self::Audit(_))
+    }
+}
+
 impl Cli {
     /// Whether something runs beside the work that would have to wait for it: the registry of the demo.
     pub fn needs_threads(&self) -> bool {
@@ -186,6 +197,10 @@ impl Cli {
             quiet: self.globals.quiet,
             verbose: self.globals.verbose,
         };
+        if console.format == Format::Csv && !self.command.has_rows() {
+            let text = "--output csv: only `audit` and `find` have rows; take --output json";
+            return Failure::usage(text).report(console.format);
+        }
         let ended = match self.command {
             Command::Policy(command) => command.run(&self.globals, &console).await,
             Command::Demo(command) => command.run(&self.globals, &console).await,
@@ -222,6 +237,7 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::Explain(command) => command.run(&context).await,
         Command::Store(command) => command.run(&context).await,
         Command::Aws(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(context).await,
         Command::Policy(_)
         | Command::Ecr(_)
         | Command::Demo(_)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Sources;
 use super::context::{Context, Registries, write_json};
-use super::facts::{Gathered, detailed, gather, remember, saved};
+use super::facts::{Gathered, Reach, detailed, gather, remember, saved};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
@@ -56,7 +56,7 @@ impl PlanCommand {
         let choice = context.choice(&self.sources)?;
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;
-        let mut gathered = gather(&context, &store, &registries, &self.sources, false).await?;
+        let mut gathered = gather(&context, &store, &registries, &self.sources, Reach::Looking).await?;
         if let Some(now) = self.now {
             gathered.now = now;
             gathered.origin = Origin::SavedFacts;

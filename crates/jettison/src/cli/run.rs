@@ -5,7 +5,7 @@ use clap::Args;
 use super::Sources;
 use super::apply::{Consent, Work, settle_interrupted};
 use super::context::Context;
-use super::facts::{detailed, gather, remember};
+use super::facts::{Reach, detailed, gather, remember};
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::output::{Summary, draw};
@@ -53,7 +53,8 @@ impl Run {
             // is at work.
             settle_interrupted(&context, &store, &registries.open).await?;
         }
-        let gathered = gather(&context, &store, &registries, &self.sources, !self.dry_run).await?;
+        let reach = if self.dry_run { Reach::Looking } else { Reach::Probing };
+        let gathered = gather(&context, &store, &registries, &self.sources, reach).await?;
         let plan = gathered.plan(&context.config);
         remember(&store, &plan, &context.config).await?;
         let console = context.console;

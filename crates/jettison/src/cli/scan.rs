@@ -40,6 +40,7 @@ impl Scan {
             config: &context.config,
             taken_at: Timestamp::now(),
             probe: self.probe,
+            inside: false,
             face: context.console.face(),
             limits: ScanLimits::default(),
         };

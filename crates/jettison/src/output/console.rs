@@ -28,6 +28,8 @@ pub enum Format {
     Human,
     /// For programs: the documented JSON forms.
     Json,
+    /// For data frames and databases: comma-separated values; where there are rows (`audit`, `find`).
+    Csv,
 }
 
 /// The way out of the program.

@@ -58,6 +58,8 @@ pub struct ScanOptions<'a> {
     pub taken_at: Timestamp,
     /// Ask each registry what can be deleted, with a DELETE of what nobody has.
     pub probe: bool,
+    /// Read every manifest, also where the registry's own list would do.
+    pub inside: bool,
     /// How to report progress.
     pub face: Face,
     /// What one registry may cost.
@@ -187,10 +189,10 @@ impl RegistryScan<'_> {
         reader.read(listing).await
     }
 
-    /// Whether the policy of a repository asks for what only manifests and configs say.
+    /// Whether somebody, or the policy of a repository, asks for what only manifests and configs say.
     fn looks_inside(&self, name: &RepositoryName) -> bool {
         let policy = self.options.config.policy_of(self.registry.host(), name);
-        policy.is_some_and(Policy::looks_inside)
+        self.options.inside || policy.is_some_and(Policy::looks_inside)
     }
 
     async fn observe(&self, name: &RepositoryName, found: &Found) -> Result<RepositoryMemory, StoreError> {

@@ -54,6 +54,7 @@ impl Scanner {
             config: &config,
             taken_at: self.taken_at,
             probe: false,
+            inside: false,
             face: Face::Silent,
             limits: self.limits,
         };

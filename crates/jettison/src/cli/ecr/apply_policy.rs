@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use super::super::apply::Consent;
 use super::super::context::{Context, MAX_LIFECYCLE_BYTES, confirm, read_text_within};
-use super::super::facts::{Gathered, before, gather};
+use super::super::facts::{Gathered, Reach, before, gather};
 use super::super::failure::Failure;
 use super::super::{Access, Asked, Sources};
 use crate::exit::Exit;
@@ -147,7 +147,7 @@ impl ApplyPolicy {
         can_be_asked(self.yes || self.dry_run)?;
         let store = context.store().await?;
         let registries = context.registries(choice, &store)?;
-        let gathered = gather(&context, &store, &registries, &sources, false).await?;
+        let gathered = gather(&context, &store, &registries, &sources, Reach::Looking).await?;
         let exit = complete(&context, &gathered)?;
         let planned = plan(&context, &gathered, &policies, (wanted, self.despite_use)).await;
         let console = &context.console;

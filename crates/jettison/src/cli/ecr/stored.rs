@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::super::Sources;
 use super::super::context::{Context, Registries};
-use super::super::facts::{Gathered, gather};
+use super::super::facts::{Gathered, Reach, gather};
 use super::super::failure::Failure;
 use crate::output::text::with_causes;
 use crate::registry::{AwsPreview, LifecyclePolicies};
@@ -67,7 +67,7 @@ impl Live {
         let policies = Policies(policies.collect::<Result<_, Failure>>()?);
         let store = context.store().await?;
         let registries: Registries = context.registries(choice, &store)?;
-        let gathered = gather(context, &store, &registries, sources, false).await?;
+        let gathered = gather(context, &store, &registries, sources, Reach::Looking).await?;
         store.close().await;
         Ok(Self { gathered, policies })
     }

@@ -80,6 +80,7 @@ impl Against {
             config: &context.config,
             taken_at,
             probe: false,
+            inside: false,
             face: context.console.face(),
             limits: ScanLimits::default(),
         };
