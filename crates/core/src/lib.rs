@@ -3,6 +3,7 @@ pub mod audit;
 pub mod config;
 pub mod evaluate;
 pub mod facts;
+pub mod find;
 pub mod forecast;
 pub mod graph;
 pub mod growth;

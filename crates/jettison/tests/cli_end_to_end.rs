@@ -3,6 +3,7 @@
 //! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
 //! - `help`: the same for every `--help`.
 //! - `exchange`: policies of Amazon ECR in the words of jettison, and back.
+//! - `find`: what a query finds, on a registry, in what its scan recorded, and in files.
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `apply_policy`: lifecycle policies of ECR written and taken back.
@@ -27,6 +28,9 @@ mod ecr_lint;
 #[cfg(test)]
 #[path = "cli_end_to_end/exchange.rs"]
 mod exchange;
+#[cfg(test)]
+#[path = "cli_end_to_end/find.rs"]
+mod find;
 #[cfg(test)]
 #[path = "cli_end_to_end/forms.rs"]
 mod forms;

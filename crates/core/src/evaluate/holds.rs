@@ -129,6 +129,12 @@ impl Holds {
         })
     }
 
+    /// Who uses a manifest, or anything that holds it by its use.
+    pub(super) fn users(&self, node: Node, hold: Hold) -> BTreeSet<String> {
+        let evidence = self.evidence.get(&(node, hold));
+        evidence.map(|evidence| evidence.used_by.clone()).unwrap_or_default()
+    }
+
     /// Why everything in the repository has a hold, if everything has.
     pub fn everywhere(&self, hold: Hold) -> Option<&str> {
         self.everywhere.get(&hold).map(String::as_str)

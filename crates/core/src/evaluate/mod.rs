@@ -11,6 +11,7 @@ mod groups;
 mod holds;
 mod lifecycle;
 mod rules;
+mod sight;
 mod survey;
 mod uses;
 
@@ -33,6 +34,7 @@ use entries::{Entry, Roots};
 use ground::Ground;
 pub use holds::{Holds, RESTORED_FOR, says_keep};
 use rules::RepositoryRules;
+pub(crate) use sight::{Observer, Sight};
 pub(crate) use survey::{Copies, Survey};
 use uses::Uses;
 pub use uses::may_matter;

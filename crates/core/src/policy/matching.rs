@@ -150,7 +150,7 @@ impl LabelPattern {
     }
 
     /// The empty pattern fits the empty value.
-    fn fits(&self, value: &str) -> bool {
+    pub(crate) fn fits(&self, value: &str) -> bool {
         self.set
             .as_ref()
             .map_or(value.is_empty(), |set| set.is_match(value.as_bytes()))

@@ -27,6 +27,7 @@ pub use period::{InvalidPeriod, Period};
 pub use size::{ByteSize, InvalidSize};
 pub use standard::{STANDARD_YAML, standard};
 
+pub(crate) use matching::LabelPattern;
 use matching::Need;
 pub(crate) use plain::spell_out;
 

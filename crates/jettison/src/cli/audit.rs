@@ -17,7 +17,7 @@ use super::facts::Gathered;
 use super::failure::Failure;
 use super::look::{Look, Looked};
 use crate::exit::Exit;
-use crate::output::{Format, told_once};
+use crate::output::{Format, page, told_once};
 use crate::store::Store;
 
 use billing::Billing;
@@ -110,7 +110,7 @@ impl AuditCommand {
             write_json(file, &report)?;
         }
         if let Some(file) = &self.html {
-            write_text(file, &format!("{report:?}"))?;
+            write_text(file, &page(&report)?)?;
         }
         let console = &context.console;
         console.json(&report)?;

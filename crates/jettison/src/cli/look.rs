@@ -19,6 +19,13 @@ use crate::store::Store;
 pub(crate) struct Look {
     #[command(flatten)]
     pub(crate) sources: Sources,
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// Facts that are there already.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Known {
     /// Look at what the last scans recorded; asks no registry and no usage source
     #[arg(long, conflicts_with = "inventory")]
     pub(crate) recorded: bool,
@@ -41,9 +48,9 @@ pub(crate) struct Looked {
 impl Look {
     /// Gathers the facts. With `inside`, a scan reads every manifest, also where the registry's own list would do.
     pub(crate) async fn gather(&self, context: &mut Context, inside: bool) -> Result<Looked, Failure> {
-        if let Some(inventory) = &self.inventory {
+        if let Some(inventory) = &self.known.inventory {
             return Ok(Looked {
-                gathered: saved(inventory, &self.sources.asked.usage, self.now)?,
+                gathered: saved(inventory, &self.sources.asked.usage, self.known.now)?,
                 from: FactsFrom::SavedFacts,
                 store: None,
             });
@@ -51,7 +58,7 @@ impl Look {
         context.add_new_usage_files(&self.sources.asked.usage)?;
         let choice = context.choice(&self.sources)?;
         let store = context.store().await?;
-        let (mut gathered, from) = if self.recorded {
+        let (mut gathered, from) = if self.known.recorded {
             (recorded(&store, &choice).await?, FactsFrom::Recorded)
         } else {
             let registries = context.registries(choice, &store)?;
@@ -65,7 +72,7 @@ impl Look {
             .await?;
             (gathered, FactsFrom::Registries)
         };
-        gathered.now = self.now.unwrap_or(gathered.now);
+        gathered.now = self.known.now.unwrap_or(gathered.now);
         Ok(Looked {
             gathered,
             from,

@@ -11,6 +11,7 @@ mod ecr;
 mod explain;
 mod facts;
 mod failure;
+mod find;
 mod glance;
 mod history;
 mod look;
@@ -155,6 +156,8 @@ enum Command {
     Explain(explain::Explain),
     /// Say what registries hold, what it costs, and what would be saved; changes nothing
     Audit(audit::AuditCommand),
+    /// Find images by tag, label, digest, age, size, or who uses them
+    Find(find::FindCommand),
     /// Check, show and test policies
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
@@ -235,6 +238,7 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::Undo(command) => command.run(context).await,
         Command::History(command) => command.run(&context).await,
         Command::Explain(command) => command.run(&context).await,
+        Command::Find(command) => command.run(context).await,
         Command::Store(command) => command.run(&context).await,
         Command::Aws(command) => command.run(&context).await,
         Command::Audit(command) => command.run(context).await,

@@ -15,10 +15,11 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 24] = schemas![
+const SCHEMAS: [(&str, &str); 25] = schemas![
     "plan",
     "run",
     "explanation",
+    "find",
     "history",
     "history-run",
     "history-image",
