@@ -120,6 +120,9 @@ impl AuditCommand {
             console.raw(spread_sheet::rows(&report)?);
         }
         console.say(drawn::draw(&report, console).trim_end());
+        if let Some(ahead) = forecast::in_brief(&report, console) {
+            console.say(format!("\n{ahead}"));
+        }
         if let Some(file) = &self.html {
             console.note(format!("{} shows it in a browser", file.display()));
         }

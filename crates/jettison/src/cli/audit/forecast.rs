@@ -25,7 +25,7 @@ use crate::cli::failure::Failure;
 use crate::cli::look::{Look, Looked};
 use crate::exit::Exit;
 use crate::output::{Console, Format, Strokes, style, styled, told_once};
-use drawn::{Drawing, draw};
+use drawn::{Drawing, brief, draw};
 
 /// Say what registries will hold and cost, month by month; changes nothing.
 #[derive(Debug, Args)]
@@ -337,23 +337,42 @@ impl Told {
 }
 
 fn shown(report: &Report, console: &Console) -> String {
-    let currency = report.prices.as_ref().map_or("", |prices| &prices.currency);
     let blocks = report.forecasts.iter().map(|told| {
-        let drawing = Drawing {
-            currency,
-            prices: told.prices.as_deref(),
-            width: console.width(),
-            line_width: console.line_width(),
-            strokes: Strokes::of_terminal(),
-            every_month: console.verbose,
-        };
-        let heading = told
-            .registry
-            .as_ref()
-            .map(|host| format!("{}\n", styled(style::HEADING, host)));
-        heading.unwrap_or_default() + &draw(&told.forecast, drawing)
+        let drawing = drawing(report.prices.as_ref(), told.prices.as_deref(), console);
+        heading(told.registry.as_ref()) + &draw(&told.forecast, drawing)
     });
     blocks.collect::<Vec<_>>().join("\n\n")
+}
+
+/// What an audit says of the future, without the months. Nothing if it knows of none.
+pub(super) fn in_brief(report: &Audit, console: &Console) -> Option<String> {
+    let blocks = report.forecasts.iter().map(|told| {
+        let drawing = drawing(report.prices.as_ref(), None, console);
+        heading(Some(&told.registry)) + &brief(&told.forecast, drawing)
+    });
+    let blocks: Vec<String> = blocks.collect();
+    let title = styled(
+        style::HEADING,
+        "What is to come (month by month: jettison audit forecast)",
+    );
+    (!blocks.is_empty()).then(|| format!("{title}\n\n{}", blocks.join("\n\n")))
+}
+
+fn heading(registry: Option<&RegistryHost>) -> String {
+    registry
+        .map(|host| format!("{}\n", styled(style::HEADING, host)))
+        .unwrap_or_default()
+}
+
+fn drawing<'a>(applied: Option<&'a PriceNote>, prices: Option<&'a str>, console: &Console) -> Drawing<'a> {
+    Drawing {
+        currency: applied.map_or("", |note| &note.currency),
+        prices,
+        width: console.width(),
+        line_width: console.line_width(),
+        strokes: Strokes::of_terminal(),
+        every_month: console.verbose,
+    }
 }
 
 fn day_of(at: Timestamp) -> Date {
