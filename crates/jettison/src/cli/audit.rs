@@ -28,12 +28,12 @@ use billing::Billing;
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  jettison audit 'registry.example.com/**'             bytes by repository, kind, age
+  jettison audit 'registry.example.com/**'      by repository, kind and age
   jettison audit --by team --by branch --html audit.html
-  jettison audit --recorded                            the last scan, asks nobody
-  jettison audit --policy cleaner.yaml                 what each rule would free
+  jettison audit --recorded                     the last scan, asks nobody
+  jettison audit --policy cleaner.yaml          what each rule would free
   jettison audit 'registry.example.com/**' --price 0.10
-  jettison audit --output csv > audit.csv              one row a part
+  jettison audit --output csv > audit.csv       one row a part
   jettison audit forecast --growth 1GB/day --price 0.10
 
 Every figure with its formula: docs/audit.md. Exit codes: 0; 5 if a registry,
@@ -55,6 +55,8 @@ pub(crate) struct AuditCommand {
     out: Option<PathBuf>,
     #[command(flatten)]
     billing: Billing,
+    #[command(flatten)]
+    ahead: forecast::Ahead,
     /// Within what a blob is stored once [default: what is known of the registry]
     #[arg(long, value_name = "WHAT")]
     sharing: Option<SharingWord>,
@@ -118,6 +120,9 @@ impl AuditCommand {
             console.raw(spread_sheet::rows(&report)?);
         }
         console.say(drawn::draw(&report, console).trim_end());
+        if let Some(ahead) = forecast::in_brief(&report, console) {
+            console.say(format!("\n{ahead}"));
+        }
         if let Some(file) = &self.html {
             console.note(format!("{} shows it in a browser", file.display()));
         }
@@ -153,6 +158,7 @@ impl AuditCommand {
         if let Some(store) = store {
             report.growth = growth(store, gathered, &hosts).await?;
         }
+        report.forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);
         Ok(report)
     }
 }

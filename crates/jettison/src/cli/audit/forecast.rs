@@ -3,9 +3,13 @@
 mod drawn;
 mod rows;
 
+use std::collections::BTreeMap;
+
 use clap::{Args, ValueEnum};
-use jettison_core::audit::{Audit, AuditQuestion, Cohort, PriceNote, RegistryAudit, audit, savings};
+use jettison_core::audit::{Audit, AuditQuestion, Cohort, PriceNote, RegistryAudit, RegistryForecast, audit, savings};
+use jettison_core::facts::Repositories;
 use jettison_core::forecast::{Convention, Forecast, Growth, MOST_MONTHS, Outlook, forecast};
+use jettison_core::growth::{GrowthFrom, GrowthRate, arrivals, measured};
 use jettison_core::model::{RegistryHost, Schema};
 use jettison_core::money::{Money, Product};
 use jettison_core::policy::ByteSize;
@@ -21,7 +25,7 @@ use crate::cli::failure::Failure;
 use crate::cli::look::{Look, Looked};
 use crate::exit::Exit;
 use crate::output::{Console, Format, Strokes, style, styled, told_once};
-use drawn::{Drawing, draw};
+use drawn::{Drawing, brief, draw};
 
 /// Say what registries will hold and cost, month by month; changes nothing.
 #[derive(Debug, Args)]
@@ -34,10 +38,11 @@ Examples:
   jettison audit forecast --recorded --policy cleaner.yaml   with and without
   jettison audit forecast --growth 1GB/day --price 0.10 --output csv > year.csv
 
-Growth is what recorded scans saw, the last against the first. A month is 365/12
-days, and is billed for what is stored on average. Every figure with its formula:
-docs/audit.md. Exit codes: 0; 5 if a registry, repository or usage source could
-not be read wholly, or the growth of a registry is not known.")]
+Growth is what was added between recorded scans, else what arrived in 30 days. A
+month is 365/12 days, and is billed for what is stored on average. Every figure
+with its formula: docs/audit.md. Exit codes: 0; 2 if nobody knows how fast any
+registry grows; 5 if that is so of one, or if a registry, repository or usage
+source could not be read wholly.")]
 pub(crate) struct ForecastCommand {
     #[command(flatten)]
     look: Look,
@@ -56,7 +61,7 @@ pub(crate) struct ForecastCommand {
 /// What is asked of the future.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Ahead {
-    /// By how much storage grows: `1GB/day`, `300MB/week`, `1TB/month` [default: as recorded scans saw]
+    /// By how much storage grows: `1GB/day`, `300MB/week`, `1TB/month` [default: as recorded scans tell]
     #[arg(long, value_name = "SIZE/TIME", allow_hyphen_values = true, value_parser = growth_of)]
     growth: Option<Growth>,
     /// How far to look ahead
@@ -180,7 +185,36 @@ impl ForecastCommand {
             report.growth = growth(&store, &gathered, &hosts).await?;
             store.close().await;
         }
-        self.ahead.of_audit(report, products)
+        let forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);
+        self.told(report, forecasts, products)
+    }
+
+    /// What is to be told. A registry whose growth nobody knows is a gap; if that is so of all, there is nothing to say.
+    fn told(&self, report: Audit, forecasts: Vec<RegistryForecast>, products: Products) -> Result<Report, Failure> {
+        let known = |host: &RegistryHost| forecasts.iter().any(|forecast| forecast.registry == *host);
+        let hosts = report.registries.iter().map(|registry| &registry.registry);
+        let unknown: Vec<String> = hosts
+            .filter(|host| !known(host))
+            .map(|host| {
+                format!(
+                    "{host}: how fast it grows is not known yet: scan again on another day, or give --growth 1GB/day"
+                )
+            })
+            .collect();
+        if forecasts.is_empty() && !unknown.is_empty() {
+            return Err(Failure::usage(unknown.join("; ")));
+        }
+        let priced = forecasts.iter().any(|told| told.forecast.product.is_some());
+        let told = |of: RegistryForecast| {
+            let product = products.of.get(&of.registry);
+            Told::of(Some(of.registry), of.forecast, product)
+        };
+        Ok(Report {
+            schema: Schema,
+            forecasts: forecasts.into_iter().map(told).collect(),
+            prices: priced.then_some(products.note),
+            gaps: [report.gaps, unknown].concat(),
+        })
     }
 }
 
@@ -204,48 +238,39 @@ impl Ahead {
         }
     }
 
-    /// The forecasts of the registries of an audit. One whose growth nobody knows is a gap; if that is so of all, there
-    /// is nothing to say.
-    fn of_audit(&self, mut report: Audit, products: Products) -> Result<Report, Failure> {
-        let mut forecasts = Vec::new();
-        let mut unknown = Vec::new();
-        for registry in &report.registries {
-            let product = products.of.get(&registry.registry);
-            match self.of_registry(registry, &report, product) {
-                Some(forecast) => forecasts.push(Told::of(Some(registry.registry.clone()), forecast, product)),
-                None => unknown.push(format!(
-                    "{}: how fast it grows is not known: that takes two recorded scans a day apart, or --growth 1GB/day",
-                    registry.registry
-                )),
-            }
-        }
-        if forecasts.is_empty() && !unknown.is_empty() {
-            return Err(Failure::usage(unknown.join("\n")));
-        }
-        report.gaps.extend(unknown);
-        let priced = forecasts.iter().any(|told| told.forecast.product.is_some());
-        Ok(Report {
-            schema: Schema,
-            prices: priced.then_some(products.note),
-            forecasts,
-            gaps: report.gaps,
-        })
+    /// The forecasts of the registries of an audit; none of one whose growth nobody knows.
+    ///
+    /// The growth is the one that is given; else that between recorded scans; else what arrived lately.
+    pub(super) fn forecasts(
+        &self,
+        report: &Audit,
+        products: &BTreeMap<RegistryHost, Product>,
+        inventory: &dyn Repositories,
+    ) -> Vec<RegistryForecast> {
+        let of = |registry: &RegistryAudit| {
+            let host = &registry.registry;
+            let rate = match self.growth {
+                Some(_) => None,
+                None => Some(rate(report, host, inventory)?),
+            };
+            let told = |rate: &GrowthRate| Growth::per_day(i64::try_from(rate.bytes_per_day).unwrap_or(i64::MAX));
+            let growth = self.growth.or_else(|| rate.as_ref().map(told))?;
+            let mut forecast = self.of_registry(registry, report, (growth, products.get(host)));
+            forecast.notes.extend(rate.as_ref().map(how_known));
+            Some(RegistryForecast {
+                registry: host.clone(),
+                forecast,
+            })
+        };
+        report.registries.iter().filter_map(of).collect()
     }
 
-    /// The forecast of one registry. `None` if nobody knows how fast it grows.
-    pub(super) fn of_registry(
+    fn of_registry(
         &self,
         registry: &RegistryAudit,
         report: &Audit,
-        product: Option<&Product>,
-    ) -> Option<Forecast> {
-        let seen: Vec<(Timestamp, u64)> = report
-            .growth
-            .iter()
-            .filter(|point| point.registry == registry.registry)
-            .map(|point| (point.at, point.stored_bytes))
-            .collect();
-        let growth = self.growth.or_else(|| Growth::measured(&seen))?;
+        (growth, product): (Growth, Option<&Product>),
+    ) -> Forecast {
         let totals = &registry.totals;
         let mut told = forecast(&Outlook {
             standard_bytes: totals.stored_bytes.saturating_sub(totals.archived_bytes),
@@ -255,27 +280,32 @@ impl Ahead {
             ..self.outlook(day_of(report.now), growth)
         });
         if totals.at_least || totals.at_most {
-            told.notes.push(format!(
-                "what is stored today is not known exactly: {}",
-                registry.because.join("; ")
-            ));
+            let why = registry.because.join("; ");
+            told.notes
+                .push(format!("what is stored today is not known exactly: {why}"));
         }
-        if self.growth.is_none() {
-            told.notes.push(measured(&seen));
-        }
-        Some(told)
+        told
     }
 }
 
-impl Default for Ahead {
-    fn default() -> Self {
-        Self {
-            growth: None,
-            months: 12,
-            convention: ConventionWord::Average,
-            quota: None,
-            budget: None,
+/// How fast a registry grows, as its recorded scans tell, else what arrived lately. `None` if neither says anything.
+fn rate(report: &Audit, host: &RegistryHost, inventory: &dyn Repositories) -> Option<GrowthRate> {
+    let points = report.growth.iter().filter(|point| point.registry == *host);
+    let points: Vec<(Timestamp, u64)> = points.map(|point| (point.at, point.stored_bytes)).collect();
+    let arrived = || Some(arrivals(inventory, host, report.now)).filter(|rate| rate.points > 0);
+    measured(&points).or_else(arrived)
+}
+
+/// What a measured growth rests on.
+fn how_known(rate: &GrowthRate) -> String {
+    let (since, until) = (day_of(rate.since), day_of(rate.until));
+    match rate.from {
+        GrowthFrom::RecordedScans => {
+            format!("growth: what was added between the recorded scans of {since} and {until}, clean-ups left out")
         }
+        GrowthFrom::Arrivals => format!(
+            "growth: what arrived since {since} and is still there, so it is at least that; scans on two days tell more"
+        ),
     }
 }
 
@@ -284,14 +314,6 @@ fn cohorts<'r>(report: &'r Audit, host: &RegistryHost) -> Option<&'r [Cohort]> {
     let of_registries = &report.savings.as_ref()?.cohorts;
     let of_registry = of_registries.iter().find(|of_registry| of_registry.registry == *host)?;
     Some(&of_registry.cohorts)
-}
-
-/// Between what the growth was measured.
-fn measured(seen: &[(Timestamp, u64)]) -> String {
-    let days = seen.iter().map(|(at, _)| day_of(*at));
-    let (first, last) = (days.clone().min(), days.max());
-    let (first, last) = first.zip(last).unwrap_or_default();
-    format!("the growth is that between the recorded scans of {first} and {last}, what was deleted in between included")
 }
 
 impl Told {
@@ -315,23 +337,42 @@ impl Told {
 }
 
 fn shown(report: &Report, console: &Console) -> String {
-    let currency = report.prices.as_ref().map_or("", |prices| &prices.currency);
     let blocks = report.forecasts.iter().map(|told| {
-        let drawing = Drawing {
-            currency,
-            prices: told.prices.as_deref(),
-            width: console.width(),
-            line_width: console.line_width(),
-            strokes: Strokes::of_terminal(),
-            every_month: console.verbose,
-        };
-        let heading = told
-            .registry
-            .as_ref()
-            .map(|host| format!("{}\n", styled(style::HEADING, host)));
-        heading.unwrap_or_default() + &draw(&told.forecast, drawing)
+        let drawing = drawing(report.prices.as_ref(), told.prices.as_deref(), console);
+        heading(told.registry.as_ref()) + &draw(&told.forecast, drawing)
     });
     blocks.collect::<Vec<_>>().join("\n\n")
+}
+
+/// What an audit says of the future, without the months. Nothing if it knows of none.
+pub(super) fn in_brief(report: &Audit, console: &Console) -> Option<String> {
+    let blocks = report.forecasts.iter().map(|told| {
+        let drawing = drawing(report.prices.as_ref(), None, console);
+        heading(Some(&told.registry)) + &brief(&told.forecast, drawing)
+    });
+    let blocks: Vec<String> = blocks.collect();
+    let title = styled(
+        style::HEADING,
+        "What is to come (month by month: jettison audit forecast)",
+    );
+    (!blocks.is_empty()).then(|| format!("{title}\n\n{}", blocks.join("\n\n")))
+}
+
+fn heading(registry: Option<&RegistryHost>) -> String {
+    registry
+        .map(|host| format!("{}\n", styled(style::HEADING, host)))
+        .unwrap_or_default()
+}
+
+fn drawing<'a>(applied: Option<&'a PriceNote>, prices: Option<&'a str>, console: &Console) -> Drawing<'a> {
+    Drawing {
+        currency: applied.map_or("", |note| &note.currency),
+        prices,
+        width: console.width(),
+        line_width: console.line_width(),
+        strokes: Strokes::of_terminal(),
+        every_month: console.verbose,
+    }
 }
 
 fn day_of(at: Timestamp) -> Date {

@@ -34,9 +34,15 @@ type Month<'f> = (&'f ForecastMonth, Option<&'f ForecastMonth>);
 
 /// The whole of it.
 pub(super) fn draw(forecast: &Forecast, drawing: Drawing<'_>) -> String {
-    let mut blocks = vec![head(forecast, drawing), months(forecast, drawing)];
-    blocks.push(sentences(forecast, drawing).join("\n"));
-    blocks.join("\n\n")
+    let said = sentences(forecast, drawing).join("\n");
+    [head(forecast, drawing), months(forecast, drawing), said].join("\n\n")
+}
+
+/// The curve and what it comes to, without its months.
+pub(super) fn brief(forecast: &Forecast, drawing: Drawing<'_>) -> String {
+    [vec![head(forecast, drawing)], sentences(forecast, drawing)]
+        .concat()
+        .join("\n")
 }
 
 /// How fast it grows, and the curve in one line.
@@ -286,6 +292,23 @@ mod tests {
         insta::assert_snapshot!("forecast", text);
         assert!(text.contains("34.98 USD in month 12, 219.00 USD in the year"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn in_brief_it_says_the_same_without_its_months() {
+        let product = Product::flat("0.10".parse().unwrap());
+        let forecast = forecast(&outlook(Some(&product)));
+        let drawing = Drawing {
+            currency: "USD",
+            prices: None,
+            width: 80,
+            line_width: 80,
+            strokes: Strokes::Blocks,
+            every_month: false,
+        };
+        let (whole, brief) = (draw(&forecast, drawing), brief(&forecast, drawing));
+        assert!(brief.lines().all(|line| whole.contains(line)), "{brief}");
+        assert!(whole.contains("MONTH") && !brief.contains("MONTH"), "{brief}");
     }
 
     #[test]
