@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Severity;
 use crate::facts::Facts;
+use crate::lint::Finding;
 use crate::model::{RegistryHost, Repository, Schema, Sharing};
 use crate::words::{count, number};
 
@@ -32,6 +33,22 @@ use holdings::{Bound, Known, of_whole, part_rows, slice_rows};
 pub use savings::savings;
 use sizes::{OddSizes, odd_sizes};
 use weigh::{Weighed, weigh};
+
+impl From<Finding> for AuditFinding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            code: finding.code.as_str().to_owned(),
+            severity: finding.severity,
+            policy: finding.policy,
+            rule: finding.rule,
+            message: finding.message,
+            hint: finding.hint,
+            count: finding.count,
+            bytes: finding.bytes,
+            examples: finding.examples,
+        }
+    }
+}
 
 /// What an audit is asked besides.
 #[derive(Debug, Clone, Default)]

@@ -9,8 +9,12 @@ mod spread_sheet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jettison_core::audit::{Audit, AuditQuestion, Division, FactsFrom, GrowthPoint, audit, savings};
-use jettison_core::model::{RegistryHost, Sharing};
+use jettison_core::audit::{Audit, AuditFinding, AuditQuestion, Division, FactsFrom, GrowthPoint, audit, savings};
+use jettison_core::config::Severity;
+use jettison_core::evaluate::evaluate;
+use jettison_core::facts::Facts;
+use jettison_core::lint::{Code, Finding, lint};
+use jettison_core::model::{Inventory, RegistryHost, Sharing};
 
 use super::context::{Context, write_json, write_text};
 use super::facts::Gathered;
@@ -155,12 +159,23 @@ impl AuditCommand {
             report.savings = Some(savings(&facts, sharing, &products.of));
         }
         report.price(&products.of, products.note);
+        report.findings.extend(wasted(&facts, &gathered.inventory));
         if let Some(store) = store {
             report.growth = growth(store, gathered, &hosts).await?;
         }
         report.forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);
         Ok(report)
     }
+}
+
+/// What the lint says of money. What is idle in the built-in policy costs nothing.
+fn wasted<'a>(facts: &'a Facts<'_>, inventory: &'a Inventory) -> impl Iterator<Item = AuditFinding> + use<> {
+    let findings = lint(facts, &evaluate(facts, inventory)).into_iter();
+    let costs = |finding: &Finding| finding.code.is_about_money() && finding.code != Code::UnmatchedRule;
+    let is_own = |finding: &Finding| finding.code == Code::UnmatchedRule && finding.severity != Severity::Note;
+    findings
+        .filter(move |finding| costs(finding) || is_own(finding))
+        .map(AuditFinding::from)
 }
 
 /// What the repositories that were looked at held, scan by scan.

@@ -15,8 +15,7 @@ use super::facts::{Gathered, Reach, gather, saved};
 use super::failure::Failure;
 use super::{Asked, Globals, Sources};
 use crate::exit::Exit;
-use crate::output::text::bytes;
-use crate::output::text::count;
+use crate::output::text::{bytes, count};
 use crate::output::{Console, hanging, style, styled, told_once};
 use crate::scan::Target;
 
