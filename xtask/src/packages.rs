@@ -25,7 +25,7 @@ struct Need {
     brings_service: bool,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 11] = [
     Need {
         package: "docker-registry",
         program: "docker-registry",
@@ -87,6 +87,20 @@ const NEEDS: [Need; 9] = [
         program: "python3",
         asked: &["-c", "import venv, ensurepip"],
         why: "runs moto, a second AWS, in an environment of its own",
+        brings_service: false,
+    },
+    Need {
+        package: "chromium-headless-shell",
+        program: "chromium-headless-shell",
+        asked: &[],
+        why: "opens the audit's page and takes its picture",
+        brings_service: false,
+    },
+    Need {
+        package: "fonts-dejavu-core",
+        program: "test",
+        asked: &["-f", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"],
+        why: "letters for that picture: a browser brings none",
         brings_service: false,
     },
 ];

@@ -9,6 +9,7 @@ mod real_registry {
 
     mod apply;
     mod attached;
+    mod audit;
     mod in_use;
     mod look;
     mod restarts;

@@ -326,6 +326,27 @@ impl Tally {
     }
 }
 
+/// What only these manifests of a repository hold, each blob once: what would be free if they went and no other repository
+/// had it.
+pub(crate) fn bytes_of_these_alone(graph: &Graph<'_>, these: &BTreeSet<Node>) -> u64 {
+    let manifests = |wanted: bool| {
+        let nodes = graph.nodes().filter(move |node| these.contains(node) == wanted);
+        nodes.filter_map(|node| graph.manifest(node)).flat_map(held)
+    };
+    let mut sizes: BTreeMap<&Digest, u64> = BTreeMap::new();
+    for (digest, size) in manifests(true) {
+        let size = believable(size).bytes();
+        sizes
+            .entry(digest)
+            .and_modify(|known| *known = size.min(*known))
+            .or_insert(size);
+    }
+    for (digest, _) in manifests(false) {
+        sizes.remove(digest);
+    }
+    sizes.into_values().fold(0, u64::saturating_add)
+}
+
 /// What an image holds with all that hangs on it, each blob once.
 pub(super) fn closure_bytes(graph: &Graph<'_>, root: Node) -> u64 {
     let mut reached = BTreeSet::from([root]);

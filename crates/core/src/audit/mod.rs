@@ -21,6 +21,7 @@ use crate::facts::Facts;
 use crate::model::{RegistryHost, Repository, Schema, Sharing};
 use crate::words::{count, number};
 
+pub(crate) use census::bytes_of_these_alone;
 use census::{Census, Tally};
 pub use division::{Division, InvalidDivision};
 pub use form::{

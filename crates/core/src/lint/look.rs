@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::evaluate::{Dates, RepositoryEvaluation};
+use crate::evaluate::{Archiving, Dates, RepositoryEvaluation};
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, Manifest, Repository, Tag};
 use crate::policy::{Candidate, Rule, Since};
@@ -15,7 +15,9 @@ pub(super) struct Room<'e> {
     /// Whether all of it was read.
     pub(super) is_whole: bool,
     pub(super) entries: Vec<Seen<'e>>,
-    graph: &'e Graph<'e>,
+    /// Whether what its rules archive can be archived.
+    pub(super) archiving: Archiving,
+    pub(super) graph: &'e Graph<'e>,
 }
 
 /// An entry, as far as rules can tell entries apart.
@@ -25,7 +27,7 @@ pub(super) struct Seen<'e> {
     pub(super) kind: Kind,
     pub(super) tag: Option<&'e Tag>,
     pub(super) time: Option<Timestamp>,
-    node: Node,
+    pub(super) node: Node,
 }
 
 impl<'e> Room<'e> {
@@ -47,6 +49,7 @@ impl<'e> Room<'e> {
             repository: evaluation.repository,
             is_whole: evaluation.repository.gaps.is_empty() && graph.contradictions().is_empty(),
             entries: entries.collect(),
+            archiving: evaluation.archiving,
             graph,
         }
     }
@@ -62,6 +65,19 @@ impl<'e> Room<'e> {
             Some(tag) => format!("{}:{tag}", self.name()),
             None => format!("{}@{}", self.name(), entry.manifest.digest),
         }
+    }
+
+    /// The tags of an entry: its own, or those that attach an orphan.
+    pub(super) fn tags(&self, entry: &Seen<'e>) -> impl Iterator<Item = &'e str> {
+        let attaching = self
+            .graph
+            .attaching_tags(entry.node)
+            .filter(|_| entry.kind == Kind::Orphan);
+        entry
+            .tag
+            .into_iter()
+            .chain(attaching.map(|tag| &tag.name))
+            .map(Tag::as_str)
     }
 
     /// Whether a rule that counts from `since` knows of a time of an entry.

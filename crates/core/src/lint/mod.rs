@@ -9,6 +9,7 @@ mod groups;
 mod labels;
 mod listed;
 mod look;
+mod money;
 mod policies;
 mod rules;
 mod tally;
@@ -42,6 +43,8 @@ pub struct Finding {
     pub site: Option<Site>,
     /// How many entries, images or repositories it is about; see [`Code`].
     pub count: u64,
+    /// The bytes that it is about, where it is about money; see `docs/policy.md`.
+    pub bytes: Option<u64>,
     /// Up to three of them.
     pub examples: Vec<String>,
     /// What it is, for people.
@@ -88,11 +91,21 @@ pub enum Code {
     UnusedImmutable,
     /// A large share of a repository is protected by a label (counted: images).
     InheritedKeep,
+    /// Tags of one shape that no rule reaches pile up (counted: tags).
+    PilingTags,
+    /// What is called a cache is kept as an image (counted: entries).
+    CacheKeptAsImage,
+    /// A platform that nobody pulls, while others of the same images are pulled (counted: images).
+    UnpulledPlatforms,
+    /// A policy archives where that saves nothing (counted: repositories).
+    ArchiveSavesNothing,
+    /// A rule lets nothing go while more and more arrives (counted: images a month).
+    GrowsForEver,
 }
 
 impl Code {
     /// Every kind, in the order in which they are documented.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::UnusedPolicy,
         Self::ShadowedPolicy,
         Self::UncoveredRepository,
@@ -110,6 +123,11 @@ impl Code {
         Self::UnusedProtect,
         Self::UnusedImmutable,
         Self::InheritedKeep,
+        Self::PilingTags,
+        Self::CacheKeptAsImage,
+        Self::UnpulledPlatforms,
+        Self::ArchiveSavesNothing,
+        Self::GrowsForEver,
     ];
 
     /// The word used in JSON.
@@ -132,7 +150,26 @@ impl Code {
             Self::UnusedProtect => "unused-protect",
             Self::UnusedImmutable => "unused-immutable",
             Self::InheritedKeep => "inherited-keep",
+            Self::PilingTags => "piling-tags",
+            Self::CacheKeptAsImage => "cache-kept-as-image",
+            Self::UnpulledPlatforms => "unpulled-platforms",
+            Self::ArchiveSavesNothing => "archive-saves-nothing",
+            Self::GrowsForEver => "grows-for-ever",
         }
+    }
+
+    /// Whether it says where money is wasted, so that an audit tells it too.
+    pub fn is_about_money(self) -> bool {
+        matches!(
+            self,
+            Self::UnmatchedRule
+                | Self::UncoveredRepository
+                | Self::PilingTags
+                | Self::CacheKeptAsImage
+                | Self::UnpulledPlatforms
+                | Self::ArchiveSavesNothing
+                | Self::GrowsForEver
+        )
     }
 }
 
@@ -142,6 +179,7 @@ pub fn lint(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<Fi
     let mut policies = Policies::new(facts);
     let mut listed = listed::Listed::new(facts);
     let mut keep_labels = labels::KeepLabels::default();
+    let mut platforms = money::Platforms::new(facts);
     let mut evaluated: Vec<&RepositoryEvaluation<'_>> = evaluated.iter().collect();
     evaluated.sort_by_key(|it| (&it.repository.registry, &it.repository.name));
     for repository in evaluated {
@@ -149,10 +187,12 @@ pub fn lint(facts: &Facts<'_>, evaluated: &[RepositoryEvaluation<'_>]) -> Vec<Fi
         policies.look(&room);
         listed.look(room.repository);
         keep_labels.look(&room);
+        platforms.look(&room);
     }
     let mut findings = policies.findings();
     findings.extend(listed.findings());
     findings.extend(keep_labels.finding());
+    findings.extend(platforms.findings());
     findings
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::look::{Room, Seen};
+use super::money::{Archive, Growth, Piling};
 use super::rules::Rules;
 use super::tally::Tally;
 use super::{Code, Finding, is_narrow};
@@ -19,6 +20,8 @@ pub(super) struct Policies<'f> {
     repositories: u64,
     uncovered: Tally,
     uncovered_entries: u64,
+    /// What grows where no policy covers it.
+    growth: Growth<'f>,
 }
 
 /// One policy and what it governs.
@@ -29,6 +32,10 @@ struct Governing<'f> {
     before: Tally,
     governs: u64,
     unreached: BTreeMap<Kind, Unreached>,
+    piling: Piling,
+    /// What grows where no rule fits.
+    growth: Growth<'f>,
+    archive: Archive,
     rules: Rules<'f>,
 }
 
@@ -48,6 +55,9 @@ impl<'f> Policies<'f> {
             before: Tally::default(),
             governs: 0,
             unreached: BTreeMap::new(),
+            piling: Piling::default(),
+            growth: Growth::new(facts, None),
+            archive: Archive::default(),
             rules: Rules::new(facts, (position, policy)),
         });
         Self {
@@ -56,6 +66,7 @@ impl<'f> Policies<'f> {
             repositories: 0,
             uncovered: Tally::default(),
             uncovered_entries: 0,
+            growth: Growth::new(facts, None),
         }
     }
 
@@ -77,10 +88,11 @@ impl<'f> Policies<'f> {
             }
         }
         match governing {
-            Some(position) => self.policies[position].look(room),
+            Some(position) => self.policies[position].look(room, self.facts),
             None => {
                 self.uncovered.add_place(1, room.name());
                 self.uncovered_entries += room.entries.len() as u64;
+                self.growth.look(room, &room.entries);
             }
         }
     }
@@ -90,9 +102,11 @@ impl<'f> Policies<'f> {
         for (position, governing) in self.policies.iter().enumerate() {
             findings.extend(self.of_policy(position, governing));
             findings.extend(governing.unreached(position));
+            findings.extend(governing.money(position));
             findings.extend(governing.rules.findings());
         }
         findings.extend(self.uncovered());
+        findings.extend(self.growth.finding("no policy covers them", true));
         findings
     }
 
@@ -158,14 +172,18 @@ impl<'f> Policies<'f> {
 }
 
 impl Governing<'_> {
-    fn look(&mut self, room: &Room<'_>) {
+    fn look(&mut self, room: &Room<'_>, facts: &Facts<'_>) {
         self.governs += 1;
+        self.archive.look(room, facts);
         if matches!(self.policy.rules, policy::Rules::Ecr(_)) {
             // What becomes of a lifecycle policy here, `jettison ecr lint` says.
             return;
         }
         let mut by_kind: BTreeMap<Kind, Vec<Seen<'_>>> = BTreeMap::new();
-        for entry in self.rules.look(room) {
+        let unreached = self.rules.look(room);
+        self.piling.look(room, &unreached);
+        self.growth.look(room, &unreached);
+        for entry in unreached {
             by_kind.entry(entry.kind).or_default().push(entry);
         }
         for (kind, entries) in by_kind {
@@ -173,6 +191,22 @@ impl Governing<'_> {
             unreached.tally.add(room, &entries);
             unreached.has_tagged |= entries.iter().any(|entry| entry.tag.is_some());
         }
+    }
+
+    /// Where money is wasted for want of a rule, or by archiving in vain.
+    fn money(&self, position: usize) -> impl Iterator<Item = Finding> {
+        let name = &self.policy.name;
+        let growing = self
+            .growth
+            .finding(&format!("no rule of policy `{name}` fits them"), true);
+        let growing = growing.map(|finding| Finding {
+            policy: Some(name.clone()),
+            site: Some(Site::Policy(position)),
+            ..finding
+        });
+        let piling = self.piling.finding((position, name));
+        let archive = self.archive.finding((position, self.policy));
+        [piling, growing, archive].into_iter().flatten()
     }
 
     /// What no rule fits stays: of images that is hardly meant where the rules speak of images at all.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::conditions::Conditions;
 use super::groups::Groups;
 use super::look::{Room, Seen};
+use super::money::{Caches, Growth, keeps_the_newest};
 use super::policies::listed;
 use super::{Code, Finding};
 use crate::config::{Severity, Site};
@@ -25,6 +26,8 @@ pub(super) struct Rules<'f> {
     /// All repositories that the policy governs were read.
     is_whole: bool,
     asks_for_platforms: bool,
+    /// Caches among the images that no rule fits, or one that keeps the newest.
+    caches: Caches,
     rules: Vec<Ruling<'f>>,
 }
 
@@ -37,6 +40,7 @@ struct Ruling<'f> {
     examples: Vec<String>,
     conditions: Conditions<'f>,
     groups: Groups<'f>,
+    growth: Growth<'f>,
 }
 
 /// A rule, its place, and the policy it stands in.
@@ -55,6 +59,7 @@ impl<'f> Rules<'f> {
             examples: Vec::new(),
             conditions: Conditions::new(facts, Named { policy, rule }),
             groups: Groups::new(Named { policy, rule }),
+            growth: Growth::new(facts, Some(rule.1)),
         });
         Self {
             facts,
@@ -64,6 +69,7 @@ impl<'f> Rules<'f> {
             entries: 0,
             is_whole: true,
             asks_for_platforms: policy.1.rules.own().iter().any(|rule| rule.matches.platforms.is_some()),
+            caches: Caches::new(facts),
             rules: rules.collect(),
         }
     }
@@ -85,8 +91,13 @@ impl<'f> Rules<'f> {
             if !entries.is_empty() {
                 ruling.conditions.look(room, entries);
                 ruling.groups.look(room, entries);
+                ruling.growth.look(room, entries);
+            }
+            if keeps_the_newest(ruling.rule) {
+                self.caches.look(room, entries);
             }
         }
+        self.caches.look(room, &unreached);
         unreached
     }
 
@@ -111,7 +122,9 @@ impl<'f> Rules<'f> {
             findings.extend(self.of_rule(position, ruling));
             findings.extend(ruling.conditions.findings(ruling.governs));
             findings.extend(ruling.groups.findings());
+            findings.extend(self.growing(position, ruling));
         }
+        findings.extend(self.caches.finding((self.position, &self.policy.name)));
         findings
     }
 
@@ -129,6 +142,25 @@ impl<'f> Rules<'f> {
             self.unmatched(named)
         } else {
             self.shadowed(named, ruling)
+        })
+    }
+
+    /// A rule that lets go of nothing while more and more arrives.
+    fn growing(&self, position: usize, ruling: &Ruling<'_>) -> Option<Finding> {
+        let named = Named {
+            policy: (self.position, self.policy),
+            rule: (position, ruling.rule),
+        };
+        let finding = ruling
+            .growth
+            .finding(&format!("rule `{}` lets nothing go", ruling.rule.name), false)?;
+        let (code, severity) = (finding.code, finding.severity);
+        let Finding { policy, rule, site, .. } = named.finding(code, severity, "match");
+        Some(Finding {
+            policy,
+            rule,
+            site,
+            ..finding
         })
     }
 
@@ -216,6 +248,7 @@ impl Finding {
             examples: Vec::new(),
             message: String::new(),
             hint: String::new(),
+            bytes: None,
         }
     }
 }

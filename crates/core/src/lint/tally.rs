@@ -90,6 +90,17 @@ impl Tally {
         }
     }
 
+    /// `in r.example/web`, or `in r.example/web, r.example/api and 2 more repositories`, for figures of another sort.
+    pub(super) fn places_in_words(&self) -> String {
+        let shown: Vec<&str> = self.most.iter().map(|(_, place)| place.as_str()).collect();
+        let rest = self.places - shown.len() as u64;
+        match (rest, shown.split_last()) {
+            (0, Some((last, []))) => format!("in {last}"),
+            (0, Some((last, before))) => format!("in {} and {last}", before.join(", ")),
+            _ => format!("in {} and {}", shown.join(", "), more_repositories(rest)),
+        }
+    }
+
     /// `12 entries in r.example/web`.
     pub(super) fn entries(&self) -> String {
         format!("{} {}", count(self.count, "entry"), self.whereabouts())

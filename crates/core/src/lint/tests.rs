@@ -1,5 +1,6 @@
 //! Every finding in a world where it is due, and in one close by where it is not.
 
+mod money;
 mod words;
 
 use std::collections::BTreeSet;

@@ -159,7 +159,6 @@ impl Product {
             Some(_) => (standard_bytes, archived_bytes),
             None => (standard_bytes.saturating_add(archived_bytes), 0),
         };
-        let free = if self.storage.is_empty() { 0 } else { self.free.bytes() };
         let mut lines = Vec::new();
         if !self.base.is_zero() {
             lines.push(BillLine {
@@ -172,7 +171,7 @@ impl Product {
             name: "storage",
             tiers: &self.storage,
             bytes: standard,
-            free,
+            free: self.free.bytes(),
         }));
         if let Some(archive) = &self.archive {
             lines.extend(self.lines(&Part {

@@ -2,11 +2,13 @@
 
 mod billing;
 mod drawn;
+mod forecast;
+mod prices;
 mod spread_sheet;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jettison_core::audit::{Audit, AuditQuestion, Division, FactsFrom, GrowthPoint, audit, savings};
 use jettison_core::model::{RegistryHost, Sharing};
 
@@ -15,14 +17,16 @@ use super::facts::Gathered;
 use super::failure::Failure;
 use super::look::{Look, Looked};
 use crate::exit::Exit;
-use crate::output::{Format, told_once};
+use crate::output::{Format, page, told_once};
 use crate::store::Store;
 
 use billing::Billing;
 
 /// Say what registries hold, what it costs, and what would be saved; changes nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   jettison audit 'registry.example.com/**'             bytes by repository, kind, age
   jettison audit --by team --by branch --html audit.html
@@ -30,10 +34,14 @@ Examples:
   jettison audit --policy cleaner.yaml                 what each rule would free
   jettison audit 'registry.example.com/**' --price 0.10
   jettison audit --output csv > audit.csv              one row a part
+  jettison audit forecast --growth 1GB/day --price 0.10
 
 Every figure with its formula: docs/audit.md. Exit codes: 0; 5 if a registry,
-repository or usage source could not be read wholly.")]
+repository or usage source could not be read wholly."
+)]
 pub(crate) struct AuditCommand {
+    #[command(subcommand)]
+    about: Option<About>,
     #[command(flatten)]
     look: Look,
     /// Also divide by `team` (first part of the name), `path:2`, `branch`, `label:NAME` or `regex:EXPRESSION`
@@ -61,6 +69,15 @@ pub(crate) struct AuditCommand {
     trust_created: bool,
 }
 
+/// What else there is to say of money.
+#[derive(Debug, Subcommand)]
+enum About {
+    /// Say what registries will hold and cost, month by month; changes nothing
+    Forecast(Box<forecast::ForecastCommand>),
+    /// Print the prices in force
+    Prices(prices::PricesCommand),
+}
+
 /// Within what a blob is stored once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum SharingWord {
@@ -74,7 +91,12 @@ enum SharingWord {
 const MOST: usize = 20;
 
 impl AuditCommand {
-    pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
+    pub(crate) async fn run(mut self, mut context: Context) -> Result<Exit, Failure> {
+        match self.about.take() {
+            Some(About::Forecast(command)) => return command.run(context).await,
+            Some(About::Prices(command)) => return command.run(&context.console),
+            None => {}
+        }
         let inside = self.layers || self.by.iter().any(Division::looks_inside);
         let Looked { gathered, from, store } = self.look.gather(&mut context, inside).await?;
         if self.trust_created {
@@ -88,7 +110,7 @@ impl AuditCommand {
             write_json(file, &report)?;
         }
         if let Some(file) = &self.html {
-            write_text(file, &format!("{report:?}"))?;
+            write_text(file, &page(&report)?)?;
         }
         let console = &context.console;
         console.json(&report)?;

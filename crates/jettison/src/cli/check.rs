@@ -15,6 +15,8 @@ use super::facts::{Gathered, Reach, gather, saved};
 use super::failure::Failure;
 use super::{Asked, Globals, Sources};
 use crate::exit::Exit;
+use crate::output::text::bytes;
+use crate::output::text::bytes;
 use crate::output::text::count;
 use crate::output::{Console, hanging, style, styled, told_once};
 use crate::scan::Target;
@@ -313,11 +315,12 @@ fn in_json(finding: &Finding, place: Option<&Place>) -> Result<Value, serde_json
 
 /// A finding for people, as compilers print them.
 fn drawn(finding: &Finding, place: Option<&Place>, width: usize) -> String {
+    let size = finding.bytes.map(|size| format!(" ({})", bytes(size)));
     let said = Said {
         severity: finding.severity,
         code: finding.code.as_str(),
         examples: &finding.examples,
-        message: &finding.message,
+        message: &format!("{}{}", finding.message, size.unwrap_or_default()),
         hint: &finding.hint,
     };
     said.drawn(place, width)

@@ -2,6 +2,7 @@
 
 mod console;
 mod gaps;
+mod page;
 mod picture;
 mod plan;
 mod progress;
@@ -16,6 +17,7 @@ mod wrap;
 pub use console::{Console, Format, style, styled};
 pub(crate) use console::{aside, screen_width};
 pub use gaps::told_once;
+pub use page::page;
 pub use picture::Strokes;
 pub use plan::{Remarks, draw, percent};
 pub use progress::{Face, Progress};

@@ -58,11 +58,28 @@ impl Strokes {
         }
     }
 
+    /// A bar for `part` with what else there is up to `more` in a lighter shade behind it.
+    pub fn layered_bar(self, part: u64, more: u64, whole: u64, width: usize) -> String {
+        let shade = match self {
+            Self::Blocks => "░",
+            Self::Ascii => "-",
+        };
+        let bar = self.bar(part, whole, width);
+        let both = self.bar(more, whole, width).chars().count();
+        let behind = both.saturating_sub(bar.chars().count());
+        bar + &shade.repeat(behind)
+    }
+
     /// A line of one character a value, the greatest full and 0 lowest. More values than `width`: the greatest of each
     /// of `width` neighbourhoods.
     pub fn sparkline(self, values: &[u64], width: usize) -> String {
-        let columns = width.min(values.len());
         let greatest = values.iter().copied().max().unwrap_or(0);
+        self.sparkline_below(greatest, values, width)
+    }
+
+    /// The same where something else is full: to look at several lines beside each other.
+    pub fn sparkline_below(self, greatest: u64, values: &[u64], width: usize) -> String {
+        let columns = width.min(values.len());
         let ends = (0..=columns).map(|column| column * values.len() / columns.max(1));
         let ends: Vec<usize> = ends.collect();
         let peaks = ends
@@ -111,6 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn what_else_there_is_stands_behind_a_bar() {
+        for (part, more, blocks, ascii) in [
+            (0, 0, "", ""),
+            (0, 8, "░░░░", "----"),
+            (3, 8, "█▌░░", "#---"),
+            (4, 8, "██░░", "##--"),
+            (8, 8, "████", "####"),
+            (8, 4, "████", "####"),
+            (3, 4, "█▌", "#-"),
+        ] {
+            let drawn = [Blocks, Ascii].map(|strokes| strokes.layered_bar(part, more, 8, 4));
+            assert_eq!(drawn, [blocks, ascii], "{part} and {more} of 8");
+        }
+    }
+
+    #[test]
     fn a_sparkline_rises_with_its_values() {
         for (values, width, blocks, ascii) in [
             (&[][..], 5, "", ""),
@@ -127,6 +160,12 @@ mod tests {
                 "{values:?} in {width}"
             );
         }
+    }
+
+    #[test]
+    fn sparklines_may_have_one_scale() {
+        assert_eq!(Blocks.sparkline_below(8, &[0, 1, 4], 5), "▁▂▅");
+        assert_eq!(Blocks.sparkline_below(1, &[0, 1, 4], 5), "▁██", "what is more is full");
     }
 
     #[test]

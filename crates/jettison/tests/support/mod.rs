@@ -6,6 +6,7 @@
 //! - [`jettison`]: the program itself, run as a user runs it.
 //! - [`dockerd`] and [`podman`]: container engines, one a test, with containers that end with it.
 //! - [`moto`]: AWS by other hands.
+//! - [`chromium`]: a browser that looks at a page.
 //! - [`port`] and [`program`]: a port no other test has, a program that cannot hang.
 //!
 //! A test file declares it `#[cfg(test)] mod support;`, with `#[expect(dead_code, reason = "…")]` beside it when it uses
@@ -18,6 +19,7 @@
 //! and two lock files; they have no setting for another place.)
 
 pub(crate) mod buildah;
+pub(crate) mod chromium;
 pub(crate) mod clients;
 pub(crate) mod distribution;
 pub(crate) mod dockerd;
@@ -56,6 +58,11 @@ pub(crate) fn real_engines_ready() -> bool {
         SAID.call_once(|| say_skipped("the tests on container engines need root"));
     }
     is_root && all_installed(&[&PROGRAMS[..], &ENGINES].concat())
+}
+
+/// Whether a browser is installed, in the same way.
+pub(crate) fn browser_ready() -> bool {
+    all_installed(&[chromium::PROGRAM])
 }
 
 /// Whether moto is installed, in the same way.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{REST, findings, images, policy, scan};
+use super::{REST, findings, images, money, policy, scan};
 use crate::model::{Gap, Inventory};
 
 /// A configuration and what was found.
@@ -187,6 +187,27 @@ fn about_labels() -> Vec<Case> {
     ]
 }
 
+fn about_money() -> Vec<Case> {
+    let keep = "name: r, match: {}, keep: always";
+    let cold = "name: cold, match: {}, action: archive, expire: { older-than: 30d }";
+    let mut archived = scan(&[("web", &images("a", 2, ""))]);
+    archived.repositories[0].capabilities.archive = Some(true);
+    let builds = money::arrived("m", money::thirty());
+    let two = scan(&[("api", &builds), ("web", &builds)]);
+    let caches = tags(&["buildcache", "web-cache"]).replace("40d", "31d");
+    vec![
+        ("platforms that nobody pulls", policy(&[REST]), money::platforms(5)),
+        ("an archive that saves nothing", policy(&[cold]), archived),
+        ("builds that stay", policy(&[keep]), scan(&[("web", &builds)])),
+        (
+            "builds that no rule speaks of",
+            policy(&[cold.replace("{}", "{ tags: [\"x*\"] }").as_str()]),
+            two,
+        ),
+        ("caches as images", policy(&[keep]), scan(&[("web", &caches)])),
+    ]
+}
+
 #[test]
 fn findings_in_their_words() {
     let cases = [
@@ -195,6 +216,7 @@ fn findings_in_their_words() {
         about_conditions(),
         about_groups(),
         about_labels(),
+        about_money(),
     ];
     let mut told = String::new();
     for (name, config, inventory) in cases.into_iter().flatten() {
@@ -213,8 +235,8 @@ fn findings_in_their_words() {
             );
             _ = writeln!(
                 told,
-                "  {}\n  {}\n  {} {:?}",
-                found.message, found.hint, found.count, found.examples
+                "  {}\n  {}\n  {} {:?} {:?}",
+                found.message, found.hint, found.count, found.bytes, found.examples
             );
         }
     }

@@ -120,6 +120,10 @@ fn every_mistake_has_its_place() {
             &[],
         ),
         (
+            "[ { name: a, base: 1, hosts: [\"?.io\"] }, { name: b, base: 2, hosts: [\"*.io\"] } ]",
+            &[],
+        ),
+        (
             "[ { name: a, base: 1, hosts: [\"*.io\", \"!y.io\"] }, { name: b, base: 2, hosts: [y.io, \"!z.io\"] } ]",
             &[],
         ),
