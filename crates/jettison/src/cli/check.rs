@@ -16,7 +16,6 @@ use super::failure::Failure;
 use super::{Asked, Globals, Sources};
 use crate::exit::Exit;
 use crate::output::text::bytes;
-use crate::output::text::bytes;
 use crate::output::text::count;
 use crate::output::{Console, hanging, style, styled, told_once};
 use crate::scan::Target;

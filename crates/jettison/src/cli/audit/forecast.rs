@@ -134,7 +134,7 @@ impl ForecastCommand {
     }
 
     fn asks_nobody(&self) -> bool {
-        self.look.sources.targets.is_empty() && !self.look.recorded && self.look.inventory.is_none()
+        self.look.sources.targets.is_empty() && !self.look.known.recorded && self.look.known.inventory.is_none()
     }
 
     /// What would come of a growth, wherever that is.
@@ -146,7 +146,7 @@ impl ForecastCommand {
             product: product.as_ref(),
             ..self
                 .ahead
-                .outlook(day_of(self.look.now.unwrap_or_else(Timestamp::now)), growth)
+                .outlook(day_of(self.look.known.now.unwrap_or_else(Timestamp::now)), growth)
         };
         let prices = product.as_ref().map(|product| PriceNote {
             currency: table.currency.clone(),
