@@ -15,11 +15,12 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 27] = schemas![
+const SCHEMAS: [(&str, &str); 28] = schemas![
     "plan",
     "run",
     "explanation",
     "find",
+    "audit",
     "forecast",
     "prices",
     "history",
