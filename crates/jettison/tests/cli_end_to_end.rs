@@ -4,6 +4,7 @@
 //! - `help`: the same for every `--help`.
 //! - `exchange`: policies of Amazon ECR in the words of jettison, and back.
 //! - `find`: what a query finds, on a registry, in what its scan recorded, and in files.
+//! - `forecast`: what will be stored and billed, and the prices it is billed by.
 //! - `forms`: what programs read, held against the published schemas.
 //! - `aws`: AWS set up, against an AWS in this process; `aws_policy`: what is printed there is enough, and no more.
 //! - `apply_policy`: lifecycle policies of ECR written and taken back.
@@ -31,6 +32,9 @@ mod exchange;
 #[cfg(test)]
 #[path = "cli_end_to_end/find.rs"]
 mod find;
+#[cfg(test)]
+#[path = "cli_end_to_end/forecast.rs"]
+mod forecast;
 #[cfg(test)]
 #[path = "cli_end_to_end/forms.rs"]
 mod forms;

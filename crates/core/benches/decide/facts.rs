@@ -27,9 +27,13 @@ pub(crate) struct MadeUp {
 }
 
 /// Numbers that look random and depend on the seed alone (splitmix64).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -38,11 +42,11 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, most: u64) -> u64 {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
         self.roll() % most
     }
 
-    fn digest(&mut self) -> Digest {
+    pub(crate) fn digest(&mut self) -> Digest {
         Digest::of(&self.roll().to_be_bytes())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask bench core [ENTRIES…]` builds and runs it. The facts are made up from a fixed seed. For the times they
 //! are in memory. For the memory they are made up one repository at a time whenever it is asked for, in a process of its
-//! own. `in-use` times what it adds to look up what is in use, `lifecycle` what a lifecycle policy of ECR costs. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
+//! own. `in-use` times what it adds to look up what is in use, `lifecycle` what a lifecycle policy of ECR costs, `layers` what it costs to count the bytes of
+//! a registry. Times are processor time, that of deciding divided by the number of threads, so that other work on the machine
 //! does not count. It judges nothing: what comes out is figures.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -10,6 +11,7 @@
 mod clock;
 mod facts;
 mod in_use;
+mod layers;
 mod lifecycle;
 mod measure;
 
@@ -54,6 +56,17 @@ fn main() {
                 Ok(measured) => println!("{measured}"),
                 Err(mistakes) => println!("the policy cannot be read: {mistakes}"),
             }
+        }
+        return;
+    }
+    if arguments.iter().any(|argument| argument == "layers") {
+        for manifests in &sizes {
+            // Four of five manifests have an entry.
+            let repositories = (manifests * 4 / 5).div_ceil(OF_ONE_REPOSITORY);
+            println!(
+                "{}",
+                layers::measure(&MadeUp::new(repositories, OF_ONE_REPOSITORY), &Config::default())
+            );
         }
         return;
     }

@@ -124,7 +124,7 @@ fn run(pairs: &[(Option<Timestamp>, Digest)], facts: &Facts<'_>) -> Row {
 }
 
 /// The processor time of what all threads share, for one of them.
-fn shared<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+pub(crate) fn shared<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let (all, done) = timed(work);
     let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(1);
     (all / threads, done)

@@ -1,14 +1,10 @@
-//! How fast stored bytes grow: `1GB/day`, or what recorded scans say.
+//! How fast stored bytes are taken to grow: `1GB/day`. How fast they did is [`crate::growth`].
 
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-
 use super::parts::{PER_BYTE, Parts};
 use crate::policy::ByteSize;
-
-const DAY: i128 = 86_400;
 
 /// By how much stored bytes grow in a day, a week or a month; negative if they shrink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,18 +40,6 @@ impl Growth {
             bytes,
             every: Every::Day,
         }
-    }
-
-    /// What lies between the first and the last of some moments at which somebody looked, a day, to the nearest byte.
-    /// `None` if they are less than a day apart: a line drawn through so little says nothing of a month.
-    pub fn measured(seen: &[(Timestamp, u64)]) -> Option<Self> {
-        let (first, before) = seen.iter().min_by_key(|(at, _)| *at)?;
-        let (last, after) = seen.iter().max_by_key(|(at, _)| *at)?;
-        let seconds = i128::from(last.as_second()) - i128::from(first.as_second());
-        let grown = (i128::from(*after) - i128::from(*before)) * DAY;
-        let bytes = (2 * grown + seconds).div_euclid(2 * seconds.max(1));
-        let bytes = bytes.clamp(i64::MIN.into(), i64::MAX.into());
-        (seconds >= DAY).then(|| Self::per_day(i64::try_from(bytes).unwrap_or(i64::MAX)))
     }
 
     /// To the nearest byte a day.
@@ -117,14 +101,14 @@ impl InvalidGrowth {
     }
 }
 
-/// A size, a slash, and `day`, `week` or `month`. Nobody plans for what shrinks: that comes of measuring alone.
+/// A size, a slash, and `day`, `week` or `month`. Nobody plans for what shrinks.
 impl FromStr for Growth {
     type Err = InvalidGrowth;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "write a size and a time: `1GB/day`, `300MB/week`, `1TB/month`";
         if text.starts_with('-') {
-            let hint = "write by how much storage grows, or leave it out: then recorded scans say whether it shrinks";
+            let hint = "write by how much storage grows, or leave it out: then recorded scans tell";
             return Err(InvalidGrowth::new("a growth cannot be negative", hint));
         }
         let Some((size, every)) = text.split_once('/') else {

@@ -82,7 +82,7 @@ fn notes(outlook: &Outlook<'_>) -> Vec<String> {
     };
     note(
         outlook.product.is_none(),
-        "no price is known for this registry, so there are no bills",
+        "no price is known for this registry, so there are no bills: `--price 0.10` or a price file gives one",
     );
     note(
         outlook.growth.bytes_per_day() < 0,

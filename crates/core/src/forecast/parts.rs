@@ -45,7 +45,7 @@ impl Ratio {
 
     /// That share of some parts, which are not negative.
     pub(super) fn times(self, parts: Parts) -> Parts {
-        (parts.max(0) * Parts::from(self.0)) >> Self::BITS
+        (parts * Parts::from(self.0)) >> Self::BITS
     }
 }
 

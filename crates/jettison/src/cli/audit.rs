@@ -2,11 +2,13 @@
 
 mod billing;
 mod drawn;
+mod forecast;
+mod prices;
 mod spread_sheet;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jettison_core::audit::{Audit, AuditFinding, AuditQuestion, Division, FactsFrom, GrowthPoint, audit, savings};
 use jettison_core::config::Severity;
 use jettison_core::evaluate::evaluate;
@@ -26,18 +28,24 @@ use billing::Billing;
 
 /// Say what registries hold, what it costs, and what would be saved; changes nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
-  jettison audit 'registry.example.com/**'             bytes by repository, kind, age
+  jettison audit 'registry.example.com/**'      by repository, kind and age
   jettison audit --by team --by branch --html audit.html
-  jettison audit --recorded                            the last scan, asks nobody
-  jettison audit --policy cleaner.yaml                 what each rule would free
+  jettison audit --recorded                     the last scan, asks nobody
+  jettison audit --policy cleaner.yaml          what each rule would free
   jettison audit 'registry.example.com/**' --price 0.10
-  jettison audit --output csv > audit.csv              one row a part
+  jettison audit --output csv > audit.csv       one row a part
+  jettison audit forecast --growth 1GB/day --price 0.10
 
 Every figure with its formula: docs/audit.md. Exit codes: 0; 5 if a registry,
-repository or usage source could not be read wholly.")]
+repository or usage source could not be read wholly."
+)]
 pub(crate) struct AuditCommand {
+    #[command(subcommand)]
+    about: Option<About>,
     #[command(flatten)]
     look: Look,
     /// Also divide by `team` (first part of the name), `path:2`, `branch`, `label:NAME` or `regex:EXPRESSION`
@@ -51,6 +59,8 @@ pub(crate) struct AuditCommand {
     out: Option<PathBuf>,
     #[command(flatten)]
     billing: Billing,
+    #[command(flatten)]
+    ahead: forecast::Ahead,
     /// Within what a blob is stored once [default: what is known of the registry]
     #[arg(long, value_name = "WHAT")]
     sharing: Option<SharingWord>,
@@ -63,6 +73,15 @@ pub(crate) struct AuditCommand {
     /// Take a plausible build date for the arrival of images without a push time
     #[arg(long)]
     trust_created: bool,
+}
+
+/// What else there is to say of money.
+#[derive(Debug, Subcommand)]
+enum About {
+    /// Say what registries will hold and cost, month by month; changes nothing
+    Forecast(Box<forecast::ForecastCommand>),
+    /// Print the prices in force
+    Prices(prices::PricesCommand),
 }
 
 /// Within what a blob is stored once.
@@ -78,7 +97,12 @@ enum SharingWord {
 const MOST: usize = 20;
 
 impl AuditCommand {
-    pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
+    pub(crate) async fn run(mut self, mut context: Context) -> Result<Exit, Failure> {
+        match self.about.take() {
+            Some(About::Forecast(command)) => return command.run(context).await,
+            Some(About::Prices(command)) => return command.run(&context.console),
+            None => {}
+        }
         let inside = self.layers || self.by.iter().any(Division::looks_inside);
         let Looked { gathered, from, store } = self.look.gather(&mut context, inside).await?;
         if self.trust_created {
@@ -100,6 +124,9 @@ impl AuditCommand {
             console.raw(spread_sheet::rows(&report)?);
         }
         console.say(drawn::draw(&report, console).trim_end());
+        if let Some(ahead) = forecast::in_brief(&report, console) {
+            console.say(format!("\n{ahead}"));
+        }
         if let Some(file) = &self.html {
             console.note(format!("{} shows it in a browser", file.display()));
         }
@@ -136,6 +163,7 @@ impl AuditCommand {
         if let Some(store) = store {
             report.growth = growth(store, gathered, &hosts).await?;
         }
+        report.forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);
         Ok(report)
     }
 }

@@ -4,25 +4,25 @@ mod drawn;
 mod spread_sheet;
 
 use clap::Args;
-use jettison_core::find::{Query, find};
+use jettison_core::find::{InvalidTerm, Query, find};
 
 use super::context::Context;
 use super::failure::Failure;
 use super::look::{Known, Look, Looked};
 use super::{Asked, Sources};
 use crate::exit::Exit;
-use crate::output::{Format, told_once};
+use crate::output::{Console, Format, hanging, style, styled, told_once};
 use crate::scan::Target;
 
 /// Find images by tag, label, digest, age, size, or who uses them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  jettison find web prod                 words: part of any name, used ones first
+  jettison find web prod              parts of names; what is in use comes first
   jettison find 'tag:prod-*' repo:apps/web used
   jettison find digest:1a2b3c            also of a part, or a config (image id)
   jettison find used-by:shop/web '!label:team=red' --recorded
-  jettison find 'age>90d' 'size>500MB' unused --in 'registry.example.com/apps/**'
+  jettison find 'age>90d' 'size>500MB' unused --in registry.example.com
 
 Terms, of which all must hold; ! or - before one (in quotes, or behind --) turns
 it round:
@@ -54,13 +54,19 @@ pub(crate) struct FindCommand {
     limit: usize,
 }
 
+/// Every mistake in a query, a paragraph each.
+fn mistakes(wrong: &[InvalidTerm], console: &Console) -> Failure {
+    let lead = format!("{} ", styled(style::GOES, "error:"));
+    let told = wrong
+        .iter()
+        .map(|term| hanging(&lead, &term.to_string(), console.line_width()));
+    Failure::diagnostics(told.collect::<Vec<_>>().join("\n"))
+}
+
 impl FindCommand {
     pub(crate) async fn run(self, mut context: Context) -> Result<Exit, Failure> {
-        let query = Query::parse(&self.query).map_err(|wrong| {
-            let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-            Failure::usage(wrong.join("\n"))
-        })?;
         let console = context.console;
+        let query = Query::parse(&self.query).map_err(|wrong| mistakes(&wrong, &console))?;
         let most = if console.verbose { usize::MAX } else { self.limit };
         let Looked { gathered, store, .. } = self.look(&context)?.gather(&mut context, false).await?;
         let found = find(&gathered.facts(&context.config), &query, most).of(&gathered.inventory);

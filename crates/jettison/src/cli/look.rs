@@ -27,7 +27,7 @@ pub(crate) struct Look {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Known {
     /// Look at what the last scans recorded; asks no registry and no usage source
-    #[arg(long, conflicts_with = "inventory")]
+    #[arg(long, conflicts_with_all = ["inventory", "usage"])]
     pub(crate) recorded: bool,
     /// Look at a saved inventory; asks no registry
     #[arg(long, value_name = "FILE", conflicts_with = "targets")]

@@ -183,7 +183,7 @@ enum Command {
 impl Command {
     /// Whether what it prints are rows that a table of values can hold.
     fn has_rows(&self) -> bool {
-        matches!(self, Self::Audit(_))
+        matches!(self, Self::Audit(_) | Self::Find(_))
     }
 }
 

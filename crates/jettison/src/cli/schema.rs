@@ -15,11 +15,13 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 25] = schemas![
+const SCHEMAS: [(&str, &str); 27] = schemas![
     "plan",
     "run",
     "explanation",
     "find",
+    "forecast",
+    "prices",
     "history",
     "history-run",
     "history-image",

@@ -6,17 +6,10 @@ use serde_json::Value;
 use crate::forms::{Forms, registry};
 use crate::pages::page;
 use crate::place::Place;
+use crate::world::NOW;
 
 /// Saved facts, as of their day.
-const FACTS: [&str; 7] = [
-    "find",
-    "--inventory",
-    "i.json",
-    "--usage",
-    "u.json",
-    "--now",
-    "2026-11-21T00:00:00Z",
-];
+const FACTS: [&str; 7] = ["find", "--inventory", "i.json", "--usage", "u.json", "--now", NOW];
 
 fn tags(found: &Value) -> Vec<&str> {
     let images = found["images"].as_array().unwrap().iter();
@@ -37,7 +30,10 @@ async fn what_is_found_on_a_registry_is_found_in_the_record_of_its_scan() {
     let asked = find(&["old"]).exits(0).json();
     forms.holds("find", &asked);
     assert_eq!(tags(&asked)[0], "old-used", "what is used comes first: {asked:#}");
-    assert_eq!(asked["images"][0]["used_by"], serde_json::json!(["Pod shop/web-0"]));
+    assert_eq!(
+        asked["images"][0]["used_by"],
+        serde_json::json!(["Pod shop/web-0 (in-use.txt:2)"])
+    );
     assert_eq!((&asked["found"], &asked["looked_at"]), (&4.into(), &5.into()));
     registry.stop().await;
     let mut recorded = find(&["old", "--recorded"]).exits(0).json();
@@ -71,7 +67,7 @@ async fn what_is_found_on_a_registry_is_found_in_the_record_of_its_scan() {
 async fn a_repository_that_cannot_be_read_is_found_as_it_was_last() {
     let (registry, place) = registry().await;
     place.call(&["scan"]).exits(0);
-    registry.fail(Fault::status(403).path("/v2/apps/web/**"));
+    registry.fail(Fault::status(403).path("/v2/apps/web/*"));
     place.call(&["scan"]).exits(5);
     let found = place
         .call(&["find", "keep", "--recorded", "--output", "json"])

@@ -101,3 +101,41 @@ fn a_second_scan_of_an_unchanged_repository_asks_for_its_tags_and_once_where_eac
     expected.sort();
     assert_eq!(asked, expected);
 }
+
+#[test]
+fn the_image_in_use_is_found_first_and_again_in_what_the_scan_recorded() {
+    let Some(scene) = scene() else { return };
+    for test in 0..5 {
+        scene
+            .web
+            .push_image(&format!("test-{test}"), &days_ago(test + 1), &format!("test {test}"));
+    }
+    let live = scene.web.push_image("live", &days_ago(90), "live");
+    scene.user.write(
+        "in-use.txt",
+        &format!("{} # Pod shop/web-0\n", scene.registry.image("apps/web:live")),
+    );
+    let everywhere = format!("--in {}", scene.everything());
+    let found = scene.user.json(&format!("find web --usage in-use.txt {everywhere}"), 0);
+    assert_eq!(
+        (&found["found"], &found["images"][0]["digest"]),
+        (&json!(6), &json!(live))
+    );
+    assert_eq!(
+        list(&found, "images").nth(1).unwrap()["tags"],
+        json!(["test-0"]),
+        "then the newest"
+    );
+    let before = scene.registry.requests().len();
+    let short = live.trim_start_matches("sha256:")[..12].to_owned();
+    for query in [format!("digest:{short}"), "used".to_owned(), "live !test".to_owned()] {
+        let found = scene.user.json(&format!("find {query} --recorded {everywhere}"), 0);
+        assert_eq!(
+            (&found["found"], &found["images"][0]["digest"]),
+            (&json!(1), &json!(live)),
+            "{query}"
+        );
+        assert_eq!(found["images"][0]["used"], "now");
+    }
+    assert_eq!(scene.registry.requests().len(), before, "what is recorded asks nobody");
+}

@@ -149,6 +149,15 @@ fn what_shrinks_ends_at_nothing() {
         );
         assert!(forecast.notes[0].contains("shrinks"));
     }
+    for (quota, day) in [(10 * GB, Some(date(2026, 1, 1))), (10 * GB + 1, None)] {
+        let forecast = forecast(&Outlook {
+            standard_bytes: 10 * GB,
+            growth: Growth::per_day(-1),
+            quota: Some(ByteSize(quota)),
+            ..exercise(None)
+        });
+        assert_eq!(forecast.unchanged.quota_reached_on, day, "{quota}");
+    }
 }
 
 #[test]
@@ -301,6 +310,16 @@ fn nothing_overflows() {
         kept_bytes: u64::MAX,
     }; 3];
     let product = Product::flat(money("1000000"));
+    let gone = forecast(&Outlook {
+        growth: Growth::per_day(i64::MIN),
+        ..exercise(Some(&product))
+    });
+    assert!(
+        gone.unchanged
+            .months
+            .iter()
+            .all(|month| (month.stored_bytes, month.billed_bytes) == (0, 0))
+    );
     for growth in [i64::MAX, i64::MIN, 0] {
         let forecast = forecast(&Outlook {
             today: jiff::civil::Date::MAX,

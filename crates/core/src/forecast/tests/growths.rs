@@ -1,6 +1,5 @@
-//! How growth is written and measured.
+//! How growth is written.
 
-use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -50,26 +49,6 @@ fn what_is_no_growth_is_refused_with_a_hint() {
         let error = text.parse::<Growth>().unwrap_err();
         assert!(error.to_string().contains(problem), "{text}: {error}");
         assert!(error.hint().contains(hint), "{text}: {}", error.hint());
-    }
-}
-
-#[test]
-fn growth_is_measured_from_the_first_to_the_last_scan() {
-    let at = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-    for (seen, growth) in [
-        (&[][..], None),
-        (&[(0, 5)], None),
-        (&[(0, 5), (23, 50)], None),
-        (&[(0, 5), (24, 50)], Some(45)),
-        (&[(48, 10), (0, 5), (24, 50)], Some(3)),
-        (&[(0, 10), (48, 5)], Some(-2)),
-        (&[(0, 10), (48, 10)], Some(0)),
-        (&[(0, 0), (36, 10)], Some(7)),
-        (&[(0, 0), (24, u64::MAX)], Some(i64::MAX)),
-        (&[(0, u64::MAX), (24, 0)], Some(i64::MIN)),
-    ] {
-        let seen: Vec<(Timestamp, u64)> = seen.iter().map(|(hours, bytes)| (at(*hours), *bytes)).collect();
-        assert_eq!(Growth::measured(&seen), growth.map(Growth::per_day), "{seen:?}");
     }
 }
 

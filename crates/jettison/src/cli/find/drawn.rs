@@ -1,68 +1,62 @@
 //! What was found, for people.
 
 use jettison_core::find::{Found, FoundImage, Use, most_in_the_way};
-use jettison_core::model::Usage;
+use jettison_core::model::{Kind, Usage};
 
 use crate::output::text::{ago, bytes, count, moment, number};
-use crate::output::{Column, Console, hanging, image_name, style, styled, table};
+use crate::output::{Console, hanging, image_name, style, styled};
 
 /// Users and tags that are named of each image.
 const NAMED: usize = 2;
 
 /// The images, and what is worth knowing of those that are not there.
 pub(super) fn draw(found: &Found, usage: Option<&Usage>, console: &Console) -> String {
-    let mut parts = Vec::new();
-    if !found.images.is_empty() {
-        let columns = [
-            Column::Whole("IMAGE"),
-            Column::Text("OTHER TAGS"),
-            Column::Text("AGE"),
-            Column::Figure("SIZE"),
-            Column::Text("USED BY"),
-            Column::Text("LAST PULL"),
-        ];
-        let rows = found.images.iter().map(|image| row(image, found, console.verbose));
-        parts.push(table(&columns, rows.collect(), console.width()));
-    }
     let width = console.line_width();
-    parts.extend(
-        remarks(found, usage)
-            .into_iter()
-            .map(|(label, text)| hanging(&format!("{} ", styled(style::HEADING, label)), &text, width)),
-    );
-    parts.join("\n")
+    let images = found.images.iter().map(|image| {
+        let name = image_name(
+            &image.repository,
+            image.tags.first().map(ToString::to_string),
+            &image.digest,
+        );
+        let name = styled(style::HEADING, format!("{}/{name}", image.registry));
+        format!("{name}\n{}", hanging("  ", &told(image, found, console.verbose), width))
+    });
+    let remarks = remarks(found, usage).into_iter();
+    let remarks = remarks.map(|(label, text)| hanging(&format!("{} ", styled(style::HEADING, label)), &text, width));
+    images.chain(remarks).collect::<Vec<_>>().join("\n")
 }
 
-fn row(image: &FoundImage, found: &Found, all: bool) -> Vec<String> {
+/// Who uses it first: that is what tells the image that is meant from the others.
+fn told(image: &FoundImage, found: &Found, all: bool) -> String {
     let since = |time| ago(time, found.now);
-    let name = image_name(
-        &image.repository,
-        image.tags.first().map(ToString::to_string),
-        &image.digest,
+    let users = || some_of(&image.used_by, all);
+    let mut told = vec![match image.used {
+        Use::Now => format!("in use: {}", users()),
+        Use::Lately => format!("lately in use: {}", users()),
+        Use::Unknown => "use not known".to_owned(),
+        Use::No => "not in use".to_owned(),
+    }];
+    told.push(
+        image
+            .time
+            .map_or_else(|| "age not known".to_owned(), |time| format!("arrived {}", since(time))),
     );
-    let others: Vec<String> = image.tags.iter().skip(1).map(ToString::to_string).collect();
     let size = bytes(image.bytes);
-    let age = image.time.map_or_else(|| "not known".to_owned(), since);
-    vec![
-        format!("{}/{name}", image.registry),
-        some_of(&others, all),
-        match image.archived_at {
-            Some(_) => format!("{age}, archived"),
-            None => age,
-        },
-        if image.at_least { format!("over {size}") } else { size },
-        users(image, all),
-        image.last_pulled_at.map_or_else(String::new, since),
-    ]
-}
-
-fn users(image: &FoundImage, all: bool) -> String {
-    match image.used {
-        Use::Now => some_of(&image.used_by, all),
-        Use::Lately => format!("lately: {}", some_of(&image.used_by, all)),
-        Use::Unknown => "not known".to_owned(),
-        Use::No => "nobody".to_owned(),
+    told.push(if image.at_least {
+        format!("{size} at least")
+    } else {
+        size
+    });
+    if image.kind != Kind::Image {
+        told.push(image.kind.to_string());
     }
+    told.extend(image.last_pulled_at.map(|time| format!("pulled {}", since(time))));
+    told.extend(image.archived_at.map(|time| format!("archived {}", since(time))));
+    let others: Vec<String> = image.tags.iter().skip(1).map(ToString::to_string).collect();
+    if !others.is_empty() {
+        told.push(format!("also {}", some_of(&others, all)));
+    }
+    told.join("; ")
 }
 
 /// The first few, and how many more there are.
