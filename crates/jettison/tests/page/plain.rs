@@ -94,6 +94,10 @@ fn a_page_asks_nobody_for_anything() {
     for loophole in ["unsafe", "*", "http", "data:", "self"] {
         assert!(!policy.contains(loophole), "{loophole}");
     }
+    assert!(
+        !page.0.contains("sourceMappingURL"),
+        "developer tools would look for it"
+    );
     let asking = [
         "src",
         "href",

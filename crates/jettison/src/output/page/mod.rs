@@ -6,6 +6,7 @@
 
 mod cell;
 mod charts;
+mod fields;
 mod forecast;
 mod markup;
 mod parts;

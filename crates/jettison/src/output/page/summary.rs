@@ -5,8 +5,8 @@ use jettison_core::config::Severity;
 use jettison_core::money::Money;
 
 use super::super::text::{bytes, count, moment, number};
+use super::fields::qualifier;
 use super::markup::Markup;
-use super::tables::qualifier;
 
 /// How many gaps are listed; the JSON form has all of them.
 const GAPS: usize = 50;
