@@ -102,10 +102,10 @@ async fn a_registry_is_looked_at_with_the_policy_and_without() {
         unknown.stderr
     );
     let brief = place
-        .call(&["audit", &target, "--growth", "1GB/day", "--quota", "1GB"])
+        .call(&["audit", &target, "--growth", "1GB/day", "--quota", "2GB"])
         .exits(0);
     assert!(
-        brief.stdout.contains("What is to come") && brief.stdout.contains("1.0 GB is reached on"),
+        brief.stdout.contains("What is to come") && brief.stdout.contains("2.0 GB is reached on 20"),
         "{}",
         brief.stdout
     );

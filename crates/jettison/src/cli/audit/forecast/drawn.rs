@@ -211,7 +211,7 @@ fn ends(course: &Course) -> Option<(Money, Money)> {
 fn quota(forecast: &Forecast) -> Option<String> {
     let quota = forecast.quota_bytes?;
     let when = |course: &Course| match course.quota_reached_on {
-        Some(day) if day == forecast.from => "is reached already".to_owned(),
+        Some(day) if day == forecast.from => format!("is reached on the first day, {day}"),
         Some(day) => format!("is reached on {day}"),
         None => format!("is not reached in {}", count(course.months.len() as u64, "month")),
     };
@@ -397,7 +397,8 @@ mod tests {
             80,
         );
         assert!(
-            text.starts_with("What is stored shrinks by 5 B a day.") && text.contains("is reached already"),
+            text.starts_with("What is stored shrinks by 5 B a day.")
+                && text.contains("is reached on the first day, 2026-01-01"),
             "{text}"
         );
     }
