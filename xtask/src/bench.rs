@@ -32,6 +32,11 @@ pub(crate) fn ecr(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     of_jettison(root, "ecr", arguments)
 }
 
+/// Reports on what a scan recorded. `arguments` go to the bench: `--tags N`, `--rounds N`.
+pub(crate) fn audit(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    of_jettison(root, "audit", arguments)
+}
+
 fn of_jettison(root: &Path, bench: &str, arguments: &[&str]) -> Result<(), Failure> {
     let mut command = cargo(root);
     command.args(["bench", "--package", "jettison", "--bench", bench, "--"]);

@@ -36,6 +36,7 @@ const HELP: &str = "cargo xtask CHORE
   bench core [N…]   how long deciding takes beside sorting, for N entries each (default: 10 thousand to 10 million)
   bench registry    measure jettison on a real registry beside a plain client; with --images N, --rounds N, --only PART
   bench ecr         measure how long a scan of ECR takes beside the bare calls; with --images N, --rounds N, --delay MILLISECONDS
+  bench audit       measure how long reports on what a scan recorded take; with --tags N, --rounds N
   bench usage       measure how long asking a cluster what it uses takes; with --pods N, --rounds N
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
   fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         ["bench", "core", sizes @ ..] => bench::core(&root(), sizes),
         ["bench", "registry", arguments @ ..] => bench::registry(&root(), arguments),
         ["bench", "ecr", arguments @ ..] => bench::ecr(&root(), arguments),
+        ["bench", "audit", arguments @ ..] => bench::audit(&root(), arguments),
         ["bench", "usage", arguments @ ..] => bench::usage(&root(), arguments),
         ["ci"] => gate::check(&root()),
         ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),

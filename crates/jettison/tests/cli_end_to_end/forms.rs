@@ -121,7 +121,9 @@ async fn every_command_prints_the_form_that_is_published() {
     assert!(plan["actions"].as_array().unwrap().len() > 3, "{plan:#}");
     assert!(!plan["blocked"].as_array().unwrap().is_empty() || !plan["kept"].as_array().unwrap().is_empty());
     forms.holds("plan", &plan);
-    let audit = json(&place, &["audit", "--price", "0.10", "--by", "branch", "--by", "team"]).exits(0).json();
+    let audit = json(&place, &["audit", "--price", "0.10", "--by", "branch", "--by", "team"])
+        .exits(0)
+        .json();
     for list in ["registries", "rows", "heaviest_in_use", "oldest_in_use"] {
         assert!(!audit[list].as_array().unwrap().is_empty(), "no {list}: {audit:#}");
     }
