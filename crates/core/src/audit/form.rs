@@ -64,8 +64,8 @@ pub enum FactsFrom {
 pub struct PriceNote {
     /// ISO 4217, `USD`.
     pub currency: String,
-    /// The day of the oldest price that was applied.
-    pub as_of: Date,
+    /// The day of the oldest price that was applied; absent where all were given by hand.
+    pub as_of: Option<Date>,
 }
 
 /// One registry as a whole.

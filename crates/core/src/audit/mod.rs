@@ -303,7 +303,7 @@ impl OneRegistry<'_, '_> {
         let unsized_things = self.weighed.oddities.unsized_things;
         at_least(
             unsized_things > 0,
-            format!("nobody tells the size of {}", count(unsized_things, "manifest or blob")),
+            format!("nobody tells the size of {}", count(unsized_things, "blob or manifest")),
         );
         let opaque = self.weighed.oddities.opaque;
         if opaque > 0 {
@@ -328,10 +328,11 @@ impl OneRegistry<'_, '_> {
             bytes: None,
             examples: named.iter().map(sizes::Odd::text).collect(),
         };
+        let more = if self.weighed.oddities.is_cut() { " or more" } else { "" };
         let mut findings = Vec::new();
         if odd.impossible.0 > 0 {
             let message = format!(
-                "{} cannot have the size that {} tells: more than {} TB",
+                "{}{more} cannot have the size that {} tells: more than {} TB",
                 count(odd.impossible.0, "blob"),
                 self.host,
                 number(sizes::LARGEST / 1_000_000_000_000)
@@ -342,7 +343,7 @@ impl OneRegistry<'_, '_> {
         }
         if odd.contradicting.0 > 0 {
             let message = format!(
-                "{} of {} have several sizes, depending on the manifest that names them",
+                "{}{more} of {} have several sizes, depending on the manifest that names them",
                 count(odd.contradicting.0, "blob"),
                 self.host
             );

@@ -85,6 +85,11 @@ impl Oddities {
         self.odd.extend(other.odd);
     }
 
+    /// Whether there are more than could be looked up.
+    pub(super) fn is_cut(&self) -> bool {
+        self.count > self.odd.len() as u64
+    }
+
     /// Whether every size that is given can be.
     pub(super) fn is_none(&self) -> bool {
         self.count == 0

@@ -5,6 +5,7 @@
 //! on little, so that it does not rot unseen.
 
 #[path = "../registry/measure.rs"]
+#[expect(dead_code, reason = "shared with benchmarks of registries: there is none here")]
 mod measure;
 mod year;
 

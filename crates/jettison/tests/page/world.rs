@@ -286,7 +286,7 @@ impl World {
             facts: FactsFrom::Registries,
             prices: Some(PriceNote {
                 currency: "USD".to_owned(),
-                as_of: jiff::civil::date(2026, 11, 1),
+                as_of: Some(jiff::civil::date(2026, 11, 1)),
             }),
             registries: vec![RegistryAudit {
                 registry: "registry.example.com".parse().unwrap(),

@@ -98,7 +98,7 @@ impl Billing {
         let days = of.values().filter_map(|product: &Product| product.as_of);
         let note = PriceNote {
             currency: table.currency.clone(),
-            as_of: days.min().unwrap_or(table.as_of),
+            as_of: days.min(),
         };
         Ok(Products { of, note })
     }

@@ -144,17 +144,12 @@ impl Drawing<'_> {
         match &registry.bill {
             Some(bill) => {
                 let product = registry.product.as_deref().unwrap_or_default();
-                let as_of = self
-                    .audit
-                    .prices
-                    .as_ref()
-                    .map(|prices| prices.as_of.to_string())
-                    .unwrap_or_default();
                 let cost = bounded(totals, self.money(bill.total));
-                say(
-                    "costs",
-                    format!("{cost} a month for storage (`{product}`, prices of {as_of})"),
-                );
+                let prices = match self.audit.prices.as_ref().and_then(|prices| prices.as_of) {
+                    Some(day) => format!("`{product}`, prices of {day}"),
+                    None => "at the price that was given".to_owned(),
+                };
+                say("costs", format!("{cost} a month for storage ({prices})"));
             }
             None => say(
                 "costs",
@@ -272,7 +267,9 @@ impl Drawing<'_> {
                 [only] => only.clone(),
                 [first, rest @ ..] => format!("{first} and {} more", number(rest.len() as u64)),
             };
-            let since = image.time.map(|time| ago(time, self.audit.now)).unwrap_or_default();
+            let since = image
+                .time
+                .map_or_else(|| "unknown".to_owned(), |time| ago(time, self.audit.now));
             vec![name, bytes(image.bytes), since, users]
         };
         let rows = images.iter().take(self.shown).map(row).collect();
@@ -388,10 +385,9 @@ impl Drawing<'_> {
                 style::NOTE
             };
             let lead = format!("  {} ", styled(style, &finding.code));
-            let examples: Vec<String> = finding
-                .examples
-                .iter()
-                .map(|example| format!("\n    {example}"))
+            let examples = finding.examples.iter();
+            let examples: Vec<String> = examples
+                .map(|example| format!("\n{}", hanging("    ", example, self.width)))
                 .collect();
             let text = format!("{}; {}", finding.message, finding.hint);
             format!("{}{}", hanging(&lead, &text, self.width), examples.join(""))

@@ -155,7 +155,7 @@ impl ForecastCommand {
         };
         let prices = product.as_ref().map(|product| PriceNote {
             currency: table.currency.clone(),
-            as_of: product.as_of.unwrap_or(outlook.today),
+            as_of: product.as_of,
         });
         Ok(Report {
             schema: Schema,

@@ -39,12 +39,11 @@ pub(super) fn header(audit: &Audit) -> Markup {
         header.text(&count(audit.registries.len() as u64, "registry")).raw(".");
     }
     if let Some(prices) = &audit.prices {
-        header
-            .raw(" Prices are in ")
-            .text(&prices.currency)
-            .raw(", as of ")
-            .text(&prices.as_of.to_string())
-            .raw(".");
+        header.raw(" Prices are in ").text(&prices.currency);
+        if let Some(day) = prices.as_of {
+            header.raw(", as of ").text(&day.to_string());
+        }
+        header.raw(".");
     }
     header.raw("</p>");
     header
@@ -101,7 +100,10 @@ fn cost(main: &mut Markup, audit: &Audit) {
         return;
     }
     let unpriced = audit.registries.len() - bills.len();
-    let mut note = format!("prices as of {}", prices.as_of);
+    let mut note = match prices.as_of {
+        Some(day) => format!("prices as of {day}"),
+        None => "at the price that was given".to_owned(),
+    };
     if unpriced > 0 {
         note.push_str(&format!(
             "; {} without a known price",
