@@ -3,6 +3,7 @@
 //! - `pages`: what people read, at 80 and 200 columns, in colour and without, held against snapshots.
 //! - `help`: the same for every `--help`.
 //! - `exchange`: policies of Amazon ECR in the words of jettison, and back.
+//! - `audit`: what registries hold, with sizes and prices that cannot be.
 //! - `find`: what a query finds, on a registry, in what its scan recorded, and in files.
 //! - `forecast`: what will be stored and billed, and the prices it is billed by.
 //! - `forms`: what programs read, held against the published schemas.
@@ -17,6 +18,9 @@
 #[cfg(test)]
 #[path = "cli_end_to_end/apply_policy.rs"]
 mod apply_policy;
+#[cfg(test)]
+#[path = "cli_end_to_end/audit.rs"]
+mod audit;
 #[cfg(test)]
 #[path = "cli_end_to_end/aws.rs"]
 mod aws;

@@ -9,7 +9,7 @@ use super::division::{Division, NONE};
 use super::marks::{self, AGE, ARCHIVED, KIND, NO, PULL, STANDARD, STORAGE, UNKNOWN, USE, YES, of_age, of_kind};
 use super::sizes::believable;
 use super::weigh::{Marked, Marks, Part, Parts, Question, held};
-use crate::evaluate::{Dates, Evaluator, RepositoryEvaluation, RootVerdicts, Survey, given};
+use crate::evaluate::{Dates, Evaluator, RepositoryEvaluation, RootVerdicts, Survey};
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
 use crate::model::{Digest, Kind, Repository};
@@ -223,8 +223,7 @@ impl<'e, 'r> Room<'e, 'r> {
     }
 
     fn of_root(&self, root: &RootVerdicts) -> Marks {
-        let seen = || given(self.evaluation.graph.manifest(root.node)?.first_seen_at);
-        let age = of_age(root.time.or_else(seen), self.now);
+        let age = of_age(root.time, self.now);
         KIND.bit(of_kind(root.kind)) | AGE.bit(age) | USE.bit(self.usage(root.node)) | PULL.bit(self.pulls(root))
     }
 

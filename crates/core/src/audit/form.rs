@@ -243,7 +243,7 @@ pub struct GrowthPoint {
     pub registry: RegistryHost,
     /// When a scan saw it.
     pub at: Timestamp,
-    /// The bytes of all its repositories that were looked at, each blob once in each.
+    /// The bytes of its repositories that were looked at, with as much shared between them as today.
     pub stored_bytes: u64,
 }
 

@@ -300,6 +300,15 @@ impl OneRegistry<'_, '_> {
             !self.weighed.oddities.is_none(),
             "some sizes cannot be right and are left out or taken at the smallest: see the findings".to_owned(),
         );
+        let stored = self
+            .weighed
+            .whole
+            .values()
+            .try_fold(0_u64, |sum, bytes| sum.checked_add(*bytes));
+        at_least(
+            stored.is_none(),
+            "the sizes come to more than 64 bits can count".to_owned(),
+        );
         let unsized_things = self.weighed.oddities.unsized_things;
         at_least(
             unsized_things > 0,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::form::{Cohort, RegistryCohorts, RuleSaving, Saving, Savings};
 use super::marks::spread;
 use super::weigh::{Marked, Marks, Parts, Question, Weighed, weigh};
-use crate::evaluate::{Dates, RuleName, given};
+use crate::evaluate::{Dates, RuleName};
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::hashed::Map;
@@ -235,9 +235,8 @@ struct Arrivals<'a, 'f> {
 
 impl Arrivals<'_, '_> {
     /// Months ago, of a manifest that stands for itself.
-    fn months(&self, dates: &Dates<'_>, graph: &Graph<'_>, node: usize) -> Marks {
-        let seen = || given(graph.manifest(node)?.first_seen_at);
-        let Some(arrived) = dates.arrival(node).or_else(seen) else {
+    fn months(&self, dates: &Dates<'_>, node: usize) -> Marks {
+        let Some(arrived) = dates.arrival(node) else {
             return UNKNOWN_MONTH;
         };
         let months = self.facts.now.duration_since(arrived).as_secs().max(0) / MONTH;
@@ -254,7 +253,7 @@ impl Question for Arrivals<'_, '_> {
             for node in graph.nodes() {
                 let belongs = !graph.parents(node).is_empty() || !graph.subjects(node).is_empty();
                 if graph.manifest(node).is_some() && (!belongs || graph.ordinary_tags(node).next().is_some()) {
-                    marks[node] = MARKED | self.months(&dates, &graph, node);
+                    marks[node] = MARKED | self.months(&dates, node);
                 }
             }
         }

@@ -44,8 +44,8 @@ pub(super) fn believable(size: u64) -> Size {
 /// What is wrong with the sizes of a registry.
 #[derive(Debug, Default)]
 pub(super) struct Oddities {
-    /// The leading halves of the digests with impossible or contradicting sizes.
-    odd: BTreeSet<[u64; 2]>,
+    /// The keys of the digests with impossible or contradicting sizes.
+    odd: BTreeSet<[u64; 4]>,
     /// How many there are, those included that are not kept.
     count: u64,
     /// Manifests of which nobody knows what they share with others.
@@ -71,7 +71,7 @@ impl Oddities {
         }
     }
 
-    pub(super) fn note(&mut self, key: [u64; 2]) {
+    pub(super) fn note(&mut self, key: [u64; 4]) {
         self.count += 1;
         if self.odd.len() < KEPT {
             self.odd.insert(key);
@@ -127,7 +127,7 @@ pub(super) fn odd_sizes(inventory: &dyn Repositories, positions: &[usize], oddit
         let repository = inventory.repository(*position);
         for manifest in &repository.manifests {
             for (digest, size) in held(manifest) {
-                if !oddities.odd.contains(&halves(digest)) {
+                if !oddities.odd.contains(&digest.key()) {
                     continue;
                 }
                 let odd = found.entry(digest.clone()).or_insert_with(|| Odd {
@@ -153,11 +153,4 @@ pub(super) fn odd_sizes(inventory: &dyn Repositories, positions: &[usize], oddit
         }
     }
     sorted
-}
-
-/// The first sixteen bytes of a digest, in two halves.
-#[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
-pub(super) fn halves(digest: &Digest) -> [u64; 2] {
-    let half = digest.leading_half();
-    [(half >> 64) as u64, half as u64]
 }

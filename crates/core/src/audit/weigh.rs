@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::sizes::{Oddities, Size, believable, halves};
+use super::sizes::{Oddities, Size, believable};
 use crate::facts::Repositories;
 use crate::graph::{Graph, Node};
 use crate::hashed::Map;
@@ -83,8 +83,7 @@ pub(super) struct PartWeight {
 /// A blob or manifest as one part sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Content {
-    /// In two halves: together they would be aligned to sixteen bytes.
-    key: [u64; 2],
+    key: [u64; 4],
     part: Part,
     /// Something is wrong with its size.
     is_odd: bool,
@@ -169,7 +168,7 @@ impl Shelf {
             oddities.look(manifest);
             for (digest, size) in held(manifest) {
                 let size = believable(size);
-                let key = halves(digest);
+                let key = digest.key();
                 contents.extend(marked.parts.of(node).iter().map(|part| Content {
                     key,
                     part: *part,

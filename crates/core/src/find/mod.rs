@@ -140,11 +140,10 @@ impl Found {
     pub fn of(self, inventory: &Inventory) -> Self {
         let of_repository = |repository: &Repository| {
             let place = format!("{}/{}", repository.registry, repository.name);
-            repository
-                .gaps
-                .iter()
-                .map(move |gap| format!("{place}: {gap}"))
-                .collect::<Vec<_>>()
+            let gaps = repository.gaps.iter().map(ToString::to_string);
+            let graph = Graph::of(repository);
+            let gaps = gaps.chain(graph.contradictions().iter().cloned());
+            gaps.map(|gap| format!("{place}: {gap}")).collect::<Vec<_>>()
         };
         let unread = inventory.gaps.iter().map(ToString::to_string);
         let unread = unread.chain(inventory.repositories.iter().flat_map(of_repository));

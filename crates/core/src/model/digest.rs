@@ -75,10 +75,14 @@ impl Digest {
         }
     }
 
-    /// The first sixteen bytes as a number: two digests that share them take 2^64 tries to make, so that it stands for the
-    /// digest where millions are counted.
-    pub(crate) fn leading_half(&self) -> u128 {
-        self.bytes().first_chunk().copied().map_or(0, u128::from_be_bytes)
+    /// The first 32 bytes in four numbers: of a `sha256` all of it, of a `sha512` so much that no two are alike.
+    pub(crate) fn key(&self) -> [u64; 4] {
+        let mut key = [0; 4];
+        let (chunks, _) = self.bytes().as_chunks::<8>();
+        for (part, bytes) in key.iter_mut().zip(chunks) {
+            *part = u64::from_be_bytes(*bytes);
+        }
+        key
     }
 
     /// The last eight bytes as a number: something to tell most digests apart by.

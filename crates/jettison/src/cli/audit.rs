@@ -9,7 +9,9 @@ mod spread_sheet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jettison_core::audit::{Audit, AuditFinding, AuditQuestion, Division, FactsFrom, GrowthPoint, audit, savings};
+use jettison_core::audit::{
+    Audit, AuditFinding, AuditQuestion, Division, FactsFrom, GrowthPoint, RegistryAudit, audit, savings,
+};
 use jettison_core::config::Severity;
 use jettison_core::evaluate::evaluate;
 use jettison_core::facts::Facts;
@@ -161,7 +163,7 @@ impl AuditCommand {
         report.price(&products.of, products.note);
         report.findings.extend(wasted(&facts, &gathered.inventory));
         if let Some(store) = store {
-            report.growth = growth(store, gathered, &hosts).await?;
+            report.growth = growth(store, gathered, &report).await?;
         }
         report.forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);
         Ok(report)
@@ -179,20 +181,32 @@ fn wasted<'a>(facts: &'a Facts<'_>, inventory: &'a Inventory) -> impl Iterator<I
 }
 
 /// What the repositories that were looked at held, scan by scan.
-async fn growth(store: &Store, gathered: &Gathered, hosts: &[RegistryHost]) -> Result<Vec<GrowthPoint>, Failure> {
+///
+/// Recorded is what each held for itself. Where the registry stores a blob once for all of them, that is more than it stores:
+/// it is scaled by how much they share today, `stored bytes of the registry ÷ Σ stored bytes of its repositories`.
+async fn growth(store: &Store, gathered: &Gathered, report: &Audit) -> Result<Vec<GrowthPoint>, Failure> {
     let mut growth = Vec::new();
-    for host in hosts {
+    for RegistryAudit { registry, totals, .. } in &report.registries {
         let here = gathered
             .inventory
             .repositories
             .iter()
-            .filter(|repository| repository.registry == *host);
+            .filter(|repository| repository.registry == *registry);
         let names: std::collections::BTreeSet<_> = here.map(|repository| &repository.name).collect();
-        let points = store.growth(host, |name| names.contains(name)).await?;
-        growth.extend(points.into_iter().map(|(at, stored_bytes)| GrowthPoint {
-            registry: host.clone(),
+        let points = store.growth(registry, |name| names.contains(name)).await?;
+        let rows = report
+            .rows
+            .iter()
+            .filter(|row| row.registry == *registry && row.by == "repository");
+        let apart: u128 = rows.map(|row| u128::from(row.holdings.stored_bytes)).sum();
+        let scaled = |bytes: u64| {
+            let bytes = u128::from(bytes) * u128::from(totals.stored_bytes) / apart.max(1);
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        };
+        growth.extend(points.into_iter().map(|(at, bytes)| GrowthPoint {
+            registry: registry.clone(),
             at,
-            stored_bytes,
+            stored_bytes: scaled(bytes),
         }));
     }
     Ok(growth)

@@ -276,6 +276,8 @@ impl Show<'_> {
             "apply plan.json",
             "history",
             "scan --out inventory.json",
+            "audit --price 0.10 --standard --html audit.html",
+            "find web 'tag:prod-*' used",
             "run --dry-run --verbose",
         ] {
             self.console.say(format!("  {program} {common} {command}"));

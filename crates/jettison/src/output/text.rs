@@ -98,6 +98,14 @@ fn steers(character: char) -> bool {
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Text of others for a cell of comma-separated values: what a spreadsheet would take for a formula gets a `'` before it.
+pub fn cell(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
 /// A moment to the second, UTC.
 pub fn moment(at: Timestamp) -> String {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
@@ -161,6 +169,24 @@ mod tests {
         ];
         for (text, foreign, own) in table {
             assert_eq!((&*plain(text), &*printable(text)), (foreign, own), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let table = [
+            ("main", "main"),
+            ("(none)", "(none)"),
+            ("=cmd|calc!A1", "'=cmd|calc!A1"),
+            ("+1", "'+1"),
+            ("-2", "'-2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ];
+        for (text, safe) in table {
+            assert_eq!(cell(text), safe, "{text:?}");
         }
     }
 

@@ -10,6 +10,10 @@ use crate::output::{Column, Console, Strokes, hanging, percent, style, styled, t
 /// How many parts of a sort are shown, unless all are asked for.
 const SHOWN: usize = 10;
 
+/// What is not to be added up.
+const OVERLAP: &str =
+    "What they share counts in each of them, and so does its money: they come to more than the whole.";
+
 /// How wide a bar is.
 const BAR: usize = 16;
 
@@ -228,8 +232,16 @@ impl Drawing<'_> {
             cells
         };
         let cells = rows.iter().take(self.shown).map(row).collect();
+        let sum = rows
+            .iter()
+            .map(|row| row.holdings.stored_bytes)
+            .fold(0, u64::saturating_add);
+        let overlap = match sum > registry.totals.stored_bytes {
+            true => format!("\n{}", styled(style::FAINT, hanging("", OVERLAP, self.width))),
+            false => String::new(),
+        };
         format!(
-            "{}\n{}{}",
+            "{}\n{}{}{overlap}",
             styled(style::HEADING, heading),
             table(&columns, cells, self.width),
             self.more(rows.len())
@@ -252,7 +264,7 @@ impl Drawing<'_> {
             return None;
         }
         let columns = [
-            Column::Text("IMAGE"),
+            Column::Whole("IMAGE"),
             Column::Figure("HOLDS"),
             Column::Text("SINCE"),
             Column::Text("USED BY"),
@@ -307,7 +319,12 @@ impl Drawing<'_> {
         });
         let drawn = table(&columns, rows.collect(), self.width);
         let heading = styled(style::HEADING, "In several repositories");
-        Some(format!("{heading}\n{drawn}{}", self.more(self.audit.duplicates.len())))
+        let note = "Copies that share layers take them together: they do not add up.";
+        Some(format!(
+            "{heading}\n{drawn}{}\n{}",
+            self.more(self.audit.duplicates.len()),
+            styled(style::FAINT, note)
+        ))
     }
 
     fn growth(&self) -> Option<String> {

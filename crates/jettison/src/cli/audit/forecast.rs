@@ -182,7 +182,7 @@ impl ForecastCommand {
             report.savings = Some(savings(&facts, None, &products.of));
         }
         if let Some(store) = store {
-            report.growth = growth(&store, &gathered, &hosts).await?;
+            report.growth = growth(&store, &gathered, &report).await?;
             store.close().await;
         }
         let forecasts = self.ahead.forecasts(&report, &products.of, &gathered.inventory);

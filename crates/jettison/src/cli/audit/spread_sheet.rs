@@ -4,6 +4,7 @@
 use jettison_core::audit::{Audit, Holdings};
 
 use crate::cli::failure::Failure;
+use crate::output::text::cell;
 
 const COLUMNS: [&str; 20] = [
     "registry",
@@ -43,7 +44,7 @@ pub(super) fn rows(audit: &Audit) -> Result<String, Failure> {
     let lost = |error: csv::Error| Failure::new(crate::exit::Exit::Unexpected, error);
     writer.write_record(COLUMNS).map_err(lost)?;
     for (registry, by, name, holdings) in wholes.chain(parts) {
-        let mut record = vec![registry.to_string(), by.to_owned(), name.to_owned()];
+        let mut record = vec![registry.to_string(), cell(by).into_owned(), cell(name).into_owned()];
         record.extend(figures(holdings, currency));
         writer.write_record(record).map_err(lost)?;
     }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
+use crate::output::text::cell;
 
 const COLUMNS: [&str; 13] = [
     "registry",
@@ -49,12 +50,12 @@ fn row(image: &FoundImage) -> [String; 13] {
         image.digest.to_string(),
         tags.join(" "),
         image.kind.to_string(),
-        image.platforms.join(" "),
+        cell(&image.platforms.join(" ")).into_owned(),
         time(image.time),
         image.bytes.to_string(),
         image.at_least.to_string(),
         used.to_owned(),
-        image.used_by.join("; "),
+        cell(&image.used_by.join("; ")).into_owned(),
         time(image.last_pulled_at),
         time(image.archived_at),
     ]

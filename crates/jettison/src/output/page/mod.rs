@@ -37,12 +37,29 @@ struct Data<'a> {
     tables: &'a [Table],
 }
 
-/// The page of an audit.
+/// What a page may have at most, in bytes: it is sent around.
+const LARGEST: usize = 2_000_000;
+
+/// How many rows a table of the page has at most: as many as leave the page within [`LARGEST`].
+const MOST_ROWS: [usize; 8] = [20_000, 10_000, 5_000, 2_500, 1_000, 500, 200, 50];
+
+/// The page of an audit. Of tables that would make it too large the smaller rows are left out, which it says.
 ///
 /// # Errors
 /// If the data cannot be written as JSON, which no audit is known to bring about.
 pub fn page(audit: &Audit) -> Result<String, serde_json::Error> {
-    let (charts, tables) = (charts::all(audit), tables::all(audit));
+    let mut page = String::new();
+    for most_rows in MOST_ROWS {
+        page = page_with(audit, most_rows)?;
+        if page.len() < LARGEST {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+fn page_with(audit: &Audit, most_rows: usize) -> Result<String, serde_json::Error> {
+    let (charts, tables) = (charts::all(audit), tables::all(audit, most_rows));
     let data = Data {
         charts: &charts,
         tables: &tables,

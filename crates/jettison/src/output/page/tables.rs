@@ -12,10 +12,6 @@ use super::super::text::count;
 use super::cell::{Cell, Unit};
 use super::fields::{Fields, by_stored, count_in, holdings, known_if, short, some_of};
 
-/// More rows than that of one table are left out, the smallest, and the table says so: a page must stay one that a
-/// browser opens.
-const MOST_ROWS: usize = 20_000;
-
 /// A table that the page sorts and filters.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
@@ -49,9 +45,10 @@ pub(super) struct Sort {
 const MOST_FIRST: fn(&'static str) -> Sort = |key| Sort { key, descending: true };
 
 /// The tables that have rows.
-pub(super) fn all(audit: &Audit) -> Vec<Table> {
+pub(super) fn all(audit: &Audit, most_rows: usize) -> Vec<Table> {
     let context = Context {
         audit,
+        most_rows,
         several: audit.registries.len() > 1,
         currency: audit.prices.as_ref().map_or("", |prices| prices.currency.as_str()),
     };
@@ -100,6 +97,8 @@ pub(super) fn asked_groups(audit: &Audit) -> Vec<(String, &str)> {
 
 struct Context<'a> {
     audit: &'a Audit,
+    /// How many rows a table has at most.
+    most_rows: usize,
     several: bool,
     currency: &'a str,
 }
@@ -108,7 +107,7 @@ impl Context<'_> {
     /// Puts a table together, without the columns in which nothing is known. `wanted`: known by their keys, these are
     /// kept.
     fn table(&self, id: &str, title: &str, note: &str, sort: Sort, rows: Vec<Fields>) -> Table {
-        let left_out = rows.len().saturating_sub(MOST_ROWS);
+        let left_out = rows.len().saturating_sub(self.most_rows);
         let columns: Vec<_> = rows
             .first()
             .into_iter()
@@ -137,7 +136,7 @@ impl Context<'_> {
                 .collect(),
             rows: rows
                 .into_iter()
-                .take(MOST_ROWS)
+                .take(self.most_rows)
                 .map(|row| {
                     row.into_iter()
                         .enumerate()
