@@ -24,6 +24,17 @@ fn ten_thousand_repositories_fit_two_megabytes() {
 }
 
 #[test]
+fn what_would_make_a_page_too_large_is_left_out_and_said() {
+    let mut audit = world(10_000).audit();
+    for row in audit.rows.iter_mut().filter(|row| row.by == "repository") {
+        row.name = format!("{}/{}", row.name, "a-very-long-name".repeat(12));
+    }
+    let page = jettison::output::page(&audit).unwrap();
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert!(page.contains("smaller rows are left out"));
+}
+
+#[test]
 fn the_summary_and_the_first_rows_need_no_script() {
     let world = world(60);
     let audit = world.audit();
