@@ -1,7 +1,7 @@
 //! What a user does on ECR, from end to end: images that say of themselves that they stay, pull times, the archive, undo.
 
 use jettison_testkit::aws::{Ecr, Fault, Policy, Status, TestAws};
-use jettison_testkit::images::{Image, Index, Manifest, notation_signature};
+use jettison_testkit::images::{Blob, Image, Index, Manifest, notation_signature};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -291,4 +291,40 @@ async fn what_came_since_the_plan_keeps_what_it_needs() {
         assert!(report.to_string().contains(said), "{said}: {report}");
     }
     assert_eq!(scene.aws.count("ecr:ListImageReferrers"), 0, "the list tells it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_counts_images_whole_until_their_layers_are_read() {
+    let scene = Scene::new(EVERYTHING).await;
+    let base = Blob::random(1, 40_000);
+    let images = [10, 11, 12].map(|seed| Image::new(seed).layer(base.clone()).layers(&[1_000]).build());
+    for (tag, image) in ["a", "b", "c"].into_iter().zip(&images) {
+        scene.push(10, &[tag], image);
+    }
+    let totals = |more: &str| scene.user.json(&format!("audit --price ecr {more}"), 0)["registries"][0].clone();
+    let listed = totals("");
+    assert_eq!(listed["sharing"], "repository");
+    assert_eq!(listed["totals"]["at_most"], true, "{listed}");
+    assert!(listed["because"].to_string().contains("--layers"), "{listed}");
+    assert!(listed["totals"]["stored_bytes"].as_u64().unwrap() > 3 * 40_000);
+    let read = totals("--layers");
+    assert_eq!(
+        (&read["totals"]["at_least"], &read["totals"]["at_most"]),
+        (&false.into(), &false.into()),
+        "{read}"
+    );
+    // Every manifest and every blob once, as the images themselves say.
+    let mut sizes = std::collections::BTreeMap::new();
+    for image in &images {
+        sizes.insert(image.digest.clone(), image.bytes.len() as u64);
+        sizes.extend(
+            image
+                .blobs
+                .iter()
+                .map(|blob| (blob.digest().to_owned(), blob.bytes().len() as u64)),
+        );
+    }
+    assert_eq!(read["totals"]["stored_bytes"], sizes.values().sum::<u64>(), "{read}");
+    // What was read once is known: the next audit needs not ask for it.
+    assert_eq!(totals("")["totals"]["stored_bytes"], read["totals"]["stored_bytes"]);
 }

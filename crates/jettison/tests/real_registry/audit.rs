@@ -284,6 +284,9 @@ fn every_figure_is_what_the_disk_says_to_the_byte() {
         totals["not_in_use_bytes"]
     );
     assert_eq!(scene.registry.requests().len(), asked);
+    // Repositories are recorded each for itself; the curve ends at what is stored all the same.
+    let newest = list(&recorded, "growth").last().unwrap();
+    assert_eq!(newest["stored_bytes"], totals["stored_bytes"], "{newest}");
 }
 
 #[test]

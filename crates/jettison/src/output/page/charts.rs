@@ -293,7 +293,10 @@ fn growth(audit: &Audit) -> Option<Chart> {
         }
     });
     let series: Vec<Series> = series.collect();
-    let says = format!("{}. Repositories are taken to share as much as they do today.", says.join("; "));
+    let says = format!(
+        "{}. Repositories are taken to share as much as they do today.",
+        says.join("; ")
+    );
     let days = times.iter().map(|at| Cell::Day(*at)).collect();
     (!series.is_empty()).then(|| lines("growth", "How it grew", says, days, series))
 }
