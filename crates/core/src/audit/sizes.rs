@@ -73,8 +73,14 @@ impl Oddities {
 
     pub(super) fn note(&mut self, key: [u64; 4]) {
         self.count += 1;
-        if self.odd.len() < KEPT {
-            self.odd.insert(key);
+        self.keep(key);
+    }
+
+    /// The first ones by their digests, in whatever order they are met.
+    fn keep(&mut self, key: [u64; 4]) {
+        self.odd.insert(key);
+        if self.odd.len() > KEPT {
+            self.odd.pop_last();
         }
     }
 
@@ -82,7 +88,7 @@ impl Oddities {
         self.count += other.count;
         self.opaque += other.opaque;
         self.unsized_things += other.unsized_things;
-        self.odd.extend(other.odd);
+        other.odd.into_iter().for_each(|key| self.keep(key));
     }
 
     /// Whether there are more than could be looked up.
@@ -100,8 +106,11 @@ impl Oddities {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Odd {
     pub(super) digest: Digest,
+    /// The smallest few.
     pub(super) sizes: BTreeSet<u64>,
-    /// `registry/repository`.
+    /// One of them cannot be.
+    pub(super) is_impossible: bool,
+    /// `registry/repository`: the first of several.
     pub(super) place: String,
 }
 
@@ -130,20 +139,26 @@ pub(super) fn odd_sizes(inventory: &dyn Repositories, positions: &[usize], oddit
                 if !oddities.odd.contains(&digest.key()) {
                     continue;
                 }
+                let place = format!("{}/{}", repository.registry, repository.name);
                 let odd = found.entry(digest.clone()).or_insert_with(|| Odd {
                     digest: digest.clone(),
                     sizes: BTreeSet::new(),
-                    place: format!("{}/{}", repository.registry, repository.name),
+                    is_impossible: false,
+                    place: place.clone(),
                 });
-                if odd.sizes.len() <= NAMED {
-                    odd.sizes.insert(size);
+                // The same is named in whatever order the facts come.
+                odd.place = place.min(std::mem::take(&mut odd.place));
+                odd.is_impossible |= size > LARGEST;
+                odd.sizes.insert(size);
+                if odd.sizes.len() > NAMED {
+                    odd.sizes.pop_last();
                 }
             }
         }
     }
     let mut sorted = OddSizes::default();
     for odd in found.into_values() {
-        let (count, named) = match odd.sizes.iter().any(|size| *size > LARGEST) {
+        let (count, named) = match odd.is_impossible {
             true => &mut sorted.impossible,
             false => &mut sorted.contradicting,
         };

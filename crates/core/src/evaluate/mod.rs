@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 
 use crate::facts::Facts;
 use crate::graph::{Graph, Node};
@@ -266,12 +267,12 @@ impl RepositoryEvaluation<'_> {
 /// The facts speak of that inventory.
 pub fn evaluate<'a>(facts: &Facts<'_>, inventory: &'a Inventory) -> Vec<RepositoryEvaluation<'a>> {
     let (evaluator, mut survey) = (Evaluator::new(facts), Survey::of(facts.inventory));
-    for repository in &inventory.repositories {
-        if !Graph::of(repository).contradictions().is_empty() {
-            survey.doubt(&repository.registry);
-        }
+    let repositories = inventory.repositories.par_iter();
+    let contradictory = repositories.filter(|repository| !Graph::of(repository).contradictions().is_empty());
+    for repository in contradictory.collect::<Vec<_>>() {
+        survey.doubt(&repository.registry);
     }
-    let repositories = inventory.repositories.iter();
+    let repositories = inventory.repositories.par_iter();
     repositories
         .map(|repository| evaluator.decide(repository, &survey))
         .collect()

@@ -154,14 +154,17 @@ impl AuditCommand {
             most: if context.console.verbose { 0 } else { MOST },
         };
         let facts = gathered.facts(config);
-        let mut report = audit(&facts, (gathered.inventory.taken_at, from), &question);
+        let (mut report, wasted) = rayon::join(
+            || audit(&facts, (gathered.inventory.taken_at, from), &question),
+            || wasted(&facts, &gathered.inventory).collect::<Vec<_>>(),
+        );
         let hosts: Vec<RegistryHost> = report.registries.iter().map(|it| it.registry.clone()).collect();
         let products = self.billing.products(hosts.iter(), (config, &context.console))?;
         if self.standard || config.policies.is_some() {
             report.savings = Some(savings(&facts, sharing, &products.of));
         }
         report.price(&products.of, products.note);
-        report.findings.extend(wasted(&facts, &gathered.inventory));
+        report.findings.extend(wasted);
         if let Some(store) = store {
             report.growth = growth(store, gathered, &report).await?;
         }
