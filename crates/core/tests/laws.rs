@@ -266,7 +266,15 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             let here =
                 |it: &&Repository| it.registry == kept.registry && it.name == kept.repository && !it.missing.is_empty();
             let whole = !world.inventory.repositories.iter().any(|it| here(&it));
-            let judged = whole && matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
+            // Several indexes may stay for the same child: while another of them lists it, one can go without a loss.
+            let one_of_several = matches!(
+                kept.reason,
+                Reason::Needed {
+                    relation: Relation::Index,
+                    ..
+                }
+            );
+            let judged = whole && !one_of_several && matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
             judged.then_some(Law::NothingNeededGoes)
         }
         Spoil::UntagKept => {
