@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod aws;
 pub mod cli;
+mod engine;
 pub mod exit;
 pub mod output;
 pub mod registry;

@@ -7,8 +7,8 @@ use futures_util::stream::{self, StreamExt as _};
 use jettison_core::model::{Digest, legible};
 use serde::Deserialize;
 
-use super::client::{Client, ClientError, ITEM_BYTES, LIST_BYTES};
 use super::images::{Descriptor, IN_FLIGHT, Images, Use, reference};
+use crate::engine::{Client, ClientError, ITEM_BYTES, LIST_BYTES};
 use crate::usage::said::Said;
 
 /// A container as the list has it.

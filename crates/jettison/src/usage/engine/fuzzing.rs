@@ -3,10 +3,10 @@
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::client::ClientError;
 use super::containers::{Listed, understand};
 use super::images::{Images, say};
 use super::swarm::{say_services, say_tasks};
+use crate::engine::ClientError;
 use crate::usage::said::Said;
 
 /// A list of containers, with the same answer about each of them, and about each of their images.

@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jettison_core::model::{Digest, legible};
 use serde::Deserialize;
 
-use super::client::{Client, ClientError, ITEM_BYTES};
+use crate::engine::{Client, ClientError, ITEM_BYTES};
 use crate::usage::said::{Said, understood};
 
 /// Questions at the same time: an engine has other things to do.

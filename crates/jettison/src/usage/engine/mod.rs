@@ -2,13 +2,9 @@
 //! and tasks of its Swarm.
 //!
 //! Only asks (GET), and fails closed: what an engine does not tell, or tells in a way that cannot be understood, is a
-//! gap. It speaks the few calls that it needs itself: libraries for this API read answers of any size, and know
-//! nothing of the specification that a rolled back service returns to.
+//! gap. How an engine is reached, is `crate::engine`'s to know.
 
-mod address;
-mod client;
 mod containers;
-mod context;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
 mod images;
@@ -17,7 +13,6 @@ mod scripted;
 mod swarm;
 #[cfg(test)]
 mod tests;
-mod tunnel;
 mod volumes;
 
 use std::path::Path;
@@ -25,8 +20,7 @@ use std::path::Path;
 use jettison_core::config::{ContainerEngine, EngineSource};
 
 use super::said::Said;
-use address::{Address, Surroundings};
-use client::Client;
+use crate::engine::{Address, Client, Surroundings};
 
 /// Asks the engine that the configuration names; files are relative to `base`.
 pub(super) async fn ask(source: &EngineSource, base: &Path, said: &mut Said) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::client::{Client, ITEM_BYTES, LIST_BYTES};
 use super::containers::Mount;
+use crate::engine::{Client, ITEM_BYTES, LIST_BYTES};
 use crate::usage::said::Said;
 
 #[derive(Debug, Deserialize)]

@@ -9,8 +9,8 @@ use jettison_core::config::ContainerEngine;
 use jettison_core::model::Digest;
 use serde_json::{Value, json};
 
-use super::client::ITEM_BYTES;
 use super::scripted::{Answer, Engine};
+use crate::engine::ITEM_BYTES;
 
 const LIST: &str = "/v1.41/containers/json";
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::client::{Client, LIST_BYTES};
 use super::images::{Images, Use};
+use crate::engine::{Client, LIST_BYTES};
 use crate::usage::said::Said;
 
 #[derive(Debug, Deserialize)]

@@ -21,7 +21,7 @@ const PLAIN_PORT: u16 = 2375;
 
 /// How an engine is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     /// A socket of this machine.
     Socket(PathBuf),
     /// Plain HTTP, to this machine alone.
@@ -34,25 +34,25 @@ pub(super) enum Address {
 
 /// Certificates, all of them PEM files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     /// The only authorities to trust, if given.
-    pub(super) ca: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
     /// The client's certificate and its key.
-    pub(super) identity: Option<(PathBuf, PathBuf)>,
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Whom `ssh` logs in as, and the socket there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) user: Option<String>,
-    pub(super) host: String,
-    pub(super) port: Option<u16>,
-    pub(super) socket: String,
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) socket: String,
 }
 
 /// Why an address cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AddressError {
+pub(crate) enum AddressError {
     #[error(
         "`{0}` is no address of an engine; one looks like unix:///run/docker.sock, tcp://host:2376 or ssh://user@host"
     )]
@@ -72,15 +72,15 @@ pub(super) enum AddressError {
 
 /// What the environment says of the places that are usual.
 #[derive(Debug, Default)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// Docker's folder, with its contexts.
-    pub(super) docker: Option<PathBuf>,
+    pub(crate) docker: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, where a user's own Podman listens.
-    pub(super) runtime: Option<PathBuf>,
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 impl Surroundings {
-    pub(super) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let folder = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
         Self {
             docker: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
@@ -91,7 +91,7 @@ impl Surroundings {
 
 impl Address {
     /// The address that a source names; files are relative to `base`.
-    pub(super) fn of(source: &EngineSource, base: &Path, surroundings: &Surroundings) -> Result<Self, AddressError> {
+    pub(crate) fn of(source: &EngineSource, base: &Path, surroundings: &Surroundings) -> Result<Self, AddressError> {
         let file = |name: &Option<String>| name.as_ref().map(|name| base.join(name));
         let mut tls = Tls {
             ca: file(&source.ca_file),

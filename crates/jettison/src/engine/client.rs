@@ -1,6 +1,8 @@
 //! Asks an engine one question: bounded in size, never redirected, and with errors that say what to do.
 //!
-//! Asks by GET alone. How long all questions may take together is its caller's to say.
+//! How long all questions may take together is its caller's to say. It speaks the few calls that are needed itself:
+//! libraries for this API read answers of any size, and know nothing of the specification that a rolled back service
+//! returns to.
 
 use std::error::Error as _;
 use std::io;
@@ -21,10 +23,10 @@ use crate::registry::{Failure, authorities_in, identity_in, is_loopback};
 const NEWEST: ApiVersion = ApiVersion { major: 1, minor: 52 };
 
 /// The largest list: 5,000 containers with long labels take 20 MB.
-pub(super) const LIST_BYTES: usize = 128 * 1024 * 1024;
+pub(crate) const LIST_BYTES: usize = 128 * 1024 * 1024;
 
 /// The largest answer about one thing.
-pub(super) const ITEM_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const ITEM_BYTES: usize = 8 * 1024 * 1024;
 
 /// So much of a refusal is read.
 const REFUSAL_BYTES: usize = 16 * 1024;
@@ -34,19 +36,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An engine, ready to be asked.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
     /// As it is told to people.
     place: String,
     tunnel: Option<Tunnel>,
     /// Whether it is Podman, whatever the configuration takes it for.
-    pub(super) is_podman: bool,
+    pub(crate) is_podman: bool,
 }
 
 /// Why an engine did not tell.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(crate) enum ClientError {
     #[error("permission denied on the socket {0}: run as a member of the group that owns it (`docker`), or as root")]
     Denied(String),
     #[error("there is no socket {0}: is the engine installed there, and its service started?")]
@@ -76,7 +78,7 @@ pub(super) enum ClientError {
 
 /// A version of Docker's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ApiVersion {
+pub(crate) struct ApiVersion {
     major: u32,
     minor: u32,
 }
@@ -130,7 +132,7 @@ struct Refusal {
 
 impl Client {
     /// Connects, and agrees on a version of the API.
-    pub(super) async fn open(address: &Address) -> Result<Self, ClientError> {
+    pub(crate) async fn open(address: &Address) -> Result<Self, ClientError> {
         let mut client = Self::connect(address).await?;
         let versions: Versions = client.get("version", &[], ITEM_BYTES).await?;
         let unreadable = |why| client.unreadable("version", why);
@@ -174,7 +176,7 @@ impl Client {
     }
 
     /// What the engine answers to `GET path?query`. The parts of the path are legal in a URL or part of an image's name.
-    pub(super) async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -210,7 +212,7 @@ impl Client {
         Ok(body)
     }
 
-    pub(super) fn unreadable(&self, what: &str, why: String) -> ClientError {
+    pub(crate) fn unreadable(&self, what: &str, why: String) -> ClientError {
         ClientError::Unreadable {
             place: self.place.clone(),
             what: legible(what),
@@ -246,7 +248,7 @@ impl Client {
 
 impl ClientError {
     /// Whether the engine says that it has no such thing. A 404 without these words may come from anybody.
-    pub(super) fn is_absence(&self) -> bool {
+    pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Refused { status, message, .. }
             if *status == StatusCode::NOT_FOUND && message.to_lowercase().contains("no such"))
     }

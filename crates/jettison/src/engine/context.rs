@@ -12,22 +12,22 @@ use serde::Deserialize;
 use super::address::Tls;
 
 /// The context that Docker has without an entry: the local engine.
-pub(super) const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// Other contexts are named in an error, but not more than these.
 const TOLD: usize = 20;
 
 /// What an entry says of its engine.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// As in `DOCKER_HOST`.
-    pub(super) host: String,
-    pub(super) tls: Tls,
+    pub(crate) host: String,
+    pub(crate) tls: Tls,
 }
 
 /// Why a context cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ContextError {
+pub(crate) enum ContextError {
     #[error("there is no folder to look for Docker's contexts in: set HOME or DOCKER_CONFIG")]
     NoFolder,
     #[error("there is no Docker context `{name}` in {folder}{known}")]
@@ -67,7 +67,7 @@ struct Endpoint {
 }
 
 /// The entry of a name, in Docker's folder.
-pub(super) fn find(name: &str, docker: Option<&Path>) -> Result<Entry, ContextError> {
+pub(crate) fn find(name: &str, docker: Option<&Path>) -> Result<Entry, ContextError> {
     let contexts = docker.ok_or(ContextError::NoFolder)?.join("contexts");
     let id = Digest::of(name.as_bytes()).hex();
     let file = contexts.join("meta").join(&id).join("meta.json");

@@ -33,7 +33,7 @@ const OPTIONS: [&str; 5] = [
 
 /// A forwarded socket.
 #[derive(Debug)]
-pub(super) struct Tunnel {
+pub(crate) struct Tunnel {
     folder: TempDir,
     /// Killed when this value goes.
     _ssh: Child,
@@ -41,7 +41,7 @@ pub(super) struct Tunnel {
 
 /// Why there is no tunnel.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TunnelError {
+pub(crate) enum TunnelError {
     #[error("`{program}` could not be started: {source}; an ssh:// address needs the OpenSSH client")]
     NotStarted { program: String, source: std::io::Error },
     #[error("there is no place for the forwarded socket: {0}")]
@@ -57,7 +57,7 @@ pub(super) enum TunnelError {
 
 impl Tunnel {
     /// Logs in with `program`, and waits until the socket is there.
-    pub(super) async fn dig(program: &str, login: &Login) -> Result<Self, TunnelError> {
+    pub(crate) async fn dig(program: &str, login: &Login) -> Result<Self, TunnelError> {
         let folder = tempfile::tempdir().map_err(TunnelError::NoPlace)?;
         let complaint = File::create(folder.path().join("complaint")).map_err(TunnelError::NoPlace)?;
         let socket = folder.path().join("socket");
@@ -93,12 +93,12 @@ impl Tunnel {
     }
 
     /// Where the other machine's socket is found here.
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
     }
 
     /// What `ssh` complained about last, if it did.
-    pub(super) fn complaint(&self) -> String {
+    pub(crate) fn complaint(&self) -> String {
         complaint_in(&self.folder)
     }
 }
