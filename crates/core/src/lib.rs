@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod graph;
 pub mod growth;
 mod hashed;
+pub mod host;
 pub mod lifecycle;
 pub mod lint;
 pub mod model;

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod cli;
 mod engine;
 pub mod exit;
+pub mod host;
 pub mod output;
 pub mod registry;
 pub mod restore;

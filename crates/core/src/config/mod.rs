@@ -26,6 +26,7 @@ pub use share::{InvalidShare, Share};
 
 use std::collections::BTreeSet;
 
+use crate::host::HostSettings;
 use crate::model::{RegistryHost, RepositoryName, Sharing};
 use crate::policy::{NameGlobs, Period, Policy};
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub protect: Vec<ProtectPattern>,
     /// Tags that are never removed.
     pub immutable: Vec<ImmutableTags>,
+    /// What may go from the disks of servers.
+    pub host: HostSettings,
     /// The keys that the file names, `limits.max-share` for those under `limits`.
     named: BTreeSet<&'static str>,
 }
@@ -87,6 +90,7 @@ impl Default for Config {
             journal_memory: Period::days(90),
             protect: Vec::new(),
             immutable: Vec::new(),
+            host: HostSettings::default(),
             named: BTreeSet::new(),
         }
     }

@@ -7,6 +7,7 @@ use super::reader::{Fields, Reader, did_you_mean, nowhere};
 use super::tree::{self, Node, Value};
 use super::{Config, EcrPlace, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
 use super::{aws, keys, sources};
+use crate::host::HostSettings;
 use crate::model::{RegistryHost, Sharing};
 use crate::policy::NameGlobs;
 use crate::policy::read::{self as policy, optional};
@@ -89,6 +90,7 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
         journal_memory: journal_memory?,
         protect: protect?,
         immutable: immutable?,
+        host: HostSettings::default(),
         named,
     })
 }
