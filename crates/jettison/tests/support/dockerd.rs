@@ -1,4 +1,5 @@
-//! Debian's `dockerd` (Docker 20.10) with containers of its own.
+//! Debian's `dockerd` (Docker 20.10) with containers of its own, and that of a later Debian (Docker 26.1), which keeps
+//! images in containerd's store.
 //!
 //! It runs in a mount namespace with a `/run` of its own: whatever it mounts there is gone with it, and nothing of an
 //! engine that the machine has is seen or touched. No bridge, no rules for packets: containers have the network of the
@@ -31,6 +32,19 @@ pub(super) fn apart(program: &str) -> Command {
     let script = "mount -t tmpfs none /run && exec \"$@\"";
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", program]);
+    command
+}
+
+/// Begins a command in the later Debian that `cargo xtask test` unpacks, in the same way. It sees `home` under its own name.
+fn apart_later(program: &str, home: &Path) -> Command {
+    let script = r#"root=$1; home=$2; shift 2
+        mount --bind "$root" "$root"
+        mount -t tmpfs none "$root/tmp"; mkdir -p "$root$home"; mount --bind "$home" "$root$home"
+        mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"
+        mount -t tmpfs none "$root/run"; exec chroot "$root" "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-e", "-c", script, "sh"]);
+    command.arg(Dockerd::later_debian()).arg(home).arg(program);
     command
 }
 
@@ -74,13 +88,39 @@ impl Dockerd {
         })
     }
 
+    /// Starts the one of the later Debian: its images lie in containerd's store.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_later() -> Self {
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        let command = apart_later("dockerd", home.path());
+        Self::begin(
+            home,
+            command,
+            r#"{"features": {"containerd-snapshotter": true}}"#,
+            |_| Vec::new(),
+        )
+    }
+
+    /// Where `cargo xtask test` unpacks the later Debian.
+    pub(crate) fn later_debian() -> PathBuf {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root.canonicalize().expect("the workspace");
+        root.join("target/tools/later-debian")
+    }
+
     fn start_with(options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let home = tempfile::tempdir().expect("a directory for dockerd");
+        Self::begin(home, apart("dockerd"), "{}", options)
+    }
+
+    fn begin(home: TempDir, mut command: Command, settings: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let port = PortLease::take();
         let at = |name: &str| home.path().join(name).display().to_string();
-        fs::write(at("daemon.json"), "{}").expect("an empty configuration");
+        fs::write(at("daemon.json"), settings).expect("its configuration");
         let log = File::create(at("log")).expect("its log");
-        let server = apart("dockerd")
+        let server = command
             .args(["--config-file", &at("daemon.json"), "--data-root", &at("data")])
             .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
             .arg(format!("unix://{}", at("docker.sock")))
