@@ -373,14 +373,17 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
                 world.inventory.repositories.iter().find(|it| {
                     it.registry == plan.actions[index].registry && it.name == plan.actions[index].repository
                 })?;
-            // Beside something that is archived this may be no mistake, only milder than it need be.
+            // Beside something that is archived, or an orphan that stays and might have been, this may be no mistake, only
+            // milder than it need be.
+            let mut orphans = plan.kept.iter().filter(|it| it.kind == Kind::Orphan);
+            let orphan = orphans.any(|it| it.registry == repository.registry && it.repository == repository.name);
             let mut others = plan
                 .actions
                 .iter()
                 .filter(|it| it.registry == repository.registry && it.repository == repository.name);
             let archives = others.any(|it| it.action == ActionKind::Archive)
                 || repository.manifests.iter().any(|it| it.archived_at.is_some());
-            (!archives).then_some(())?;
+            (!archives && !orphan).then_some(())?;
             bad.actions[index].action = ActionKind::Archive;
             None
         }
