@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use super::error::Problem;
 use super::open::in_path;
 use super::row::{count, from_json, parse};
-use super::{HalfDone, Store, StoreError, record};
+use super::{HalfDone, Store, StoreError, host, record};
 
 /// Dangling references that are listed; SQLite itself ends its list of broken pages there.
 const LISTED: u32 = 100;
@@ -108,7 +108,12 @@ impl Store {
         let lost = lost(&mut transaction, &mut found).await;
         let recorded = record::damaged(&mut transaction).await;
         let recorded = recorded.map(|damage| found.damage.extend(damage));
-        for problem in [counted, lost, recorded].into_iter().filter_map(Result::err) {
+        let of_servers = host::damaged(&mut transaction).await;
+        let of_servers = of_servers.map(|damage| found.damage.extend(damage));
+        for problem in [counted, lost, recorded, of_servers]
+            .into_iter()
+            .filter_map(Result::err)
+        {
             found.damage.push(told(problem, &self.file));
         }
         match interrupted {

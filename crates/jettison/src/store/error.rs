@@ -126,6 +126,14 @@ pub enum StoreError {
         /// Its id.
         entry: i64,
     },
+    /// A run on a server tells what became of an image that it did not begin with.
+    #[error("run {run} on this server has not begun to remove {image}")]
+    NotRemoving {
+        /// The run.
+        run: i64,
+        /// The image.
+        image: Digest,
+    },
     /// The bytes to save are not those of the digest: a delete could not be undone.
     #[error("the bytes given for {digest} do not hash to it: nothing is recorded, and nothing may be deleted")]
     WrongBytes {

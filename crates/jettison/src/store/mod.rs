@@ -1,8 +1,8 @@
 //! What jettison remembers: a SQLite database in a directory of its own.
 //!
 //! It holds the *cache* (manifests and config facts by digest), the *ledger* (what scans have seen, and when), the
-//! *usage memory*, *own reads*, *plans*, *lifecycle policies* that were replaced, the *recorded scans*, and the *journal* of runs
-//! with the bytes of every deleted manifest. Losing the store loses
+//! *usage memory*, *own reads*, *plans*, *lifecycle policies* that were replaced, the *recorded scans*, the *ledger of servers*, and the *journal*
+//! of runs with the bytes of every deleted manifest. Losing the store loses
 //! no image: only the memory, and the ability to undo.
 //!
 //! Several processes may use one store at once. Every write is one `BEGIN IMMEDIATE` transaction on a single writing
@@ -13,6 +13,7 @@
 mod cache;
 mod check;
 mod error;
+mod host;
 mod journal;
 mod ledger;
 mod lifecycle;

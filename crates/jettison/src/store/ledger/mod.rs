@@ -290,7 +290,8 @@ async fn read_times(
     Ok((optional_time(scanned_since)?, optional_time(observed_at)?))
 }
 
-fn check_clock(at: Timestamp) -> Result<(), StoreError> {
+/// Refuses a time before containers existed.
+pub(super) fn check_clock(at: Timestamp) -> Result<(), StoreError> {
     if at < EARLIEST {
         Err(StoreError::ImplausibleTime { at })
     } else {
