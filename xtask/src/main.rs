@@ -39,6 +39,8 @@ const HELP: &str = "cargo xtask CHORE
   bench ecr         measure how long a scan of ECR takes beside the bare calls; with --images N, --rounds N, --delay MILLISECONDS
   bench audit       measure how long reports on what a scan recorded take; with --tags N, --rounds N
   bench usage       measure how long asking a cluster what it uses takes; with --pods N, --rounds N
+  bench hosts       measure how long `host plan` takes beside the bare questions; with --images N, --containers N, --rounds N
+  compare-hosts     what `host prune`, `docker image prune` and docuum remove of the same 300 images on a real Docker
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
   fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
   mutants           breaks the core in one place at a time and says which breaks no test notices; takes hours: see docs/testing.md";
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
         ["bench", "ecr", arguments @ ..] => bench::ecr(&root(), arguments),
         ["bench", "audit", arguments @ ..] => bench::audit(&root(), arguments),
         ["bench", "usage", arguments @ ..] => bench::usage(&root(), arguments),
+        ["bench", "hosts", arguments @ ..] => bench::hosts(&root(), arguments),
+        ["compare-hosts"] => bench::compare_hosts(&root()),
         ["ci"] => gate::check(&root()),
         ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),
         ["mutants", words @ ..] => mutants::mutants(&root(), words),

@@ -152,6 +152,11 @@ impl Dockerd {
         format!("unix://{}", self.at("docker.sock").display())
     }
 
+    /// Its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.at("docker.sock")
+    }
+
     /// What `docker` prints when it is called so.
     ///
     /// # Panics
