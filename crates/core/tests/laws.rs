@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus, TagEntry};
 use jettison_core::plan::{Action, ActionKind, Kept, Plan, plan};
+use jettison_core::policy::RuleAction;
 use jettison_core::reason::{Hold, Reason, Relation, Ruling};
 use jettison_core::verify::{Law, Violation, verify};
 use proptest::prelude::*;
@@ -373,17 +374,22 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
                 world.inventory.repositories.iter().find(|it| {
                     it.registry == plan.actions[index].registry && it.name == plan.actions[index].repository
                 })?;
-            // Beside something that is archived, or an orphan that stays and might have been, this may be no mistake, only
-            // milder than it need be.
-            let mut orphans = plan.kept.iter().filter(|it| it.kind == Kind::Orphan);
-            let orphan = orphans.any(|it| it.registry == repository.registry && it.repository == repository.name);
+            // Beside something that is archived, or stays and else would be, this may be no mistake, only milder than it need
+            // be.
+            let facts = world.facts();
+            let archives = |ruling: &Ruling| {
+                let mut policies = facts.config.policies.iter().flatten();
+                policies.any(|it| it.rules.action(ruling.rule()) == Some(Some(RuleAction::Archive)))
+            };
+            let mut waiting = plan.kept.iter().filter(|it| it.reason.ruling().is_some_and(archives));
+            let waits = waiting.any(|it| it.registry == repository.registry && it.repository == repository.name);
             let mut others = plan
                 .actions
                 .iter()
                 .filter(|it| it.registry == repository.registry && it.repository == repository.name);
             let archives = others.any(|it| it.action == ActionKind::Archive)
                 || repository.manifests.iter().any(|it| it.archived_at.is_some());
-            (!archives && !orphan).then_some(())?;
+            (!archives && !waits).then_some(())?;
             bad.actions[index].action = ActionKind::Archive;
             None
         }

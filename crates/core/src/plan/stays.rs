@@ -175,7 +175,8 @@ pub(super) fn wanted(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts)
     mildest.filter(|_| !evaluation.holds.any(root.node))
 }
 
-/// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays.
+/// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays, and
+/// what is not there holds nothing together.
 fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<bool> {
     let graph = &evaluation.graph;
     let mut hanging = vec![false; graph.nodes().len()];
@@ -187,7 +188,7 @@ fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<boo
     let mut expires = vec![false; graph.nodes().len()];
     open.iter().for_each(|node| expires[*node] = !kept.contains(node));
     while let Some(node) = open.pop() {
-        if !std::mem::replace(&mut hanging[node], true) {
+        if !std::mem::replace(&mut hanging[node], true) && graph.manifest(node).is_some() {
             open.extend(graph.children(node).iter().chain(graph.referrers(node)));
         }
     }

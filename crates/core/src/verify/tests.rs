@@ -257,6 +257,10 @@ fn what_is_held_must_not_go() {
         ("used by tag at a host nobody knows", |w| {
             w.refer("unknown.example/app:a", None, None)
         }),
+        ("used by tag at a host that has no repository", |w| {
+            w.inventory.complete_registries.insert("empty.example".parse().unwrap());
+            w.refer("empty.example/app:a", None, None);
+        }),
         ("used by tag at an alias", |w| {
             w.config += "registries: [ { host: r.example, aliases: [alias.example] } ]\n";
             w.refer("alias.example/app:a", None, None);
