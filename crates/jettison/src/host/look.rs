@@ -41,6 +41,7 @@ pub async fn look(
     let mut facts = HostFacts {
         schema: Schema,
         taken_at: now,
+        known_since: None,
         engine: engine.facts().await?,
         disk: None,
         images: Vec::new(),

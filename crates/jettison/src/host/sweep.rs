@@ -340,7 +340,7 @@ fn dissent(plan: &HostPlan, departure: &Departure) -> Option<String> {
         None => Some("it is gone already".to_owned()),
         // Between its two marks a disk is not too full in the eyes of a new decision.
         Some(StayReason::NotExpired(_)) if matches!(departure.reason, GoReason::DiskPressure(_)) => None,
-        Some(reason) => Some(format!("a new look keeps it: {reason:?}")),
+        Some(reason) => Some(format!("a new look keeps it: {reason}")),
     }
 }
 
@@ -354,7 +354,7 @@ fn removal_of(departure: &Departure) -> HostRemoval {
         names: departure.names.clone(),
         digests: departure.digests.clone(),
         bytes: departure.bytes,
-        reason: format!("{:?}", departure.reason),
+        reason: departure.reason.to_string(),
         outcome: None,
     }
 }
