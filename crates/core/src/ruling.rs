@@ -79,7 +79,7 @@ pub(crate) enum Pulls {
 /// What was found of one entry. What its rule does not ask for is of no meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Measures {
-    /// How long ago the moment is that its age counts from.
+    /// How long ago the moment is that its age counts from; of an image on a server its last use.
     pub(crate) age: Measure,
     /// For how long it is in the archive.
     pub(crate) archived: Measure,
@@ -117,6 +117,7 @@ enum Condition {
     NewestPer,
     NotPulledFor(Span),
     OlderThan(Span),
+    UnusedFor(Span),
 }
 
 impl Condition {
@@ -127,7 +128,8 @@ impl Condition {
         let pulled = conditions.not_pulled_for.map(|limit| Self::NotPulledFor(limit.into()));
         let older = conditions.older_than.map(|limit| Self::OlderThan(limit.into()));
         let archived = conditions.archived_for.map(|limit| Self::ArchivedFor(limit.into()));
-        [archived, rank, size, pulled, older].into_iter().flatten()
+        let unused = conditions.unused_for.map(|limit| Self::UnusedFor(limit.into()));
+        [archived, rank, size, pulled, older, unused].into_iter().flatten()
     }
 
     /// Its name in policies.
@@ -139,6 +141,7 @@ impl Condition {
             Self::NewestPer => "newest-per",
             Self::NotPulledFor(_) => "not-pulled-for",
             Self::OlderThan(_) => "older-than",
+            Self::UnusedFor(_) => "unused-for",
         }
     }
 }
@@ -179,7 +182,7 @@ impl Terms {
             Condition::BeyondNewest(limit) => measures.rank.get()? >= limit,
             Condition::LargerThan(limit) => measures.size > limit,
             Condition::NewestPer => true,
-            Condition::OlderThan(limit) => measures.age.span()? > limit,
+            Condition::OlderThan(limit) | Condition::UnusedFor(limit) => measures.age.span()? > limit,
             Condition::NotPulledFor(limit) => {
                 self.pulls_reach(limit)?;
                 measures.idle.span()? > limit
@@ -379,7 +382,7 @@ impl<'r> Words<'r> {
             },
             (Condition::BeyondNewest(_), _) => write!(f, "{} newer", self.measures.rank.get().unwrap_or_default()),
             (Condition::LargerThan(_), _) => write!(f, "{}", self.measures.size),
-            (Condition::OlderThan(_), _) => write!(f, "{}", age(self.measures.age)),
+            (Condition::OlderThan(_) | Condition::UnusedFor(_), _) => write!(f, "{}", age(self.measures.age)),
             (Condition::NotPulledFor(_), _) => {
                 let what = if self.measures.pulled {
                     "pulled"
@@ -396,9 +399,10 @@ impl<'r> Words<'r> {
     fn write_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stated.condition {
             Condition::BeyondNewest(limit) | Condition::LargerThan(limit) => write!(f, "{limit}"),
-            Condition::OlderThan(limit) | Condition::NotPulledFor(limit) | Condition::ArchivedFor(limit) => {
-                limit.write_limit(f)
-            }
+            Condition::OlderThan(limit)
+            | Condition::UnusedFor(limit)
+            | Condition::NotPulledFor(limit)
+            | Condition::ArchivedFor(limit) => limit.write_limit(f),
             Condition::NewestPer => write_buckets(self.terms.unless.as_ref(), f),
         }
     }

@@ -1,7 +1,11 @@
 //! Every key that the file may hold, what may stand behind it, and what it is for.
 //!
 //! The reader refuses whatever does not stand here, and the JSON Schema is made from it: neither knows a key that the
-//! other does not. The keys of price files stand in `money/keys.rs`, in the same form.
+//! other does not. The keys of price files stand in `money/keys.rs`, in the same form, those for servers in `keys/host.rs`.
+
+mod host;
+
+pub(crate) use host::{BUILD_CACHE, DISK, HOST, SERVERS, misplaced};
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -65,6 +69,29 @@ pub(crate) const TEXTS: Form = Form::List {
 const ANY_TEXTS: Form = Form::List {
     of: &Form::Text,
     least: 0,
+};
+
+/// The words in which policies of one kind are written.
+#[derive(Debug)]
+pub(crate) struct Language {
+    pub(crate) policy: &'static Object,
+    pub(crate) rule: &'static Object,
+    pub(crate) matches: &'static Object,
+    pub(crate) conditions: &'static Object,
+    /// What `match` calls an image without a tag.
+    pub(crate) untagged: &'static str,
+    /// What applies where no policies are given.
+    pub(crate) built_in: &'static str,
+}
+
+/// The language of policies for registries.
+pub(crate) static REGISTRIES: Language = Language {
+    policy: &POLICY,
+    rule: &RULE,
+    matches: &MATCH,
+    conditions: &CONDITIONS,
+    untagged: "untagged",
+    built_in: "the built-in policy `standard`",
 };
 
 /// A usage source is read by the keys of its kind.
@@ -151,6 +178,11 @@ pub(crate) static CONFIG: Object = Object {
                 least: 0,
             },
             "Tags that are never removed.",
+        ),
+        key(
+            "host",
+            Form::Object(&HOST),
+            "What may go from the disks of servers: `jettison host`.",
         ),
     ],
 };
@@ -498,20 +530,24 @@ pub(crate) static IMMUTABLE: Object = Object {
     ],
 };
 
+const POLICY_NAME: Key = key("name", Form::Text, "Its name, unique in the file.");
+const POLICY_REPOSITORIES: Key = key(
+    "repositories",
+    TEXTS,
+    "Globs on the repositories it covers; `*` does not cross `/`, `**` does, `!` excludes. Default: all.",
+);
+const POLICY_REGISTRIES: Key = key(
+    "registries",
+    TEXTS,
+    "Globs on the hosts it covers; `!` excludes. Default: all.",
+);
+
 pub(crate) static POLICY: Object = Object {
     name: "policy",
     keys: &[
-        key("name", Form::Text, "Its name, unique in the file."),
-        key(
-            "repositories",
-            TEXTS,
-            "Globs on the repositories it covers; `*` does not cross `/`, `**` does, `!` excludes. Default: all.",
-        ),
-        key(
-            "registries",
-            TEXTS,
-            "Globs on the hosts it covers; `!` excludes. Default: all.",
-        ),
+        POLICY_NAME,
+        POLICY_REPOSITORIES,
+        POLICY_REGISTRIES,
         key(
             "untag",
             Form::Flag,
@@ -538,16 +574,36 @@ pub(crate) static POLICY: Object = Object {
     ],
 };
 
+const RULE_NAME: Key = key("name", Form::Text, "Its name, unique in its policy.");
+const RULE_KEEP: Key = key("keep", Form::Choice(&["always"]), "`always`: what fits stays.");
+static GROUPINGS: [Form; 2] = [Form::Choice(&["repository", "branch"]), Form::Object(&GROUP)];
+const RULE_GROUP_BY: Key = key(
+    "group-by",
+    Form::OneOf(&GROUPINGS),
+    "Among what `beyond-newest` and `newest-per` rank. Default: repository.",
+);
+const RULE_RANK_AMONG: Key = key(
+    "rank-among",
+    Form::Choice(RANK_AMONG),
+    "What takes part in the ranking: what the rule governs, or all that its match fits, also where a rule before it governs that. Default: governed.",
+);
+const RULE_ORDER: Key = key(
+    "order",
+    Form::Choice(&["time", "semver"]),
+    "What they rank by. Default: time.",
+);
+const RULE_UNLESS: Key = key("unless", Form::Object(&UNLESS), "What stays whatever `expire` says.");
+
 pub(crate) static RULE: Object = Object {
     name: "rule",
     keys: &[
-        key("name", Form::Text, "Its name, unique in its policy."),
+        RULE_NAME,
         key(
             "match",
             Form::Object(&MATCH),
             "What it speaks of; every key must hold. Default: every image.",
         ),
-        key("keep", Form::Choice(&["always"]), "`always`: what fits stays."),
+        RULE_KEEP,
         key(
             "expire",
             Form::OneOf(&[
@@ -569,39 +625,39 @@ pub(crate) static RULE: Object = Object {
             Form::Choice(SINCE),
             "What ages, ranks and `not-pulled-for` count from: the arrival of the image, its tag and its last lost tag, whichever is latest, or the push alone. Default: latest.",
         ),
-        key(
-            "group-by",
-            Form::OneOf(&[Form::Choice(&["repository", "branch"]), Form::Object(&GROUP)]),
-            "Among what `beyond-newest` and `newest-per` rank. Default: repository.",
-        ),
-        key(
-            "rank-among",
-            Form::Choice(RANK_AMONG),
-            "What takes part in the ranking: what the rule governs, or all that its match fits, also where a rule before it governs that. Default: governed.",
-        ),
-        key(
-            "order",
-            Form::Choice(&["time", "semver"]),
-            "What they rank by. Default: time.",
-        ),
-        key("unless", Form::Object(&UNLESS), "What stays whatever `expire` says."),
+        RULE_GROUP_BY,
+        RULE_RANK_AMONG,
+        RULE_ORDER,
+        RULE_UNLESS,
     ],
 };
+
+const MATCH_TAGS: Key = key("tags", TEXTS, "Globs on tags (`*`, `?`, `[…]`, `{a,b}`); `!` excludes.");
+const MATCH_TAGS_REGEX: Key = key(
+    "tags-regex",
+    Form::OneOf(&[Form::Text, TEXTS]),
+    "Regular expressions on tags, anchored at both ends.",
+);
+const MATCH_IMAGE_TAGS: Key = key(
+    "image-tags",
+    TEXTS,
+    "Globs on all tags of the image together: each fits some tag of it, and one with `!` fits none.",
+);
+const MATCH_LABELS: Key = key(
+    "labels",
+    Form::Map {
+        of: &Form::Text,
+        least: 1,
+    },
+    "A glob for each label or annotation.",
+);
 
 pub(crate) static MATCH: Object = Object {
     name: "match",
     keys: &[
-        key("tags", TEXTS, "Globs on tags (`*`, `?`, `[…]`, `{a,b}`); `!` excludes."),
-        key(
-            "tags-regex",
-            Form::OneOf(&[Form::Text, TEXTS]),
-            "Regular expressions on tags, anchored at both ends.",
-        ),
-        key(
-            "image-tags",
-            TEXTS,
-            "Globs on all tags of the image together: each fits some tag of it, and one with `!` fits none.",
-        ),
+        MATCH_TAGS,
+        MATCH_TAGS_REGEX,
+        MATCH_IMAGE_TAGS,
         key("untagged", Form::True, "Only images without a tag."),
         key(
             "archived",
@@ -616,14 +672,7 @@ pub(crate) static MATCH: Object = Object {
             },
             "Default: image; with `keep: always` all kinds.",
         ),
-        key(
-            "labels",
-            Form::Map {
-                of: &Form::Text,
-                least: 1,
-            },
-            "A glob for each label or annotation.",
-        ),
+        MATCH_LABELS,
         key(
             "platforms",
             TEXTS,
@@ -632,10 +681,18 @@ pub(crate) static MATCH: Object = Object {
     ],
 };
 
+const OLDER_THAN: Key = key("older-than", Form::Duration, "The age is more than that.");
+const BEYOND_NEWEST: Key = key(
+    "beyond-newest",
+    Form::Count { least: 0 },
+    "So many distinct images of its group are newer.",
+);
+const LARGER_THAN: Key = key("larger-than", Form::Size, "It holds more than that.");
+
 pub(crate) static CONDITIONS: Object = Object {
     name: "conditions",
     keys: &[
-        key("older-than", Form::Duration, "The age is more than that."),
+        OLDER_THAN,
         key(
             "archived-for",
             Form::Duration,
@@ -646,12 +703,8 @@ pub(crate) static CONDITIONS: Object = Object {
             Form::Duration,
             "Nobody pulled it for longer than that.",
         ),
-        key(
-            "beyond-newest",
-            Form::Count { least: 0 },
-            "So many distinct images of its group are newer.",
-        ),
-        key("larger-than", Form::Size, "It holds more than that."),
+        BEYOND_NEWEST,
+        LARGER_THAN,
     ],
 };
 

@@ -5,6 +5,7 @@
 
 mod aws;
 mod diagnostic;
+mod host;
 pub(crate) mod keys;
 mod lookup;
 mod outline;
@@ -53,7 +54,7 @@ pub struct Config {
     pub immutable: Vec<ImmutableTags>,
     /// What may go from the disks of servers.
     pub host: HostSettings,
-    /// The keys that the file names, `limits.max-share` for those under `limits`.
+    /// The keys that the file names, `limits.max-share` for those under `limits`, and so under `host`.
     named: BTreeSet<&'static str>,
 }
 
@@ -290,7 +291,7 @@ impl UsageKind {
 
 impl Config {
     /// This configuration with everything that `policy_file` names in its place (`--policy FILE`).
-    /// `protect` and `immutable` are united: another file cannot take protection away.
+    /// `protect`, `immutable` and `host.compose` are united: another file cannot take protection away.
     #[must_use]
     pub fn overridden_by(mut self, policy_file: Self) -> Self {
         let names = |key| policy_file.named.contains(key);
@@ -309,9 +310,16 @@ impl Config {
             "grace" => grace;
             "usage-memory" => usage_memory;
             "journal-memory" => journal_memory;
+            "host.policies" => host.policies;
+            "host.keep-newest" => host.keep_newest;
+            "host.local-images" => host.local_images;
+            "host.disk" => host.disk;
+            "host.build-cache" => host.build_cache;
+            "host.recheck-after-seconds" => host.recheck_after_seconds;
         }
         self.protect.extend(policy_file.protect);
         self.immutable.extend(policy_file.immutable);
+        self.host.compose.extend(policy_file.host.compose);
         self.named.extend(policy_file.named);
         self
     }

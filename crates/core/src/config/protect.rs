@@ -51,6 +51,11 @@ impl ProtectPattern {
         self.name.fits(repository.as_str()) || self.name.fits(&format!("{registry}/{repository}"))
     }
 
+    /// Whether it covers every repository, and so what belongs to none.
+    pub(crate) fn covers_everything(&self) -> bool {
+        self.name.is_everything()
+    }
+
     /// Whether an image, or one tag of it, is protected in the repositories that this pattern covers.
     pub fn fits_image(&self, tag: Option<&Tag>, digest: &Digest) -> bool {
         let of_tag = self

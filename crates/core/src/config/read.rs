@@ -6,8 +6,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Source};
 use super::reader::{Fields, Reader, did_you_mean, nowhere};
 use super::tree::{self, Node, Value};
 use super::{Config, EcrPlace, Expects, ImmutableTags, Limits, Mirror, ProtectPattern, RegistryConfig, Share};
-use super::{aws, keys, sources};
-use crate::host::HostSettings;
+use super::{aws, host, keys, sources};
 use crate::model::{RegistryHost, Sharing};
 use crate::policy::NameGlobs;
 use crate::policy::read::{self as policy, optional};
@@ -60,7 +59,9 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
         .collect();
     let usage = list(reader, fields.get("usage"), sources::source);
     let registries = list(reader, fields.get("registries"), registry);
-    let policies = optional(fields.get("policies"), |node| policy::policies(reader, node));
+    let policies = optional(fields.get("policies"), |node| {
+        policy::policies(reader, node, &keys::REGISTRIES)
+    });
     let limits = fields
         .get("limits")
         .map_or(Some(default.limits), |node| limits(reader, node, &mut named));
@@ -74,6 +75,10 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
     let journal_memory = period("journal-memory", default.journal_memory);
     let protect = list(reader, fields.get("protect"), protect);
     let immutable = list(reader, fields.get("immutable"), immutable);
+    let host = fields.get("host").map_or_else(
+        || Some(default.host.clone()),
+        |node| host::settings(reader, node, &mut named),
+    );
     check_hosts(reader, &fields);
     check_sources(reader, &fields);
     check_covers(reader, &fields);
@@ -90,13 +95,13 @@ fn config(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Config> {
         journal_memory: journal_memory?,
         protect: protect?,
         immutable: immutable?,
-        host: HostSettings::default(),
+        host: host?,
         named,
     })
 }
 
 /// A list that may be empty, each item read by itself.
-fn list<T>(
+pub(super) fn list<T>(
     reader: &mut Reader<'_, '_>,
     node: Option<&Node>,
     mut read: impl FnMut(&mut Reader<'_, '_>, &Node) -> Option<T>,
@@ -109,8 +114,8 @@ fn list<T>(
 
 fn registry(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryConfig> {
     let fields = reader.fields(node, &keys::REGISTRY)?;
-    let host = fields.get("host").and_then(|node| host(reader, node));
-    let aliases = list(reader, fields.get("aliases"), host_item);
+    let host = fields.get("host").and_then(|node| registry_host(reader, node));
+    let aliases = list(reader, fields.get("aliases"), registry_host);
     let mirrors = list(reader, fields.get("mirrors"), mirror);
     let repositories = reader.names(fields.get("repositories"));
     let expects = fields
@@ -192,11 +197,7 @@ fn mirror(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Mirror> {
     mirror
 }
 
-fn host_item(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryHost> {
-    host(reader, node)
-}
-
-fn host(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryHost> {
+fn registry_host(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RegistryHost> {
     let text = reader.text(node)?;
     let bare = text.trim_start_matches("https://").trim_start_matches("http://");
     let bare = bare.split('/').next().unwrap_or_default();
@@ -266,7 +267,7 @@ fn limits(reader: &mut Reader<'_, '_>, node: &Node, named: &mut BTreeSet<&'stati
     })
 }
 
-fn share(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Share> {
+pub(super) fn share(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Share> {
     reader.scalar(node, "bad-share", |text| {
         text.parse::<Share>()
             .map_err(|error| (error.to_string(), error.hint().to_owned()))

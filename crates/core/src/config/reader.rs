@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::diagnostic::{Diagnostic, Finding, Severity, Source, quoted};
-use super::keys::{Key, Object};
+use super::keys::{self, Key, Object};
 use super::tree::{Entry, Node, Scalar, Value};
 use crate::model::is_hidden;
 use crate::policy::{InvalidGlob, NameGlobs};
@@ -180,6 +180,10 @@ impl<'s, 'a> Reader<'s, 'a> {
     ) {
         let names: Vec<&'static str> = object.keys.iter().map(|key| key.name).collect();
         let message = format!("{} has no key {}", object.name, quoted(&entry.key));
+        if let Some(hint) = keys::misplaced(object.name, &entry.key) {
+            self.error_with("misplaced-key", &entry.key_span, message, hint);
+            return;
+        }
         let hint = match entry.key.as_str() {
             "<<" => "merge keys are not read: repeat what is meant".to_owned(),
             key => did_you_mean(key, &names),

@@ -68,12 +68,20 @@ fn between_keys(object: &str) -> Vec<(&'static str, Value)> {
                 json!({ "unless": ["expire"], "action": ["expire"] }),
             ),
         ],
+        "host rule" => vec![
+            ("oneOf", one_of(&["keep", "expire"])),
+            ("dependentRequired", json!({ "unless": ["expire"] })),
+        ],
         "policy" => vec![("oneOf", one_of(&["rules", "ecr-policy"]))],
         "match" => vec![(
             "dependentSchemas",
             json!({ "untagged": { "properties": { "tags": false, "tags-regex": false } } }),
         )],
-        "conditions" | "newest-per" => vec![("minProperties", json!(1))],
+        "host match" => vec![(
+            "dependentSchemas",
+            json!({ "dangling": { "properties": { "tags": false, "tags-regex": false, "image-tags": false } } }),
+        )],
+        "conditions" | "host conditions" | "build-cache" | "newest-per" => vec![("minProperties", json!(1))],
         "group-by" => vec![("minProperties", json!(1)), ("maxProperties", json!(1))],
         "registry" => vec![(
             "dependentRequired",

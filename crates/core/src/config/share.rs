@@ -41,6 +41,12 @@ impl Share {
         u128::from(part) * u128::from(WHOLE) > u128::from(self.0) * u128::from(whole)
     }
 
+    /// So much of `whole` as this share is, rounded down.
+    pub fn of(self, whole: u64) -> u64 {
+        let part = u128::from(whole) * u128::from(self.0) / u128::from(WHOLE);
+        u64::try_from(part).unwrap_or(whole)
+    }
+
     /// The share as a number from 0 to 1.
     pub fn as_ratio(self) -> f64 {
         f64::from(self.0) / f64::from(WHOLE)
@@ -201,5 +207,8 @@ mod tests {
             assert_eq!(half.exceeded_by(part, whole), exceeded, "{part} of {whole}");
         }
         assert!(!Share::percent(100).exceeded_by(7, 7));
+        for (whole, part) in [(0, 0), (9, 4), (10, 5), (u64::MAX, u64::MAX / 2)] {
+            assert_eq!(half.of(whole), part, "half of {whole}");
+        }
     }
 }

@@ -138,7 +138,7 @@ fn plausible_build_date(manifest: &Manifest, now: Timestamp) -> Option<Timestamp
 }
 
 /// A date that says something: no placeholder, and no more than a clock's error ahead of `now`.
-pub(super) fn plausible(date: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn plausible(date: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let limit = || {
         now.saturating_add(SignedDuration::from_hours(24))
             .unwrap_or(Timestamp::MAX)

@@ -13,12 +13,12 @@ use crate::policy::{NewestPer, Order, Rule};
 use crate::ruling::{Shown, Unknown};
 
 /// An entry that a rule governs.
-pub(super) struct Member<'t> {
+pub(crate) struct Member<'t> {
     /// Its group, if it has one.
-    pub(super) group: Option<&'t str>,
-    pub(super) root: Node,
-    pub(super) tag: Option<&'t Tag>,
-    pub(super) time: Option<Timestamp>,
+    pub(crate) group: Option<&'t str>,
+    pub(crate) root: Node,
+    pub(crate) tag: Option<&'t Tag>,
+    pub(crate) time: Option<Timestamp>,
 }
 
 /// One image in a group: its newest time and its highest version there.
@@ -32,7 +32,7 @@ struct Image {
 }
 
 /// The images of one rule, ranked in their groups.
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// For each entry its image, or why it has none.
     image_of: Vec<Result<usize, Unknown>>,
     /// Whether each entry's tag is a version; empty where that does not matter.
@@ -42,7 +42,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn of<'t>(rule: &Rule, members: impl Iterator<Item = Member<'t>>) -> Self {
+    pub(crate) fn of<'t>(rule: &Rule, members: impl Iterator<Item = Member<'t>>) -> Self {
         let by_version = rule.order == Order::Semver;
         let mut groups = Self::gather(by_version, members);
         let mut order: Vec<usize> = (0..groups.images.len()).collect();
@@ -155,7 +155,7 @@ impl Groups {
     }
 
     /// How many images of its group are newer than an entry's.
-    pub(super) fn rank(&self, entry: usize) -> Result<u64, Unknown> {
+    pub(crate) fn rank(&self, entry: usize) -> Result<u64, Unknown> {
         let image = self.image_of[entry]?;
         if self.versioned.get(entry) == Some(&false) {
             return Err(Unknown::NoVersion);
@@ -164,7 +164,7 @@ impl Groups {
     }
 
     /// Why `unless` keeps an entry, if it does. Without a time or a group nobody can say that it does not.
-    pub(super) fn spared(&self, entry: usize) -> Option<Shown> {
+    pub(crate) fn spared(&self, entry: usize) -> Option<Shown> {
         if !self.unless {
             return None;
         }

@@ -30,15 +30,17 @@ use crate::reason::{Hold, Reason, Ruling};
 pub use archiving::Archiving;
 pub(crate) use archiving::{archived_lately, saves_nothing, stored};
 pub(crate) use dates::Dates;
-pub(crate) use dates::{FIRST_RELEASE, given};
+pub(crate) use dates::{FIRST_RELEASE, given, plausible};
 use entries::{Entry, Roots};
 use ground::Ground;
+pub(crate) use groups::{Groups, Member};
 pub use holds::{Holds, RESTORED_FOR, says_keep};
 use rules::RepositoryRules;
 pub(crate) use sight::{Observer, Sight};
 pub(crate) use survey::{Copies, Survey};
 use uses::Uses;
 pub use uses::may_matter;
+pub(crate) use uses::{bare, describe};
 
 /// What is the same for all repositories, worked out once; then it decides one after the other.
 #[derive(Debug)]

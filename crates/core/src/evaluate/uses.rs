@@ -277,7 +277,7 @@ fn told<'s>(partial: impl Iterator<Item = &'s PartialSource>, expected: &[&Unans
 }
 
 /// Engines put a scheme in front of image ids.
-fn bare(image: &str) -> &str {
+pub(crate) fn bare(image: &str) -> &str {
     ["docker-pullable://", "docker://"]
         .iter()
         .find_map(|scheme| image.strip_prefix(scheme))
@@ -294,7 +294,8 @@ fn hold_of(reference: &Reference, usage: &Usage, facts: &Facts<'_>) -> Option<Ho
     }
 }
 
-fn describe(reference: &Reference, source: &SourceReport) -> String {
+/// Who refers to an image, for people.
+pub(crate) fn describe(reference: &Reference, source: &SourceReport) -> String {
     if reference.used_by.is_empty() {
         source.name.clone()
     } else {

@@ -14,6 +14,10 @@ pub struct HostFacts {
     pub schema: Schema,
     /// When the engine was asked.
     pub taken_at: Timestamp,
+    /// When jettison first looked at this engine, as far as it remembers; `None`: at `taken_at`. What it first saw then had
+    /// been there before.
+    #[serde(default)]
+    pub known_since: Option<Timestamp>,
     /// The engine.
     pub engine: EngineFacts,
     /// The file system of its image store, where that lies on this machine.

@@ -18,6 +18,10 @@ pub struct HostPlan {
     pub engine: EngineFacts,
     /// What goes, in the order in which it shall go.
     pub go: Vec<Departure>,
+    /// What may go after that, in this order, as long as the disk is measured to be above its low mark: the bytes that
+    /// images share are in the figures of each, so that less comes free than those of `go` add up to.
+    #[serde(default)]
+    pub reserve: Vec<Departure>,
     /// What stays.
     pub stay: Vec<Stay>,
     /// What goes of the build cache.
@@ -91,6 +95,13 @@ pub enum StayReason {
         /// The pattern or label.
         by: String,
     },
+    /// A name of it cannot be understood, so that nobody can say who means it.
+    UnknownName {
+        /// The name.
+        name: String,
+    },
+    /// Nobody knows since when it is here, nor so since when it is unused.
+    UnknownAge,
     /// No registry is known to have it, so that nobody could pull it again.
     LocalOnly,
     /// It is among the newest of its repository.
@@ -110,7 +121,7 @@ pub enum StayReason {
     NotExpired(Ruling),
     /// No rule speaks of it.
     NoRule,
-    /// Something could not be read, and it might be needed there.
+    /// It would go, but something could not be read, and it might be needed there.
     Incomplete,
 }
 
@@ -126,14 +137,14 @@ pub struct CachePlan {
 }
 
 /// How full a disk is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pressure {
     /// Whether it is above its high mark.
     pub is_high: bool,
-    /// The bytes that would have to come free to get below the low mark.
+    /// The bytes that would have to come free to get down to the low mark; 0 unless `is_high`.
     pub bytes_to_free: u64,
     /// The files that would have to go for that.
     pub inodes_to_free: u64,
-    /// What of the images under pressure goes, shared bytes included. Less than what is to be freed: it will not do.
+    /// The bytes of all images that go, shared ones included. Less than what is to be freed: it will not do.
     pub bytes_going: u64,
 }

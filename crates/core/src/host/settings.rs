@@ -20,6 +20,11 @@ pub struct HostSettings {
     pub build_cache: Option<CacheSettings>,
     /// How long is waited between the two looks at what goes, in seconds.
     pub recheck_after_seconds: u64,
+    /// Whether the engine's own times are believed where jettison's memory does not reach (`--trust-engine-times`, no key
+    /// of the configuration): of an image that was there when jettison first looked at this engine, and of which the
+    /// engine tells a time, the first sight then says nothing of its age. Without this an engine's time can only make an
+    /// image younger.
+    pub trust_engine_times: bool,
 }
 
 impl Default for HostSettings {
@@ -32,6 +37,7 @@ impl Default for HostSettings {
             disk: None,
             build_cache: None,
             recheck_after_seconds: 30,
+            trust_engine_times: false,
         }
     }
 }

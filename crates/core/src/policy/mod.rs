@@ -247,6 +247,8 @@ pub struct Conditions {
     pub archived_for: Option<Period>,
     /// The age is more than that.
     pub older_than: Option<Period>,
+    /// Nobody has used the image for longer than that; only of images on servers.
+    pub unused_for: Option<Period>,
     /// Nobody has pulled the image for longer than that.
     pub not_pulled_for: Option<Period>,
     /// That many distinct images of the group are newer; 0 means all.

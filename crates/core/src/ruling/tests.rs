@@ -14,6 +14,7 @@ fn terms(pulls: Pulls) -> Arc<Terms> {
         not_pulled_for: None,
         beyond_newest: None,
         larger_than: None,
+        unused_for: None,
     };
     let first = Conditions {
         beyond_newest: Some(3),
@@ -242,6 +243,7 @@ fn conditions_stand_in_the_order_of_their_names() {
         not_pulled_for: None,
         beyond_newest: Some(1),
         larger_than: None,
+        unused_for: None,
     };
     let terms = Arc::new(Terms::new(("p", "r"), &vec![older; 11], None, Pulls::Unknown));
     let ruling = Ruling::measured(&terms, Shown::All, measures());

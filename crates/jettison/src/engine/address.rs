@@ -110,6 +110,15 @@ impl Address {
         Self::read(&host, tls, source.engine)
     }
 
+    /// The address, for people.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Socket(path) => path.display().to_string(),
+            Self::Plain(url) | Self::Encrypted(url, _) => url.to_string(),
+            Self::Ssh(login) => format!("{} on {}", login.socket, legible(&login.host)),
+        }
+    }
+
     fn read(host: &str, tls: Tls, engine: ContainerEngine) -> Result<Self, AddressError> {
         let unknown = || AddressError::Unknown(legible(host));
         if let Some(path) = host.strip_prefix("unix://") {

@@ -1,26 +1,26 @@
-//! Asks an engine one question: bounded in size, never redirected, and with errors that say what to do.
+//! Asks an engine one question, or for one thing to be done: bounded in size, never redirected, and with errors that say what to do.
 //!
 //! How long all questions may take together is its caller's to say. It speaks the few calls that are needed itself:
 //! libraries for this API read answers of any size, and know nothing of the specification that a rolled back service
 //! returns to.
 
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_core::model::legible;
-use reqwest::{ClientBuilder, StatusCode, redirect};
+use reqwest::{ClientBuilder, Method, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::address::{Address, Tls};
-use super::tunnel::{Tunnel, TunnelError};
+use super::error::{ClientError, io_kind, whole};
+use super::lines::Lines;
+use super::tunnel::Tunnel;
+use super::version::{ApiVersion, NEWEST};
 use crate::registry::{Failure, authorities_in, identity_in, is_loopback};
-
-/// The newest version of the API that was read up on: Docker 29. An older engine is asked in its own.
-const NEWEST: ApiVersion = ApiVersion { major: 1, minor: 52 };
 
 /// The largest list: 5,000 containers with long labels take 20 MB.
 pub(crate) const LIST_BYTES: usize = 128 * 1024 * 1024;
@@ -40,70 +40,12 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
     /// As it is told to people.
-    place: String,
+    pub(crate) place: String,
     tunnel: Option<Tunnel>,
     /// Whether it is Podman, whatever the configuration takes it for.
     pub(crate) is_podman: bool,
-}
-
-/// Why an engine did not tell.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
-    #[error("permission denied on the socket {0}: run as a member of the group that owns it (`docker`), or as root")]
-    Denied(String),
-    #[error("there is no socket {0}: is the engine installed there, and its service started?")]
-    NoSocket(String),
-    #[error("nobody listens at {0}: is the engine running?")]
-    NotRunning(String),
-    #[error("{place} could not be asked for {what}: {why}")]
-    NoAnswer { place: String, what: String, why: String },
-    #[error("{place} answered {status} when asked for {what}{message}")]
-    Refused {
-        place: String,
-        what: String,
-        status: StatusCode,
-        message: String,
-    },
-    #[error("{place} answered with more than {most} bytes when asked for {what}")]
-    TooLarge { place: String, what: String, most: usize },
-    #[error("{place} answered what cannot be understood when asked for {what}: {why}")]
-    Unreadable { place: String, what: String, why: String },
-    #[error("{place} speaks versions of the API from {oldest} on; this version of jettison speaks {NEWEST}")]
-    TooNew { place: String, oldest: ApiVersion },
-    #[error("{0}")]
-    Setup(String),
-    #[error(transparent)]
-    Tunnel(#[from] TunnelError),
-}
-
-/// A version of Docker's API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ApiVersion {
-    major: u32,
-    minor: u32,
-}
-
-impl std::fmt::Display for ApiVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-impl std::str::FromStr for ApiVersion {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('.');
-        let number = |part: &str| part.parse().ok();
-        parts
-            .and_then(|(major, minor)| {
-                Some(Self {
-                    major: number(major)?,
-                    minor: number(minor)?,
-                })
-            })
-            .ok_or_else(|| format!("`{}` is no version of the API", legible(text)))
-    }
+    /// The version of the API that it is asked in.
+    pub(crate) version: ApiVersion,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,7 +88,8 @@ impl Client {
         }
         let mut components = versions.components.iter().flatten();
         client.is_podman = components.any(|component| component.name == "Podman Engine");
-        let version = format!("v{}/", newest.min(NEWEST));
+        client.version = newest.min(NEWEST);
+        let version = format!("v{}/", client.version);
         client.base = client
             .base
             .join(&version)
@@ -172,6 +115,7 @@ impl Client {
             place,
             tunnel,
             is_podman: false,
+            version: NEWEST,
         })
     }
 
@@ -182,34 +126,91 @@ impl Client {
         query: &[(&str, &str)],
         most: usize,
     ) -> Result<T, ClientError> {
+        self.ask(Method::GET, path, query, most).await
+    }
+
+    /// What it answers to `DELETE path?query`. Sent once: whoever gets no answer has to look what became of it.
+    pub(crate) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<T, ClientError> {
+        self.ask(Method::DELETE, path, query, most).await
+    }
+
+    /// What it answers to `POST path?query` without a body. Sent once.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<T, ClientError> {
+        self.ask(Method::POST, path, query, most).await
+    }
+
+    /// What it tells at `GET path?query`, line by line, for as long as it tells.
+    pub(crate) async fn lines(
+        self: &Arc<Self>,
+        path: &str,
+        query: &[(&str, &str)],
+        longest: usize,
+    ) -> Result<Lines, ClientError> {
+        let mut response = self.send(Method::GET, path, query).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(path, &mut response).await);
+        }
+        Ok(Lines::new(Arc::clone(self), response, path, longest))
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<T, ClientError> {
+        let mut response = self.send(method, path, query).await?;
+        // What is made is answered with 201, and without a body.
+        if !matches!(response.status(), StatusCode::OK | StatusCode::CREATED) {
+            return Err(self.refusal(path, &mut response).await);
+        }
+        let body = self.body(path, &mut response, most).await?;
+        let body = if body.is_empty() { b"null" } else { body.as_slice() };
+        serde_json::from_slice(body).map_err(|error| self.unreadable(path, error.to_string()))
+    }
+
+    async fn send(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Response, ClientError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let request = self.http.get(url).query(query);
-        let mut response = request.send().await.map_err(|error| self.failed(path, &error))?;
-        let status = response.status();
-        let limit = if status == StatusCode::OK { most } else { REFUSAL_BYTES };
-        let body = self.body(path, &mut response, limit).await;
-        if status != StatusCode::OK {
-            return Err(self.refused(path, status, &body.unwrap_or_default()));
-        }
-        serde_json::from_slice(&body?).map_err(|error| self.unreadable(path, error.to_string()))
+        let request = self.http.request(method, url).query(query);
+        request.send().await.map_err(|error| self.failed(path, &error))
     }
 
-    async fn body(&self, what: &str, response: &mut reqwest::Response, most: usize) -> Result<Vec<u8>, ClientError> {
+    async fn refusal(&self, path: &str, response: &mut Response) -> ClientError {
+        let body = self.body(path, response, REFUSAL_BYTES).await;
+        self.refused(path, response.status(), &body.unwrap_or_default())
+    }
+
+    async fn body(&self, what: &str, response: &mut Response, most: usize) -> Result<Vec<u8>, ClientError> {
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| self.failed(what, &error))? {
             if piece.len() > most - body.len() {
-                return Err(ClientError::TooLarge {
-                    place: self.place.clone(),
-                    what: legible(what),
-                    most,
-                });
+                return Err(self.too_large(what, most));
             }
             body.extend_from_slice(&piece);
         }
         Ok(body)
+    }
+
+    pub(super) fn too_large(&self, what: &str, most: usize) -> ClientError {
+        ClientError::TooLarge {
+            place: self.place.clone(),
+            what: legible(what),
+            most,
+        }
     }
 
     pub(crate) fn unreadable(&self, what: &str, why: String) -> ClientError {
@@ -230,7 +231,7 @@ impl Client {
         }
     }
 
-    fn failed(&self, what: &str, error: &reqwest::Error) -> ClientError {
+    pub(super) fn failed(&self, what: &str, error: &reqwest::Error) -> ClientError {
         let place = self.place.clone();
         let complaint = self.tunnel.as_ref().map(Tunnel::complaint).unwrap_or_default();
         match io_kind(error) {
@@ -243,14 +244,6 @@ impl Client {
                 why: format!("{}{complaint}", whole(error)),
             },
         }
-    }
-}
-
-impl ClientError {
-    /// Whether the engine says that it has no such thing. A 404 without these words may come from anybody.
-    pub(crate) fn is_absence(&self) -> bool {
-        matches!(self, Self::Refused { status, message, .. }
-            if *status == StatusCode::NOT_FOUND && message.to_lowercase().contains("no such"))
     }
 }
 
@@ -289,37 +282,4 @@ fn encrypted(url: &Url, tls: &Tls) -> Result<ClientBuilder, ClientError> {
         builder = builder.identity(identity_in(certificate, Some(key)).map_err(set_up)?);
     }
     Ok(builder)
-}
-
-fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        source = cause.source();
-    }
-    None
-}
-
-/// The error and its sources in one line, without its URL.
-fn whole(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let next = cause.to_string();
-        if !text.contains(&next) {
-            text = if text.is_empty() {
-                next
-            } else {
-                format!("{text}: {next}")
-            };
-        }
-        source = cause.source();
-    }
-    if text.is_empty() {
-        "the exchange failed".to_owned()
-    } else {
-        text
-    }
 }

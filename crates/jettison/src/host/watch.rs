@@ -8,24 +8,25 @@ mod follow;
 mod noted;
 mod resolve;
 mod rounds;
-mod stop;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 mod uses;
 
 use std::convert::Infallible;
-use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use super::HostError;
 use super::engine::HostEngine;
 use super::ledger::HostLedger;
 use crate::output::text::with_causes;
 use noted::Noted;
-pub use stop::Stop;
+pub use sweeping::SweepRound;
 
 /// Uses are written so long after the first one that is not: whatever happens at once is written at once.
 const WRITE_AFTER: Duration = Duration::from_secs(5);
@@ -36,9 +37,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// A round that was stopped may take so long to come to its next image; then it is left where it is, as by a kill.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Why something did not succeed.
-pub type Trouble = Box<dyn Error + Send + Sync>;
-
 /// What is done on time.
 #[async_trait]
 pub trait Round: Send + Sync {
@@ -46,13 +44,14 @@ pub trait Round: Send + Sync {
     type Report: Send + Sync;
 
     /// Looks at everything that is there, and notes it in the ledger.
-    async fn look(&self) -> Result<(), Trouble>;
+    async fn look(&self) -> Result<(), HostError>;
 
-    /// Takes away what may go. When `stop` is asked for, it ends before the next image.
-    async fn run(&self, stop: &Stop) -> Result<Self::Report, Trouble>;
+    /// Takes away what may go. When `stop` becomes true, it ends before the next image.
+    async fn run(&self, stop: &watch::Receiver<bool>) -> Result<Self::Report, HostError>;
 
-    /// Whether the disk is above its high mark. Asks the file system and nobody else; `false` where there are no marks.
-    fn is_disk_full(&self) -> bool;
+    /// Whether the file system of `root`, the folder of the image store, is above its high mark. Asks the file system and
+    /// nobody else; `false` where there are no marks.
+    fn is_disk_full(&self, root: &str) -> bool;
 }
 
 /// Whom the agent tells. A log is one; whoever watches over many servers may be another.
@@ -91,15 +90,16 @@ impl<R: Round> Watch<'_, R> {
     /// Watches until `stop` comes; a round that is at work then ends before its next image. Whatever fails is told and
     /// tried again.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let (asking, stop_asked) = Stop::channel();
+        let (asking, stop_asked) = watch::channel(false);
         let agent = Agent {
             watch: self,
             noted: Noted::default(),
             look_wanted: Notify::new(),
+            root: Mutex::default(),
         };
         let stopping = async {
             stop.await;
-            asking.ask();
+            asking.send_replace(true);
             tokio::time::sleep(PATIENCE).await;
         };
         tokio::select! {
@@ -118,9 +118,20 @@ struct Agent<'a, R: Round> {
     noted: Noted,
     /// Something may have been missed.
     look_wanted: Notify,
+    /// The folder of the image store, as the engine told last.
+    root: Mutex<Option<String>>,
 }
 
 impl<R: Round> Agent<'_, R> {
+    fn set_root(&self, root: Option<String>) {
+        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = root;
+    }
+
+    fn is_disk_full(&self) -> bool {
+        let root = self.root.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        root.is_some_and(|root| self.watch.round.is_disk_full(&root))
+    }
+
     /// Writes what was noted, a moment after it was.
     async fn write(&self) -> Infallible {
         let mut pause = WRITE_AFTER;

@@ -4,6 +4,7 @@
 //! as images go. An image that hangs on a variable which nobody set makes the source partial: it could be any. Nothing
 //! is looked up in the environment of this process, which is not that of the deployment; the `.env` beside the file is.
 
+mod deployed;
 mod environment;
 mod interpolation;
 mod project;
@@ -13,6 +14,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub(crate) use deployed::{ComposeProject, report};
 use environment::Variables;
 use project::Found;
 
@@ -75,10 +77,16 @@ pub(super) fn read(patterns: &[String], base: &Path, said: &mut Said) {
 
 /// Reads a file that the configuration names, with all that it takes in.
 fn read_listed(path: &Path, text: &str, found: &mut Found, said: &mut Said) {
+    let environment = Environment::In(folder(path).to_owned());
+    read_whole(path, text, environment, found, said);
+}
+
+/// Reads a file with all that it takes in.
+fn read_whole(path: &Path, text: &str, environment: Environment, found: &mut Found, said: &mut Said) {
     let listed = Opening {
         path: path.to_owned(),
         given: Variables::new(),
-        environment: Environment::In(folder(path).to_owned()),
+        environment,
     };
     let variables = listed.variables(said);
     let mut open = beside(&listed, &variables, said);

@@ -6,7 +6,7 @@
 pub mod aws;
 mod command;
 mod compose;
-mod engine;
+pub(crate) mod engine;
 mod file;
 mod findings;
 #[cfg(feature = "fuzzing")]
@@ -30,6 +30,7 @@ use crate::aws::AwsConnection;
 use crate::output::text::{count, number};
 use crate::store::{Store, StoreError};
 use aws::KnownDefinitions;
+pub(crate) use compose::{ComposeProject, report as report_compose};
 pub use findings::{Finding, Found, ImagesInUse, UsedBy};
 use kubernetes::ManagedNames;
 use said::Said;
@@ -233,6 +234,20 @@ impl Collector<'_> {
             gaps: Vec::new(),
             references,
         }))
+    }
+}
+
+/// What was said by somebody on the host whose images it is about, and nowhere configured.
+fn of_this_host(name: &str, kind: &str, said: Said) -> SourceReport {
+    let (references, gaps) = said.finish(true);
+    SourceReport {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        status: said::status(&gaps),
+        covers: vec!["**".to_owned()],
+        answers_for: Vec::new(),
+        gaps,
+        references,
     }
 }
 

@@ -21,6 +21,8 @@ const LONGEST_END: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Dockerd {
     home: TempDir,
+    /// Where its images lie.
+    data: PathBuf,
     server: Child,
     /// For its Swarm, or for TLS, if it has any.
     port: PortLease,
@@ -74,14 +76,44 @@ impl Dockerd {
         })
     }
 
+    /// As [`Dockerd::start`], with its images in this folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_in(data: &Path) -> Self {
+        Self::start_at(Some(data.to_owned()), |_| Vec::new())
+    }
+
     fn start_with(options: impl FnOnce(u16) -> Vec<String>) -> Self {
+        Self::start_at(None, options)
+    }
+
+    fn start_at(data: Option<PathBuf>, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let home = tempfile::tempdir().expect("a directory for dockerd");
         let port = PortLease::take();
+        let data = data.unwrap_or_else(|| home.path().join("data"));
+        let server = Self::spawn(&home, &data, options(port.number()));
+        let mut engine = Self {
+            home,
+            data,
+            server,
+            port,
+        };
+        engine.wait_until_up();
+        engine
+    }
+
+    fn spawn(home: &TempDir, data: &Path, options: Vec<String>) -> Child {
         let at = |name: &str| home.path().join(name).display().to_string();
         fs::write(at("daemon.json"), "{}").expect("an empty configuration");
         let log = File::create(at("log")).expect("its log");
-        let server = apart("dockerd")
-            .args(["--config-file", &at("daemon.json"), "--data-root", &at("data")])
+        apart("dockerd")
+            .args([
+                "--config-file",
+                &at("daemon.json"),
+                "--data-root",
+                &data.display().to_string(),
+            ])
             .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
             .arg(format!("unix://{}", at("docker.sock")))
             .args([
@@ -90,16 +122,13 @@ impl Dockerd {
                 "--ip6tables=false",
                 "--ip-forward=false",
             ])
-            .args(options(port.number()))
+            .args(options)
             .env_remove("DOCKER_HOST")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("dockerd starts");
-        let mut engine = Self { home, server, port };
-        engine.wait_until_up();
-        engine
+            .expect("dockerd starts")
     }
 
     /// Where it listens by TLS.
@@ -117,8 +146,44 @@ impl Dockerd {
     /// # Panics
     /// When it fails.
     pub(crate) fn docker(&self, line: &str) -> String {
-        let printed = run(self.client().args(line.split_whitespace()));
+        self.docker_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The same, with words that may hold spaces.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn docker_words(&self, words: &[&str]) -> String {
+        let printed = run(self.client().args(words));
         printed.expect("docker").trim().to_owned()
+    }
+
+    /// Builds the `Dockerfile` of a folder by BuildKit, with Debian's client: newer ones need a plugin for that.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn build_with_buildkit(&self, folder: &Path, name: &str) {
+        let mut build = self.client_of("/usr/bin/docker");
+        let folder = folder.display().to_string();
+        run(build
+            .args(["build", "--quiet", "--tag", name, &folder])
+            .env("DOCKER_BUILDKIT", "1"))
+        .expect("docker build");
+    }
+
+    /// Ends the engine gently and starts it again on what it has.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn restart(&mut self) {
+        end_gently(&mut self.server);
+        self.server = Self::spawn(&self.home, &self.data, Vec::new());
+        self.wait_until_up();
+    }
+
+    /// Ends the engine, which leaves what it has.
+    pub(crate) fn stop(&mut self) {
+        end_gently(&mut self.server);
     }
 
     /// Runs a container for as long as the engine runs.
@@ -154,7 +219,11 @@ impl Dockerd {
     }
 
     fn client(&self) -> Command {
-        let mut command = Command::new("docker");
+        self.client_of("docker")
+    }
+
+    fn client_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.args([
             "--config",
             &self.home.path().display().to_string(),

@@ -14,6 +14,13 @@ fn the_schema_says_what_keys_of_an_object_mean_for_each_other() {
             "dependentRequired",
             serde_json::json!({ "unless": ["expire"], "action": ["expire"] }),
         ),
+        ("host conditions", "minProperties", serde_json::json!(1)),
+        ("build-cache", "minProperties", serde_json::json!(1)),
+        (
+            "host rule",
+            "dependentRequired",
+            serde_json::json!({ "unless": ["expire"] }),
+        ),
         (
             "aws",
             "dependentRequired",
@@ -83,13 +90,20 @@ fn the_reader_reads_every_key_of_the_schema() {
         &keys::BRANCH,
         &keys::UNLESS,
         &keys::NEWEST_PER,
+        &keys::HOST,
+        &keys::DISK,
+        &keys::BUILD_CACHE,
+        keys::SERVERS.policy,
+        keys::SERVERS.rule,
+        keys::SERVERS.matches,
+        keys::SERVERS.conditions,
         &keys::CASES,
         &keys::CASE,
     ];
     for object in objects {
         for key in object.keys {
             let text = wrong_value(object, key).unwrap();
-            let found = match text.contains("images") || object.name == "policy test" {
+            let found = match text.starts_with("{images") || object.name == "policy test" {
                 true => Cases::parse("cases.yaml", &text).unwrap_err(),
                 false => Config::parse("jettison.yaml", &text).unwrap_err(),
             };
@@ -121,6 +135,13 @@ fn the_schema_knows_the_keys_of_the_table() {
         &keys::MATCH,
         &keys::CONDITIONS,
         &keys::NEWEST_PER,
+        &keys::HOST,
+        &keys::DISK,
+        &keys::BUILD_CACHE,
+        keys::SERVERS.policy,
+        keys::SERVERS.rule,
+        keys::SERVERS.matches,
+        keys::SERVERS.conditions,
     ] {
         let properties = schema["$defs"][object.name]["properties"].as_object().unwrap();
         let mut names: Vec<&str> = object.keys.iter().map(|key| key.name).collect();

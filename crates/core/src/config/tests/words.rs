@@ -57,7 +57,7 @@ fn a_finding_fits_on_a_line() {
 #[test]
 fn a_finding_is_machine_readable() {
     let found = Config::parse("jettison.yaml", "ä: 1").unwrap_err();
-    insta::assert_snapshot!(serde_json::to_string(&found).unwrap(), @r#"[{"severity":"error","code":"unknown-key","message":"configuration has no key `ä`","file":"jettison.yaml","line":1,"column":1,"span":{"start":0,"end":2},"hint":"known: registries, usage, policies, limits, grace, usage-memory, journal-memory, protect, immutable"}]"#);
+    insta::assert_snapshot!(serde_json::to_string(&found).unwrap(), @r#"[{"severity":"error","code":"unknown-key","message":"configuration has no key `ä`","file":"jettison.yaml","line":1,"column":1,"span":{"start":0,"end":2},"hint":"known: registries, usage, policies, limits, grace, usage-memory, journal-memory, protect, immutable, host"}]"#);
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Asked<'_> {
                 not_pulled_for: None,
                 beyond_newest: None,
                 larger_than: None,
+                unused_for: None,
             } => self.days(period, SHORTEST_ARCHIVAL),
             Conditions {
                 archived_for: None,
@@ -104,6 +105,7 @@ impl Asked<'_> {
                 not_pulled_for: None,
                 beyond_newest: None,
                 larger_than: None,
+                unused_for: None,
             } => self.older_than(period),
             Conditions {
                 archived_for: None,
@@ -111,6 +113,7 @@ impl Asked<'_> {
                 not_pulled_for: None,
                 beyond_newest: Some(most),
                 larger_than: None,
+                unused_for: None,
             } => self.beyond_newest(most),
             Conditions {
                 archived_for: None,
@@ -118,6 +121,7 @@ impl Asked<'_> {
                 not_pulled_for: Some(_),
                 beyond_newest: None,
                 larger_than: None,
+                unused_for: None,
             } => Counted::less(Unsayable::Pulls),
             Conditions {
                 archived_for: None,
@@ -125,6 +129,7 @@ impl Asked<'_> {
                 not_pulled_for: None,
                 beyond_newest: None,
                 larger_than: Some(_),
+                unused_for: None,
             } => Counted::less(Unsayable::Size),
             _ => Counted::less(Unsayable::SeveralConditions),
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{bad_regex, optional};
-use crate::config::keys;
+use crate::config::keys::{self, Language};
 use crate::config::reader::Reader;
 use crate::config::tree::{Node, Value};
 use crate::model::Kind;
@@ -12,25 +12,26 @@ use crate::policy::matching::{LabelPattern, Match};
 use crate::policy::pattern::Anchored;
 use crate::policy::{ImageTags, TagPatterns};
 
-pub(super) fn matches(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Match> {
-    let fields = reader.fields(node, &keys::MATCH)?;
+pub(super) fn matches(reader: &mut Reader<'_, '_>, node: &Node, language: &'static Language) -> Option<Match> {
+    let fields = reader.fields(node, language.matches)?;
+    let no_tag = language.untagged;
     let kinds = optional(fields.get("kinds"), |node| kinds(reader, node));
     let tags = optional(fields.get("tags"), |node| tags(reader, node));
     let tags_regex = optional(fields.get("tags-regex"), |node| tags_regex(reader, node));
     let image_tags = optional(fields.get("image-tags"), |node| image_tags(reader, node));
     let archived = optional(fields.get("archived"), |node| reader.flag(node));
     let untagged = fields
-        .get("untagged")
-        .map_or(Some(false), |node| only_true(reader, node, "untagged"));
+        .get(no_tag)
+        .map_or(Some(false), |node| only_true(reader, node, no_tag));
     let labels = fields
         .get("labels")
         .map_or_else(|| Some(BTreeMap::new()), |node| labels(reader, node));
     let platforms = optional(fields.get("platforms"), |node| reader.names(Some(node)));
     for key in ["tags", "tags-regex", "image-tags"]
         .into_iter()
-        .filter(|key| fields.get("untagged").is_some() && fields.get(key).is_some())
+        .filter(|key| fields.get(no_tag).is_some() && fields.get(key).is_some())
     {
-        let message = format!("`{key}` fits tagged images only, `untagged` those without a tag");
+        let message = format!("`{key}` fits tagged images only, `{no_tag}` those without a tag");
         reader.error_with("tags-with-untagged", &fields.key_span(key), message, "write two rules");
     }
     Some(Match {

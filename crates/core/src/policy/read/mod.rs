@@ -11,7 +11,7 @@ pub(crate) use matching::{kind, only_true, tags, texts_by_key};
 use super::{
     ByteSize, Conditions, GroupBy, Match, Order, Period, Policy, RankAmong, Rule, RuleAction, Rules, Since, Verb,
 };
-use crate::config::keys;
+use crate::config::keys::{self, Language, Object};
 use crate::config::reader::{Fields, Reader};
 use crate::config::tree::{Node, Scalar, Value};
 use crate::lifecycle::{LifecycleMistakes, LifecyclePolicy};
@@ -19,21 +19,21 @@ use crate::model::legible;
 use group::{group_by, order, unless};
 use matching::matches;
 
-/// Reads the list behind `policies`.
-pub(crate) fn policies(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Policy>> {
+/// Reads the list behind `policies`, written in that language.
+pub(crate) fn policies(reader: &mut Reader<'_, '_>, node: &Node, language: &'static Language) -> Option<Vec<Policy>> {
     let items = reader.list(node)?;
     if items.is_empty() {
         reader.warn(
             "no-policies",
             &node.span,
             "without a policy everything stays",
-            "leave out `policies` for the built-in policy `standard`",
+            format!("leave out `policies` for {}", language.built_in),
         );
     }
     let mut names = BTreeMap::new();
     let mut policies: Vec<(Policy, Range<usize>)> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let Some((policy, place)) = policy(reader, item, index, &mut names) else {
+        let Some((policy, place)) = policy(reader, (item, index), &mut names, language) else {
             continue;
         };
         let hidden_by = policies.iter().find(|(earlier, _)| covers_all_of(earlier, &policy));
@@ -88,11 +88,11 @@ fn name(
 
 fn policy(
     reader: &mut Reader<'_, '_>,
-    node: &Node,
-    index: usize,
+    (node, index): (&Node, usize),
     names: &mut BTreeMap<String, u32>,
+    language: &'static Language,
 ) -> Option<(Policy, Range<usize>)> {
-    let fields = reader.fields(node, &keys::POLICY)?;
+    let fields = reader.fields(node, language.policy)?;
     let name = name(reader, &fields, ("policy", index), names);
     let repositories = reader.names(fields.get("repositories"));
     let registries = reader.hosts(fields.get("registries"));
@@ -100,7 +100,7 @@ fn policy(
     let archive_anyway = fields
         .get("archive-anyway")
         .map_or(Some(false), |node| reader.flag(node));
-    let rules = judge(reader, &fields);
+    let rules = judge(reader, &fields, language);
     if untag == Some(true) && rules.as_ref().is_some_and(looks_at_all_tags) {
         // The image would be another one after its first tag is gone, and the next run would judge that.
         reader.error_with(
@@ -138,10 +138,10 @@ fn looks_at_all_tags(rules: &Rules) -> bool {
 }
 
 /// The rules, or the lifecycle policy that stands in their place.
-fn judge(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Rules> {
+fn judge(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, language: &'static Language) -> Option<Rules> {
     let (own, ecr) = (fields.get("rules"), fields.get("ecr-policy"));
     let ecr_policy = ecr.map(|node| lifecycle(reader, node));
-    let own_rules = own.map(|node| rules(reader, node));
+    let own_rules = own.map(|node| rules(reader, node, language));
     match (own_rules, ecr_policy) {
         (Some(rules), None) => rules.map(Rules::Own),
         (None, Some(policy)) => policy.map(Rules::Ecr),
@@ -154,6 +154,8 @@ fn judge(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Rules> {
             );
             None
         }
+        // Noted already.
+        (None, None) if language.policy.keys.iter().any(|key| key.required) => None,
         (None, None) => {
             reader.error_with(
                 "missing-key",
@@ -182,12 +184,12 @@ fn lifecycle(reader: &mut Reader<'_, '_>, node: &Node) -> Option<LifecyclePolicy
     }
 }
 
-fn rules(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Rule>> {
+fn rules(reader: &mut Reader<'_, '_>, node: &Node, language: &'static Language) -> Option<Vec<Rule>> {
     let items = reader.items(node)?;
     let mut names = BTreeMap::new();
     let mut rules: Vec<Rule> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let Some((rule, place)) = rule(reader, item, index, &mut names) else {
+        let Some((rule, place)) = rule(reader, (item, index), &mut names, language) else {
             continue;
         };
         if let Some(earlier) = rules.iter().find(|earlier| earlier.shadows(&rule)) {
@@ -209,16 +211,16 @@ fn rules(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Rule>> {
 
 fn rule(
     reader: &mut Reader<'_, '_>,
-    node: &Node,
-    index: usize,
+    (node, index): (&Node, usize),
     names: &mut BTreeMap<String, u32>,
+    language: &'static Language,
 ) -> Option<(Rule, Range<usize>)> {
-    let fields = reader.fields(node, &keys::RULE)?;
+    let fields = reader.fields(node, language.rule)?;
     let name = name(reader, &fields, ("rule", index), names);
     let matches = fields
         .get("match")
-        .map_or_else(|| Some(Match::default()), |node| matches(reader, node));
-    let verb = verb(reader, &fields);
+        .map_or_else(|| Some(Match::default()), |node| matches(reader, node, language));
+    let verb = verb(reader, &fields, language.conditions);
     let action = fields
         .get("action")
         .map_or(Some(RuleAction::default()), |node| action(reader, node));
@@ -330,10 +332,10 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RuleAction> {
     })
 }
 
-fn verb(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Verb> {
+fn verb(reader: &mut Reader<'_, '_>, fields: &Fields<'_>, known: &'static Object) -> Option<Verb> {
     match (fields.get("keep"), fields.get("expire")) {
         (Some(keep), None) => reader.choice(keep, &["always"]).map(|_| Verb::KeepAlways),
-        (None, Some(node)) => expire(reader, node).map(Verb::Expire),
+        (None, Some(node)) => expire(reader, node, known).map(Verb::Expire),
         (Some(keep), Some(node)) => {
             reader.error_with(
                 "verb-twice",
@@ -342,11 +344,12 @@ fn verb(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Verb> {
                 "leave out `keep` or `expire`",
             );
             reader.choice(keep, &["always"]);
-            expire(reader, node);
+            expire(reader, node, known);
             None
         }
         (None, None) => {
-            let hint = "write `keep: always`, or for example `expire: { older-than: 30d }`";
+            let example = known.keys.first().map_or("", |key| key.name);
+            let hint = format!("write `keep: always`, or for example `expire: {{ {example}: 30d }}`");
             reader.error_with(
                 "verb-missing",
                 &fields.span,
@@ -358,17 +361,20 @@ fn verb(reader: &mut Reader<'_, '_>, fields: &Fields<'_>) -> Option<Verb> {
     }
 }
 
-fn expire(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Conditions>> {
+fn expire(reader: &mut Reader<'_, '_>, node: &Node, known: &'static Object) -> Option<Vec<Conditions>> {
     match &node.value {
         Value::List(items) if items.is_empty() => {
             empty_expire(reader, node);
             None
         }
         Value::List(items) => {
-            let read: Vec<Conditions> = items.iter().filter_map(|item| conditions(reader, item)).collect();
+            let read: Vec<Conditions> = items
+                .iter()
+                .filter_map(|item| conditions(reader, item, known))
+                .collect();
             (read.len() == items.len()).then_some(read)
         }
-        _ => conditions(reader, node).map(|conditions| vec![conditions]),
+        _ => conditions(reader, node, known).map(|conditions| vec![conditions]),
     }
 }
 
@@ -377,24 +383,26 @@ fn empty_expire(reader: &mut Reader<'_, '_>, node: &Node) {
     reader.error_with("empty-expire", &node.span, "an empty `expire` names no condition", hint);
 }
 
-fn conditions(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Conditions> {
+fn conditions(reader: &mut Reader<'_, '_>, node: &Node, known: &'static Object) -> Option<Conditions> {
     if let Some((Scalar::Nothing, _)) = node.scalar() {
         empty_expire(reader, node);
         return None;
     }
-    let fields = reader.fields(node, &keys::CONDITIONS)?;
+    let fields = reader.fields(node, known)?;
     if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
         empty_expire(reader, node);
         return None;
     }
     let archived_for = optional(fields.get("archived-for"), |node| period(reader, node));
     let older_than = optional(fields.get("older-than"), |node| period(reader, node));
+    let unused_for = optional(fields.get("unused-for"), |node| period(reader, node));
     let not_pulled_for = optional(fields.get("not-pulled-for"), |node| period(reader, node));
     let beyond_newest = optional(fields.get("beyond-newest"), |node| reader.count(node, 0));
     let larger_than = optional(fields.get("larger-than"), |node| size(reader, node));
     Some(Conditions {
         archived_for: archived_for?,
         older_than: older_than?,
+        unused_for: unused_for?,
         not_pulled_for: not_pulled_for?,
         beyond_newest: beyond_newest?,
         larger_than: larger_than?,

@@ -79,6 +79,7 @@ impl<R: Round> Agent<'_, R> {
     async fn read(&self, position: &mut Position) -> Result<Infallible, Broken> {
         let engine = self.watch.engine;
         let facts = engine.facts().await?;
+        self.set_root(facts.root);
         if !self.noted.is_of(&facts.id) {
             self.noted.flush(self.watch.ledger).await?;
             self.noted.of_engine(&facts.id);

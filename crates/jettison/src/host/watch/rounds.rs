@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Agent, Round, Stop};
+use super::{Agent, Round};
 use crate::output::text::with_causes;
 
 /// How often it is asked how full the disk is.
@@ -88,12 +89,12 @@ impl Plan {
 
 impl<R: Round> Agent<'_, R> {
     /// Has looks and rounds done when they are due, until somebody asks for the end.
-    pub(super) async fn rounds(&self, stop: &Stop) {
+    pub(super) async fn rounds(&self, stop: &watch::Receiver<bool>) {
         let mut plan = Plan::new(self.watch.every, Instant::now());
         loop {
             let due = tokio::select! {
                 biased;
-                () = stop.asked() => return,
+                () = asked(stop.clone()) => return,
                 due = self.due(&plan) => due,
             };
             self.flush().await;
@@ -102,7 +103,7 @@ impl<R: Round> Agent<'_, R> {
                 Due::Round | Due::DiskIsFull if self.watch.observe_only => self.look().await,
                 Due::Round | Due::DiskIsFull => self.round(due, stop).await,
             };
-            if stop.is_asked() {
+            if *stop.borrow() {
                 return;
             }
             match done {
@@ -110,7 +111,7 @@ impl<R: Round> Agent<'_, R> {
                 false => plan.failed(due, Instant::now()),
             }
             if due != Due::Look {
-                plan.rest(self.watch.round.is_disk_full(), Instant::now());
+                plan.rest(self.is_disk_full(), Instant::now());
             }
         }
     }
@@ -128,7 +129,7 @@ impl<R: Round> Agent<'_, R> {
     /// Waits until the disk is full, and it is time to do something about it.
     async fn disk_is_full(&self, not_before: Instant) {
         sleep_until(not_before).await;
-        while !self.watch.round.is_disk_full() {
+        while !self.is_disk_full() {
             tokio::time::sleep(DISK_EVERY).await;
         }
     }
@@ -137,7 +138,7 @@ impl<R: Round> Agent<'_, R> {
         match self.watch.round.look().await {
             Ok(()) => true,
             Err(error) => {
-                let why = with_causes(error.as_ref());
+                let why = with_causes(&error);
                 self.watch
                     .listener
                     .warned(&format!("a look failed, and will be tried again: {why}"));
@@ -146,7 +147,7 @@ impl<R: Round> Agent<'_, R> {
         }
     }
 
-    async fn round(&self, due: Due, stop: &Stop) -> bool {
+    async fn round(&self, due: Due, stop: &watch::Receiver<bool>) -> bool {
         if due == Due::DiskIsFull {
             self.watch
                 .listener
@@ -158,12 +159,19 @@ impl<R: Round> Agent<'_, R> {
                 true
             }
             Err(error) => {
-                let why = with_causes(error.as_ref());
+                let why = with_causes(&error);
                 self.watch
                     .listener
                     .warned(&format!("a round failed, and will be tried again: {why}"));
                 false
             }
         }
+    }
+}
+
+/// Waits until somebody asks for the end; for ever if nobody can any more.
+async fn asked(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use jettison_core::host::{CacheRecord, CacheSettings, EngineFacts, HostImage, ImageStore};
 use jettison_core::model::{Digest, SourceReport};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{Listener, Round, Stop, Trouble, Watch};
-use crate::host::engine::{EngineError, Event, Events, HostEngine, Removed};
+use super::{Listener, Round, Watch};
+use crate::host::HostError;
+use crate::host::engine::{EngineError, Event, Events, HostContainer, HostEngine, ImageNames, Removed};
 use crate::host::ledger::{HostLedger, HostRemoval, HostRun, HostUse, KnownImage, SeenImage};
 use crate::store::StoreError;
 use crate::store::tests::{digest, hour, open_new};
@@ -177,7 +179,7 @@ impl HostEngine for &'static World {
             version: "1".to_owned(),
             store: ImageStore::GraphDriver,
             driver: "overlay2".to_owned(),
-            root: None,
+            root: Some("/var/lib/scripted".to_owned()),
             layers_bytes: None,
         })
     }
@@ -208,6 +210,18 @@ impl HostEngine for &'static World {
             Some(error) => Err(error),
             None => Ok(self.names.lock().unwrap().get(name).cloned()),
         }
+    }
+
+    async fn names(&self, _image: &Digest) -> Result<Option<ImageNames>, EngineError> {
+        unimplemented()
+    }
+
+    async fn containers(&self) -> Result<Vec<HostContainer>, EngineError> {
+        unimplemented()
+    }
+
+    async fn tag(&self, _image: &Digest, _name: &str) -> Result<(), EngineError> {
+        unimplemented()
     }
 
     async fn remove(&self, _name: &str) -> Result<Removed, EngineError> {
@@ -286,21 +300,21 @@ impl HostLedger for World {
 impl Round for World {
     type Report = usize;
 
-    async fn look(&self) -> Result<(), Trouble> {
+    async fn look(&self) -> Result<(), HostError> {
         self.looks.lock().unwrap().push(Instant::now());
         Ok(())
     }
 
-    async fn run(&self, stop: &Stop) -> Result<usize, Trouble> {
+    async fn run(&self, stop: &watch::Receiver<bool>) -> Result<usize, HostError> {
         self.runs.lock().unwrap().push(Instant::now());
         let failing = self.round_fails.load(Ordering::Relaxed);
         if failing > 0 {
             self.round_fails.store(failing - 1, Ordering::Relaxed);
-            return Err("the engine had a cold".into());
+            return Err(EngineError::Failed("the engine had a cold".to_owned()).into());
         }
         let (each, images) = *self.work.lock().unwrap();
         for _ in 0..images {
-            if stop.is_asked() {
+            if *stop.borrow() {
                 break;
             }
             sleep(each).await;
@@ -309,7 +323,8 @@ impl Round for World {
         Ok(self.removed.load(Ordering::Relaxed))
     }
 
-    fn is_disk_full(&self) -> bool {
+    fn is_disk_full(&self, root: &str) -> bool {
+        assert_eq!(root, "/var/lib/scripted");
         self.disk_asked.fetch_add(1, Ordering::Relaxed);
         self.is_full.load(Ordering::Relaxed)
     }

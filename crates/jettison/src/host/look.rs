@@ -1,0 +1,173 @@
+//! Looks at a server: what lies on its disk, who uses it, and what is remembered of that.
+//!
+//! Changes nothing but the ledger, which learns what was seen. What cannot be read is a gap, never an empty list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use jettison_core::host::{HostFacts, HostImage};
+use jettison_core::model::{Digest, Gap, ImageReference, Schema, SourceReport};
+use jiff::Timestamp;
+
+use super::HostError;
+use super::disk::disk_of;
+use super::engine::{EngineError, HostEngine};
+use super::ledger::{HostLedger, SeenImage};
+use crate::usage::{ComposeProject, report_compose};
+
+/// What to look at, and how.
+#[derive(Debug, Clone, Default)]
+pub struct LookOptions {
+    /// Whether the engine is asked when it pulled or tagged each image, which takes a question an image.
+    pub trust_engine_times: bool,
+    /// Globs on Compose files whose images are in use.
+    pub compose: Vec<String>,
+    /// The folder that these are relative to.
+    pub base: PathBuf,
+    /// Whether the build cache and the bytes of all layers are asked for, which takes older engines their time.
+    pub with_build_cache: bool,
+}
+
+/// Looks at an engine, and notes what was seen.
+///
+/// # Errors
+/// If the engine does not answer at all, or nothing can be noted. Anything else that fails is a gap of the facts.
+pub async fn look(
+    engine: &dyn HostEngine,
+    ledger: &dyn HostLedger,
+    options: &LookOptions,
+    now: Timestamp,
+) -> Result<HostFacts, HostError> {
+    let mut facts = HostFacts {
+        schema: Schema,
+        taken_at: now,
+        known_since: None,
+        engine: engine.facts().await?,
+        disk: None,
+        images: Vec::new(),
+        build_cache: Vec::new(),
+        usage: Vec::new(),
+        gaps: Vec::new(),
+    };
+    // What uses images is asked after what there is: an image that comes in between is not among those that may go.
+    let images = engine.images(options.trust_engine_times).await;
+    let are_known = images.is_ok();
+    match images {
+        Ok(images) => facts.images = images,
+        Err(error) => facts.gaps.push(gap("its images", &error)),
+    }
+    facts.usage.push(engine.usage(now).await);
+    facts.usage.extend(compose(engine, options, &mut facts.gaps, now).await);
+    if options.with_build_cache {
+        ask_for_cache(engine, &mut facts).await;
+    }
+    facts.disk = facts.engine.root.as_deref().and_then(disk_of);
+    // That none are known is nothing to remember.
+    if are_known {
+        remember(&mut facts, ledger, now).await?;
+    }
+    Ok(facts)
+}
+
+fn gap(what: &str, error: &EngineError) -> Gap {
+    Gap(format!("{what} could not be read: {error}"))
+}
+
+/// Whose images Compose projects name: those of the configuration, and those that containers are of.
+async fn compose(
+    engine: &dyn HostEngine,
+    options: &LookOptions,
+    gaps: &mut Vec<Gap>,
+    now: Timestamp,
+) -> Option<SourceReport> {
+    let containers = match engine.containers().await {
+        Ok(containers) => containers,
+        Err(error) => {
+            gaps.push(gap("its containers", &error));
+            Vec::new()
+        }
+    };
+    let projects = containers
+        .iter()
+        .filter_map(|container| ComposeProject::of(&container.labels));
+    let projects: BTreeSet<ComposeProject> = projects.collect();
+    report_compose(&options.compose, &options.base, &projects, now)
+}
+
+async fn ask_for_cache(engine: &dyn HostEngine, facts: &mut HostFacts) {
+    match engine.build_cache().await {
+        Ok(cache) => facts.build_cache = cache,
+        Err(error) => facts.gaps.push(gap("its build cache", &error)),
+    }
+    match engine.layers_bytes().await {
+        Ok(bytes) => facts.engine.layers_bytes = bytes,
+        Err(error) => facts.gaps.push(gap("the size of its layers", &error)),
+    }
+}
+
+/// Notes what was seen, and adds what is known from before.
+async fn remember(facts: &mut HostFacts, ledger: &dyn HostLedger, now: Timestamp) -> Result<(), HostError> {
+    let users = Users::of(&facts.usage);
+    let seen = facts.images.iter().map(|image| SeenImage {
+        id: image.id.clone(),
+        names: image.names.clone(),
+        used_by: users.of_image(image),
+    });
+    let seen: Vec<SeenImage> = seen.collect();
+    let known = ledger.observe(&facts.engine.id, &seen, now).await?;
+    for image in &mut facts.images {
+        if let Some(known) = known.get(&image.id) {
+            image.first_seen_at = Some(known.first_seen_at);
+            image.last_used_at = known.last_used_at;
+            image.last_use.clone_from(&known.last_use);
+        }
+    }
+    Ok(())
+}
+
+/// Who uses images at this moment, by what they are called.
+struct Users<'u> {
+    by_digest: BTreeMap<&'u Digest, &'u str>,
+    /// Registry, repository and tag, as they are meant.
+    by_name: BTreeMap<String, &'u str>,
+}
+
+impl<'u> Users<'u> {
+    fn of(usage: &'u [SourceReport]) -> Self {
+        let (mut by_digest, mut by_name) = (BTreeMap::new(), BTreeMap::new());
+        let references = usage.iter().flat_map(|source| &source.references);
+        for reference in references.filter(|reference| reference.last_seen_at.is_none()) {
+            let used_by = reference.used_by.as_str();
+            if let Some(digest) = &reference.digest {
+                by_digest.entry(digest).or_insert(used_by);
+            }
+            if let Some(name) = meant(&reference.image) {
+                by_name.entry(name).or_insert(used_by);
+            }
+        }
+        Self { by_digest, by_name }
+    }
+
+    fn of_image(&self, image: &HostImage) -> Option<String> {
+        let digests = image
+            .digests
+            .iter()
+            .filter_map(|name| name.rsplit_once('@')?.1.parse().ok());
+        let mut digests = std::iter::once(image.id.clone()).chain(digests);
+        let by_digest = digests.find_map(|digest| self.by_digest.get(&digest));
+        let mut names = image.names.iter().chain(&image.digests).filter_map(|name| meant(name));
+        let found = by_digest.or_else(|| names.find_map(|name| self.by_name.get(&name)));
+        found.map(|&used_by| used_by.to_owned())
+    }
+}
+
+/// The image that a name stands for, however short it is written.
+pub(super) fn meant(name: &str) -> Option<String> {
+    let name: ImageReference = name.parse().ok()?;
+    let place = format!("{}/{}", name.registry, name.repository);
+    match (name.effective_tag(), &name.digest) {
+        (Some(tag), _) => Some(format!("{place}:{tag}")),
+        (None, Some(digest)) => Some(format!("{place}@{digest}")),
+        (None, None) => None,
+    }
+}
