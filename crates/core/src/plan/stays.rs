@@ -148,14 +148,15 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &[bool]) -> bool {
     false
 }
 
-/// What an index lists that stays by its rules alone: that is never left without an index, whatever is held.
+/// What an index lists that stays by its rules alone: that is never left without an index, whatever is held. One that lists
+/// itself is no index to itself.
 fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> Vec<bool> {
     let graph = &evaluation.graph;
     let mut listed = vec![false; graph.nodes().len()];
     let staying = evaluation.roots.iter().filter(|root| root.ruled_to_stay);
     let mut open: Vec<Node> = staying.map(|root| root.node).collect();
     while let Some(index) = open.pop() {
-        for child in graph.children(index) {
+        for child in graph.children(index).iter().filter(|child| **child != index) {
             if !std::mem::replace(&mut listed[*child], true) {
                 open.push(*child);
             }

@@ -89,15 +89,23 @@ fn cannot_be_archived(inspection: &Inspection<'_, '_>, id: Id) -> Option<Problem
     None
 }
 
-/// What a rule archives, what was archived before, and what those need, to the end.
+/// What a rule archives, what was archived before, and what those need, to the end. A child that a rule would archive, and
+/// that stays, is no reason to delete what would have been archived with it: it still needs its indexes.
 fn founded_archivals(inspection: &Inspection<'_, '_>) -> Vec<bool> {
     let (plan, doings, contents) = (inspection.plan, inspection.doings, inspection.contents);
     let actions = doings.actions(plan).map(|(_, action)| action);
     let by_rule = actions.filter(|action| rulings(action).any(|ruling| archives(inspection, ruling)));
     let by_rule = by_rule.filter_map(|action| contents.id(&action.digest));
     let before = (0..contents.nodes.len()).filter(|id| inspection.node(*id).manifest.archived_at.is_some());
+    let stays = doings
+        .kept(plan)
+        .filter(|kept| kept.reason.ruling().is_some_and(|ruling| archives(inspection, ruling)));
+    let children = stays
+        .filter(|kept| kept.tag.is_none())
+        .filter_map(|kept| contents.id(&kept.digest));
+    let of_children = children.flat_map(|child| &inspection.node(child).indexes).copied();
     let mut founded = vec![false; contents.nodes.len()];
-    let mut open: Vec<Id> = by_rule.chain(before).collect();
+    let mut open: Vec<Id> = by_rule.chain(before).chain(of_children).collect();
     while let Some(id) = open.pop() {
         if inspection.ends_archived(id) && !std::mem::replace(&mut founded[id], true) {
             let node = inspection.node(id);
