@@ -322,9 +322,11 @@ impl Sweep<'_> {
 
 /// Waits until it is told to stop; for ever if nobody can tell any more.
 async fn stopped(stop: &mut watch::Receiver<bool>) -> bool {
-    match stop.wait_for(|stop| *stop).await {
-        Ok(_) => true,
-        Err(_) => std::future::pending().await,
+    // What it returns is a lock, and must not be held while waiting.
+    let is_told = stop.wait_for(|stop| *stop).await.is_ok();
+    match is_told {
+        true => true,
+        false => std::future::pending().await,
     }
 }
 
@@ -344,7 +346,7 @@ fn dissent(plan: &HostPlan, departure: &Departure) -> Option<String> {
         None => Some("it is gone already".to_owned()),
         // Between its two marks a disk is not too full in the eyes of a new decision.
         Some(StayReason::NotExpired(_)) if matches!(departure.reason, GoReason::DiskPressure(_)) => None,
-        Some(reason) => Some(format!("a new look keeps it: {reason:?}")),
+        Some(reason) => Some(format!("a new look keeps it: {reason}")),
     }
 }
 
@@ -358,7 +360,7 @@ fn removal_of(departure: &Departure) -> HostRemoval {
         names: departure.names.clone(),
         digests: departure.digests.clone(),
         bytes: departure.bytes,
-        reason: format!("{:?}", departure.reason),
+        reason: departure.reason.to_string(),
         outcome: None,
     }
 }

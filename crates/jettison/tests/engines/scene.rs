@@ -61,7 +61,12 @@ impl Scene {
 
     /// Pushes an image that runs under a tag. What it is called makes it another than others.
     pub(super) fn push(&self, tag: &str, name: &str) -> Pushed {
-        let config = self.push_config("amd64", name);
+        self.push_of(tag, name, OLD)
+    }
+
+    /// The same, built at that time.
+    pub(super) fn push_of(&self, tag: &str, name: &str, created: &str) -> Pushed {
+        let config = self.push_config("amd64", name, created);
         let digest = self.web.push_manifest(Some(tag), MANIFEST, &self.manifest(&config));
         self.pushed(tag, &digest, &digest, &config)
     }
@@ -69,7 +74,7 @@ impl Scene {
     /// Pushes an index of two platforms under a tag.
     pub(super) fn push_index(&self, tag: &str) -> Pushed {
         let platforms = ["amd64", "arm64"].map(|architecture| {
-            let config = self.push_config(architecture, tag);
+            let config = self.push_config(architecture, tag, OLD);
             let manifest = self.manifest(&config);
             let digest = self.web.push_manifest(None, MANIFEST, &manifest);
             let entry = json!({"mediaType": MANIFEST, "digest": digest, "size": manifest.to_string().len(),
@@ -83,8 +88,8 @@ impl Scene {
         self.pushed(tag, &digest, manifest, config)
     }
 
-    fn push_config(&self, architecture: &str, name: &str) -> Value {
-        let config = json!({"os": "linux", "architecture": architecture, "created": OLD,
+    fn push_config(&self, architecture: &str, name: &str, created: &str) -> Value {
+        let config = json!({"os": "linux", "architecture": architecture, "created": created,
             "config": {"Cmd": ["/bin/busybox"], "Labels": {"name": name}},
             "rootfs": {"type": "layers", "diff_ids": [self.layer["digest"]]}});
         self.web.push_blob(CONFIG, config.to_string().as_bytes())

@@ -53,8 +53,10 @@ pub(super) async fn read(connection: &mut SqliteConnection, engine: i64) -> Resu
     })
 }
 
+type ImageRow = (String, i64, i64, Option<i64>, Option<String>);
+
 async fn read_images(connection: &mut SqliteConnection, engine: i64) -> Result<BTreeMap<Digest, ImageMemory>, Problem> {
-    let rows: Vec<(String, i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<ImageRow> = sqlx::query_as(
         "SELECT image, first_seen_at, last_seen_at, last_used_at, last_use FROM host_image WHERE engine = $1",
     )
     .bind(engine)
