@@ -12,9 +12,6 @@ use crate::model::{Tag, legible};
 /// (containerd, `internal/cri/labels/labels.go`).
 const PINNED: (&str, &str) = ("io.cri-containerd.pinned", "pinned");
 
-/// So many users are named.
-const NAMED_USERS: usize = 20;
-
 /// All that may hold an image.
 pub(super) struct Holds<'a> {
     pub(super) uses: &'a Uses,
@@ -33,13 +30,7 @@ impl Holds<'_> {
     }
 
     fn in_use(&self, image: &Image<'_>) -> Option<StayReason> {
-        let used_by: Vec<String> = self
-            .uses
-            .of_image(image)
-            .into_iter()
-            .take(NAMED_USERS)
-            .map(str::to_owned)
-            .collect();
+        let used_by: Vec<String> = self.uses.of_image(image).into_iter().map(str::to_owned).collect();
         (!used_by.is_empty()).then_some(StayReason::InUse { used_by })
     }
 

@@ -31,11 +31,6 @@ impl Pressure {
         }
     }
 
-    /// Whether bytes or files have to come free.
-    pub fn is_to_be_relieved(&self) -> bool {
-        self.bytes_to_free > 0 || self.inodes_to_free > 0
-    }
-
     /// How many of these images, in their order, it takes to free enough, when so many bytes go anyway. What an image
     /// frees of files nobody knows before it is gone, so that all of them may have to go for these.
     pub(super) fn takes(&self, images: &[(&Image<'_>, Ruling)]) -> usize {

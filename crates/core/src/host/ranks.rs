@@ -12,13 +12,14 @@ use super::plan::StayReason;
 /// these facts moves no other image: a use never makes anything go.
 pub(super) fn newest(images: &[Image<'_>], keep: u64) -> Vec<Option<StayReason>> {
     let mut places: BTreeMap<&Place, Vec<usize>> = BTreeMap::new();
-    for (at, image) in images.iter().enumerate().filter(|(_, image)| image.used_at.is_some()) {
+    for (at, image) in images.iter().enumerate() {
         for place in image.places.keys() {
             places.entry(place).or_default().push(at);
         }
     }
     let mut best: Vec<Option<(u64, &Place)>> = vec![None; images.len()];
     for (place, mut members) in places {
+        // Those of unknown age come last, and so take nobody's place.
         members.sort_by_key(|at| (Reverse(images[*at].used_at), *at));
         for (rank, at) in (1..=keep).zip(members) {
             let found = (rank, place);

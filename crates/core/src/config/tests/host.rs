@@ -212,3 +212,22 @@ fn the_built_in_rules_for_servers_are_read_without_a_warning() {
     assert_eq!(HostSettings { policies: None, ..read }, HostSettings::default());
     assert_eq!(crate::host::standard()[0].rules.count(), 2);
 }
+
+#[test]
+fn the_page_shows_what_applies_without_a_word() {
+    let page = include_str!("../../../../../docs/policy.md");
+    let (_, servers) = page.split_once("\n## Servers\n").unwrap();
+    let (_, block) = servers.split_once("```yaml\n").unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let read = parse(text).host;
+    let policies = |host: &HostSettings| host.policies.clone().unwrap();
+    let rules = |policies: Vec<Policy>| -> Vec<(String, Verb)> {
+        let rules = policies.iter().flat_map(|policy| policy.rules.own());
+        rules.map(|rule| (rule.name.clone(), rule.verb.clone())).collect()
+    };
+    assert_eq!(rules(policies(&read)), rules(crate::host::standard().to_vec()));
+    assert_eq!(HostSettings { policies: None, ..read }, HostSettings::default());
+    // What is commented out can be read as well.
+    let more = parse(&text.replace("  # disk", "  disk").replace("  # build", "  build")).host;
+    assert!(more.disk.is_some() && more.build_cache.is_some());
+}

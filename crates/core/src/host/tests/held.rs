@@ -110,7 +110,7 @@ fn many_users_are_counted() {
         ..reference("", Some(digest(1)))
     };
     let told = after(|facts, _| facts.usage = vec![source((0..30).map(by).collect())]);
-    let expected = "1 stays: in use by container c00, container c01, container c02 and 17 more";
+    let expected = "1 stays: in use by container c00, container c01, container c02 and 27 more";
     assert_eq!(told, expected);
     let nameless = after(|facts, _| {
         let used_by = String::new();

@@ -137,6 +137,29 @@ fn the_newest_of_any_of_its_repositories_stays() {
 }
 
 #[test]
+fn the_best_of_its_places_is_named() {
+    let mut images: Vec<HostImage> = (1..=3).map(|number| image(number, "r.io/web:x")).collect();
+    for (image, (names, days)) in images.iter_mut().zip([
+        (&["r.io/a:1", "r.io/b:1", "r.io/c:1"][..], 20),
+        (&["r.io/a:2"], 10),
+        (&["r.io/c:3"], 10),
+    ]) {
+        image.names = names.iter().map(|name| (*name).to_owned()).collect();
+        image.digests = vec![format!("r.io/b@{}", digest(101))]
+            .into_iter()
+            .filter(|_| days == 20)
+            .collect();
+        image.last_used_at = Some(days_ago(days));
+    }
+    let settings = HostSettings {
+        local_images: true,
+        ..HostSettings::default()
+    };
+    let told = decided(&facts(images), &settings);
+    assert_eq!(told[0], "1 stays: number 1 of the newest 2 of r.io/b, which stay");
+}
+
+#[test]
 fn of_equal_uses_the_one_built_last_is_newer_then_the_lower_id() {
     let built = |number, days: Option<i64>| HostImage {
         created_at: days.map(days_ago),
