@@ -115,6 +115,8 @@ async fn remember(facts: &mut HostFacts, ledger: &dyn HostLedger, now: Timestamp
     });
     let seen: Vec<SeenImage> = seen.collect();
     let known = ledger.observe(&facts.engine.id, &seen, now).await?;
+    // The image that was seen first came no earlier than the first look, or with it.
+    facts.known_since = known.values().map(|known| known.first_seen_at).min();
     for image in &mut facts.images {
         if let Some(known) = known.get(&image.id) {
             image.first_seen_at = Some(known.first_seen_at);

@@ -2,9 +2,7 @@
 //! happen right before one of its calls.
 
 use async_trait::async_trait;
-use jettison::host::engine::{
-    EngineError, Events, HostContainer, HostEngine, ImageNames, Removed,
-};
+use jettison::host::engine::{EngineError, Events, HostContainer, HostEngine, ImageNames, Removed};
 use jettison_core::host::{CacheRecord, CacheSettings, EngineFacts, HostImage};
 use jettison_core::model::{Digest, SourceReport};
 use jiff::Timestamp;

@@ -12,10 +12,20 @@ pub(super) fn import(engine: &Dockerd, folder: &std::path::Path, name: &str, cha
     let file = folder.join("import");
     std::fs::write(&file, name).unwrap();
     let archive = folder.join("import.tar");
-    run(std::process::Command::new("tar").arg("-C").arg(folder).arg("-cf").arg(&archive).arg("import")).unwrap();
+    run(std::process::Command::new("tar")
+        .arg("-C")
+        .arg(folder)
+        .arg("-cf")
+        .arg(&archive)
+        .arg("import"))
+    .unwrap();
     let archive = archive.display().to_string();
     let changes = changes.iter().flat_map(|change| ["--change", change]);
-    let words: Vec<&str> = ["import"].into_iter().chain(changes).chain([archive.as_str(), name]).collect();
+    let words: Vec<&str> = ["import"]
+        .into_iter()
+        .chain(changes)
+        .chain([archive.as_str(), name])
+        .collect();
     engine.docker_words(&words);
 }
 
@@ -31,7 +41,9 @@ async fn everything_that_somebody_needs_stays_and_the_rest_goes() {
 
     let (running, stopped, created) = (push("running"), push("stopped"), push("created"));
     dockerd.run_for_long("running", &running);
-    dockerd.docker(&format!("run --network none --name stopped {stopped} /bin/busybox true"));
+    dockerd.docker(&format!(
+        "run --network none --name stopped {stopped} /bin/busybox true"
+    ));
     dockerd.docker(&format!("create --name created {created}"));
 
     let twice = push("two-names");
@@ -46,9 +58,13 @@ async fn everything_that_somebody_needs_stays_and_the_rest_goes() {
     dockerd.docker(&format!("service update --detach --image {now} shop"));
 
     let (down, labelled) = (push("compose-down"), push("compose-scaled-to-zero"));
-    ground.write("srv/shop/compose.yaml", &format!("services: {{ web: {{ image: \"{down}\" }} }}"));
+    ground.write(
+        "srv/shop/compose.yaml",
+        &format!("services: {{ web: {{ image: \"{down}\" }} }}"),
+    );
     ground.settings.compose = vec!["srv/*/compose.yaml".to_owned()];
-    let text = format!("services: {{ web: {{ image: \"{created}\" }}, job: {{ image: \"{labelled}\", profiles: [x] }} }}");
+    let text =
+        format!("services: {{ web: {{ image: \"{created}\" }}, job: {{ image: \"{labelled}\", profiles: [x] }} }}");
     let project = ground.write("elsewhere/compose.yaml", &text);
     let folder = project.parent().unwrap().display().to_string();
     let label = "--label com.docker.compose.project";
@@ -64,8 +80,18 @@ async fn everything_that_somebody_needs_stays_and_the_rest_goes() {
         pull(image);
     }
     dockerd.docker(&format!("tag {two_unused} another/name:v1"));
-    import(&dockerd, ground.home.path(), "labelled:v1", &["LABEL io.jettison.keep=true"]);
-    import(&dockerd, ground.home.path(), "pinned:v1", &["LABEL io.cri-containerd.pinned=pinned"]);
+    import(
+        &dockerd,
+        ground.home.path(),
+        "labelled:v1",
+        &["LABEL io.jettison.keep=true"],
+    );
+    import(
+        &dockerd,
+        ground.home.path(),
+        "pinned:v1",
+        &["LABEL io.cri-containerd.pinned=pinned"],
+    );
     import(&dockerd, ground.home.path(), "made-here:v1", &[]);
 
     // Everything was there before jettison came; nothing is old yet.
@@ -77,7 +103,9 @@ async fn everything_that_somebody_needs_stays_and_the_rest_goes() {
     assert_eq!(plan.gaps, [], "{plan:?}");
     let why = reasons(plan);
     let stays = |image: &str, expected: &str| {
-        let told = why.get(image).unwrap_or_else(|| panic!("{image} does not stay: {why:?}"));
+        let told = why
+            .get(image)
+            .unwrap_or_else(|| panic!("{image} does not stay: {why:?}"));
         assert!(told.starts_with(expected), "{image}: {told}");
     };
     stays(&running, "in-use container running (running)");
@@ -159,14 +187,20 @@ async fn an_image_of_1970_that_was_just_pulled_stays() {
     dockerd.docker(&format!("pull --quiet {old}"));
     ground.look(&engine, 0).await;
     let epoch = ground.scene.push_of("of-1970", "of-1970", "1970-01-01T00:00:00Z").image;
-    let year_one = ground.scene.push_of("of-the-year-1", "of-the-year-1", "0001-01-01T00:00:00Z").image;
+    let year_one = ground
+        .scene
+        .push_of("of-the-year-1", "of-the-year-1", "0001-01-01T00:00:00Z")
+        .image;
     for image in [&epoch, &year_one] {
         dockerd.docker(&format!("pull --quiet {image}"));
     }
     let report = ground.prune(&engine, 8).await;
     assert_eq!(taken(&report), [old]);
     let why = reasons(&report.plan);
-    assert_eq!((why[&epoch].as_str(), why[&year_one].as_str()), ("not-expired", "not-expired"));
+    assert_eq!(
+        (why[&epoch].as_str(), why[&year_one].as_str()),
+        ("not-expired", "not-expired")
+    );
     assert_eq!(ground.prune(&engine, 14).await.removed.len(), 0);
     let report = ground.prune(&engine, 16).await;
     assert_eq!(report.removed.len(), 2, "{report:?}");
@@ -187,14 +221,20 @@ async fn freed_bytes_are_what_the_layers_lost_and_not_the_sum_of_the_images() {
     for (name, content) in [("kept", "kept"), ("goes", "own-layer")] {
         ground.write(&format!("{name}/Dockerfile"), &text(content));
         ground.write(&format!("{name}/{content}"), &content.repeat(50_000));
-        dockerd.docker(&format!("build --quiet --tag {name}:v1 {}", folder.join(name).display()));
+        dockerd.docker(&format!(
+            "build --quiet --tag {name}:v1 {}",
+            folder.join(name).display()
+        ));
     }
     dockerd.docker("create --name holds kept:v1 /x");
     ground.look(&engine, 0).await;
     let report = ground.prune(&engine, 8).await;
     // Without force the engine keeps what others are built on, and its name too.
     assert_eq!(taken(&report), ["goes:v1"], "{report:?}");
-    assert!(report.skipped[0].why.contains("dependent child") && report.skipped.len() == 1, "{report:?}");
+    assert!(
+        report.skipped[0].why.contains("dependent child") && report.skipped.len() == 1,
+        "{report:?}"
+    );
     let sum: u64 = report.removed.iter().map(|removal| removal.bytes).sum();
     let own = "own-layer".len() as u64 * 50_000;
     assert!(sum > own, "{report:?}");
@@ -213,7 +253,12 @@ async fn the_build_cache_shrinks_by_its_last_use_and_its_size() {
     ground.write("built/content", &"x".repeat(300_000));
     dockerd.build_with_buildkit(&folder, "built:v1");
     let before = ground.look(&engine, 0).await.build_cache;
-    assert!(before.iter().any(|record| record.bytes == 300_000 && record.last_used_at.is_some()), "{before:?}");
+    assert!(
+        before
+            .iter()
+            .any(|record| record.bytes == 300_000 && record.last_used_at.is_some()),
+        "{before:?}"
+    );
 
     // By the engine's own clock everything is fresh; only the size is too large.
     let period = |text: &str| Some(text.parse().unwrap());
@@ -222,7 +267,10 @@ async fn the_build_cache_shrinks_by_its_last_use_and_its_size() {
         (None, Some(jettison_core::policy::ByteSize(10_000_000)), before.len()),
         (period("1d"), Some(jettison_core::policy::ByteSize(0)), 0),
     ] {
-        let cache = jettison_core::host::CacheSettings { unused_for, keep_at_most };
+        let cache = jettison_core::host::CacheSettings {
+            unused_for,
+            keep_at_most,
+        };
         ground.settings.build_cache = Some(cache);
         let report = ground.prune(&engine, 0).await;
         let after = ground.look(&engine, 0).await.build_cache;

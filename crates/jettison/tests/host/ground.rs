@@ -95,7 +95,8 @@ impl Ground {
     /// Sweeps, and asks the registries whether they have what goes.
     pub(super) async fn prune_asked(&self, engine: &dyn HostEngine, days: i64) -> HostReport {
         let connect = |host: &RegistryHost| Connection::new(host.clone());
-        self.prune_verified(engine, days, Some(&AskRegistries::new(&connect))).await
+        self.prune_verified(engine, days, Some(&AskRegistries::new(&connect)))
+            .await
     }
 
     pub(super) fn sweep<'s>(
@@ -151,14 +152,20 @@ pub(super) fn reasons(plan: &HostPlan) -> BTreeMap<String, String> {
         let used_by: Vec<&str> = used_by.filter_map(Value::as_str).collect();
         let code = reason["code"].as_str().unwrap_or_default();
         let text = [code, &used_by.join(", ")].join(" ");
-        (stay.names.first().cloned().unwrap_or_else(|| stay.id.to_string()), text.trim().to_owned())
+        (
+            stay.names.first().cloned().unwrap_or_else(|| stay.id.to_string()),
+            text.trim().to_owned(),
+        )
     });
     stay.collect()
 }
 
 /// The first names of what was taken, sorted.
 pub(super) fn taken(report: &HostReport) -> Vec<String> {
-    let names = report.removed.iter().map(|removal| removal.names.first().cloned().unwrap_or_else(|| removal.id.to_string()));
+    let names = report
+        .removed
+        .iter()
+        .map(|removal| removal.names.first().cloned().unwrap_or_else(|| removal.id.to_string()));
     let mut names: Vec<String> = names.collect();
     names.sort();
     names

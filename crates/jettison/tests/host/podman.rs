@@ -46,12 +46,21 @@ async fn what_podman_runs_mounts_or_made_stays_and_the_rest_goes() {
         (&volume, "in-use volume pictures"),
         ("localhost/only-here:v1", "local-only"),
     ] {
-        let told = why.get(image).unwrap_or_else(|| panic!("{image} does not stay: {why:?}"));
+        let told = why
+            .get(image)
+            .unwrap_or_else(|| panic!("{image} does not stay: {why:?}"));
         assert!(told.starts_with(expected), "{image}: {told}");
     }
-    assert_eq!((why.len(), report.skipped.len(), report.failed.len()), (6, 0, 0), "{report:?}");
+    assert_eq!(
+        (why.len(), report.skipped.len(), report.failed.len()),
+        (6, 0, 0),
+        "{report:?}"
+    );
     assert_eq!(taken(&report).len(), 2, "{report:?}");
     let left = podman.podman("images --format {{.Repository}}:{{.Tag}}");
     assert_eq!(left.lines().count(), 6, "{left}");
-    assert!(!left.contains("unused") && !left.contains("second") && !left.contains("two-names"), "{left}");
+    assert!(
+        !left.contains("unused") && !left.contains("second") && !left.contains("two-names"),
+        "{left}"
+    );
 }

@@ -48,11 +48,14 @@ impl World {
     async fn when(&self, call: &'static str, happens: impl Fn(&mut Dockerd, &str) + Send + Sync + 'static) -> Calm {
         let host = self.dockerd.lock().unwrap().host();
         let (dockerd, calls) = (Arc::clone(&self.dockerd), AtomicUsize::new(0));
-        Calm::with(opened(ContainerEngine::Docker, &host).await.unwrap(), move |called, about| {
-            if called == call && calls.fetch_add(1, Ordering::SeqCst) == 0 {
-                happens(&mut dockerd.lock().unwrap(), about);
-            }
-        })
+        Calm::with(
+            opened(ContainerEngine::Docker, &host).await.unwrap(),
+            move |called, about| {
+                if called == call && calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                    happens(&mut dockerd.lock().unwrap(), about);
+                }
+            },
+        )
     }
 }
 
@@ -62,9 +65,15 @@ async fn a_container_that_is_created_between_mark_and_sweep_keeps_its_image() {
         return;
     }
     let world = World::new(&["a:v1", "b:v1"]).await;
-    let engine = world.when("busy", |dockerd, _| drop(dockerd.docker("create a:v1 /x"))).await;
+    let engine = world
+        .when("busy", |dockerd, _| drop(dockerd.docker("create a:v1 /x")))
+        .await;
     let report = world.ground.prune(&engine, 8).await;
-    assert_eq!((taken(&report), world.names()), (vec!["b:v1".to_owned()], vec!["a:v1".to_owned()]), "{report:?}");
+    assert_eq!(
+        (taken(&report), world.names()),
+        (vec!["b:v1".to_owned()], vec!["a:v1".to_owned()]),
+        "{report:?}"
+    );
     assert_eq!(report.skipped, [], "the second look saw it");
 }
 
@@ -76,14 +85,24 @@ async fn a_container_that_is_created_after_the_last_look_keeps_its_image_with_al
     for moment in ["names", "remove"] {
         let world = World::new(&["a:v1"]).await;
         world.docker("tag a:v1 other/name:v2");
-        let engine = world.when(moment, |dockerd, _| drop(dockerd.docker("create a:v1 /x"))).await;
+        let engine = world
+            .when(moment, |dockerd, _| drop(dockerd.docker("create a:v1 /x")))
+            .await;
         // Its second name is new.
         world.ground.look(&engine, 0).await;
         let report = world.ground.prune(&engine, 8).await;
         assert_eq!(report.skipped.len(), 1, "{moment}: {report:?}");
-        assert_eq!((report.removed.len(), report.failed.len()), (0, 0), "{moment}: {report:?}");
+        assert_eq!(
+            (report.removed.len(), report.failed.len()),
+            (0, 0),
+            "{moment}: {report:?}"
+        );
         assert_eq!(world.names(), ["a:v1", "other/name:v2"], "{moment}");
-        let expected = if moment == "names" { "in use by container" } else { "container" };
+        let expected = if moment == "names" {
+            "in use by container"
+        } else {
+            "container"
+        };
         assert!(report.skipped[0].why.contains(expected), "{moment}: {report:?}");
     }
 }
@@ -97,7 +116,11 @@ async fn a_name_that_is_another_images_by_now_is_left_alone() {
         let world = World::new(&["a:v1", "b:v1"]).await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
-        let engine = world.when(moment, move |dockerd, _| import(dockerd, &path, "a:v1", &["LABEL new=one"])).await;
+        let engine = world
+            .when(moment, move |dockerd, _| {
+                import(dockerd, &path, "a:v1", &["LABEL new=one"])
+            })
+            .await;
         let report = world.ground.prune(&engine, 8).await;
         assert_eq!(report.failed, [], "{moment}: {report:?}");
         let newest = world.docker("image inspect --format {{.Config.Labels.new}} a:v1");
@@ -136,7 +159,7 @@ async fn a_run_that_is_told_to_stop_ends_between_two_images() {
     }
     let world = World::new(&["a:v1", "b:v1", "c:v1"]).await;
     let (stop, stopped) = watch::channel(false);
-    let engine = world.when("remove", move |_, _| drop(stop.send(true))).await;
+    let engine = world.when("remove", move |_, _| stop.send(true).unwrap()).await;
     let clock = || day(8);
     let report = world.ground.sweep(&engine, &clock, None).run(&stopped).await.unwrap();
     assert_eq!((report.removed.len(), world.names().len()), (1, 2), "{report:?}");
@@ -161,7 +184,10 @@ async fn a_second_run_on_the_same_engine_is_refused_with_the_process_that_works(
         let ended = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(second.run(&stopped)));
         refused.lock().unwrap().push_str(&ended.unwrap_err().to_string());
     };
-    let first = jettison::host::sweep::Sweep { progress: &progress, ..first };
+    let first = jettison::host::sweep::Sweep {
+        progress: &progress,
+        ..first
+    };
     let report = first.run(&stopped).await.unwrap();
     assert_eq!(report.removed.len(), 1);
     let why = refused.lock().unwrap().clone();

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use jettison::host::engine::{EngineError, HostEngine as _};
+use jettison::host::engine::EngineError;
 use jettison::host::pullable::AskRegistries;
 use jettison::registry::Connection;
 use jettison_core::config::{ContainerEngine, Share};
 use jettison_core::host::{DiskMarks, GoReason};
+use jettison_testkit::images::Image;
+use jettison_testkit::push::Pusher;
 use jettison_testkit::registry::{Effect, Fault, Options, TestRegistry};
 use tempfile::TempDir;
 
@@ -25,7 +27,10 @@ struct SmallDisk(TempDir);
 impl SmallDisk {
     fn mount(options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder.path())).unwrap();
+        run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(folder.path()))
+        .unwrap();
         Self(folder)
     }
 
@@ -46,7 +51,13 @@ fn import_large(engine: &Dockerd, folder: &Path, name: &str, bytes: usize) {
     std::fs::write(&file, vec![b'x'; bytes]).unwrap();
     std::fs::write(folder.join("name"), name).unwrap();
     let archive = folder.join("large.tar");
-    run(Command::new("tar").arg("-C").arg(folder).arg("-cf").arg(&archive).args(["large", "name"])).unwrap();
+    run(Command::new("tar")
+        .arg("-C")
+        .arg(folder)
+        .arg("-cf")
+        .arg(&archive)
+        .args(["large", "name"]))
+    .unwrap();
     engine.docker(&format!("import {} {name}", archive.display()));
 }
 
@@ -72,14 +83,30 @@ async fn a_disk_that_is_too_full_loses_what_was_not_used_for_longest_until_it_is
     });
     let report = ground.prune(&engine, 5).await;
     assert_eq!(taken(&report), ["first:v1", "second:v1"], "{report:?}");
-    assert!(report.plan.go.iter().all(|departure| matches!(departure.reason, GoReason::DiskPressure(_))));
+    assert!(
+        report
+            .plan
+            .go
+            .iter()
+            .all(|departure| matches!(departure.reason, GoReason::DiskPressure(_)))
+    );
     let free = |disk: &Option<jettison_core::host::Disk>| disk.as_ref().unwrap().free_bytes;
-    assert!(free(&report.disk_after) > free(&report.disk_before) + 27_000_000, "{report:?}");
+    assert!(
+        free(&report.disk_after) > free(&report.disk_before) + 27_000_000,
+        "{report:?}"
+    );
 
-    // Full to the last byte, it is emptied all the same.
+    // Full to the last byte, the engine cannot even note what it lost; with a little room it is emptied.
     let rest = std::fs::File::create(disk.path().join("rest")).unwrap();
     let filled = std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 1 << 30), &mut &rest);
     assert!(filled.is_err(), "the disk is full");
+    let report = ground.prune(&engine, 5).await;
+    assert_eq!((report.removed.len(), report.failed.len()), (0, 2), "{report:?}");
+    assert!(report.failed[0].why.contains("no space left on device"), "{report:?}");
+    let left = dockerd.docker("images --format {{.Repository}}");
+    assert_eq!(left.lines().count(), 2, "they are called what they were: {left}");
+    assert!(!left.contains("<none>"), "{left}");
+    rest.set_len(rest.metadata().unwrap().len() - 65_536).unwrap();
     let report = ground.prune(&engine, 5).await;
     assert_eq!(taken(&report), ["fourth:v1", "third:v1"], "{report:?}");
 }
@@ -90,7 +117,10 @@ async fn a_socket_that_nobody_may_open_says_what_to_do() {
     let socket = home.path().join("engine.sock");
     let host = format!("unix://{}", socket.display());
     let error = opened(ContainerEngine::Docker, &host).await.unwrap_err();
-    assert!(matches!(&error, EngineError::Unreachable(why) if why.contains("there is no socket")), "{error}");
+    assert!(
+        matches!(&error, EngineError::Unreachable(why) if why.contains("there is no socket")),
+        "{error}"
+    );
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     // Nobody denies anything to root.
@@ -98,7 +128,10 @@ async fn a_socket_that_nobody_may_open_says_what_to_do() {
         let error = opened(ContainerEngine::Docker, &host).await.unwrap_err();
         let why = error.to_string();
         assert!(matches!(error, EngineError::Unreachable(_)), "{why}");
-        assert!(why.contains("permission denied on the socket") && why.contains("`docker`"), "{why}");
+        assert!(
+            why.contains("permission denied on the socket") && why.contains("`docker`"),
+            "{why}"
+        );
     }
     drop(listener);
     let error = opened(ContainerEngine::Docker, &host).await.unwrap_err();
@@ -118,24 +151,53 @@ async fn a_pull_in_progress_postpones_and_nothing_goes() {
     // It came in a moment ago, which may be a part of something larger.
     let report = ground.prune(engine.as_ref(), 8).await;
     let why = report.postponed.clone().unwrap_or_default();
-    assert!(why.contains("import of sha256:") || why.contains("tag of sha256:"), "{report:?}");
+    assert!(
+        why.contains("import of sha256:") || why.contains("tag of sha256:"),
+        "{report:?}"
+    );
     assert!(report.removed.is_empty() && report.run.is_none());
 
     let registry = TestRegistry::start(Options::default()).await.unwrap();
-    let layer = vec![7_u8; 2_000_000];
-    let image = push_one(&registry, &layer).await;
-    registry.handle().fail(Fault::on("GET", "**/blobs/**").effect(Effect::SlowBody { bytes_per_second: 20_000 }));
-    std::thread::scope(|scope| {
-        let pulled = scope.spawn(|| std::panic::catch_unwind(|| dockerd.docker(&format!("pull {image}"))));
-        drop(pulled);
-    });
-    let _ = Duration::from_secs(1);
+    let manifest = Image::new(7).layers(&[2_000_000]).build();
+    Pusher::new(&registry.handle().url())
+        .unwrap()
+        .push("apps/slow", &["v1"], &manifest)
+        .await
+        .unwrap();
+    let slow = Effect::SlowBody {
+        bytes_per_second: 10_000,
+    };
+    registry
+        .handle()
+        .fail(Fault::new(slow).method("GET").path("/v2/*/blobs/*"));
+    let image = format!("{}/apps/slow:v1", registry.handle().host());
+    let pull = Ends(dockerd.begin(&["pull", &image]));
+    let mut seen = None;
+    for _ in 0..500 {
+        seen = engine
+            .busy()
+            .await
+            .unwrap()
+            .filter(|why| why.starts_with("a pull is in progress"));
+        if seen.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(seen.is_some_and(|why| why.contains("GetImageBlob")));
+    let report = ground.prune(engine.as_ref(), 8).await;
+    assert!(report.postponed.unwrap().contains("GetImageBlob") && report.removed.is_empty());
+    drop(pull);
 }
 
-/// Pushes an image of this one layer, and says what it is called.
-async fn push_one(registry: &TestRegistry, layer: &[u8]) -> String {
-    let _ = (registry, layer);
-    String::new()
+/// A process that ends with its value.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,14 +212,21 @@ async fn what_the_registry_does_not_have_any_more_stays_when_it_is_asked() {
         dockerd.docker(&format!("pull --quiet {}", pushed.image));
     }
     ground.look(&engine, 0).await;
-    ground.scene.web.delete(&gone.digest);
+    ground.scene.web.delete_manifest(&gone.digest);
     let connect = |host: &_| Connection::new(Clone::clone(host));
-    let report = ground.prune_verified(&engine, 8, Some(&AskRegistries::new(&connect))).await;
+    let report = ground
+        .prune_verified(&engine, 8, Some(&AskRegistries::new(&connect)))
+        .await;
     assert_eq!(taken(&report), [there.image.clone()], "{report:?}");
-    assert!(report.skipped[0].why.starts_with("cannot be pulled again: "), "{report:?}");
+    assert!(
+        report.skipped[0].why.starts_with("cannot be pulled again: "),
+        "{report:?}"
+    );
     let mut ground = ground;
     ground.scene.registry.stop();
-    let again = ground.prune_verified(&engine, 8, Some(&AskRegistries::new(&connect))).await;
+    let again = ground
+        .prune_verified(&engine, 8, Some(&AskRegistries::new(&connect)))
+        .await;
     assert_eq!((again.removed.len(), again.skipped.len()), (0, 1), "{again:?}");
     // Nobody is asked: it goes.
     assert_eq!(taken(&ground.prune(&engine, 8).await), [gone.image]);

@@ -108,7 +108,12 @@ impl Dockerd {
         fs::write(at("daemon.json"), "{}").expect("an empty configuration");
         let log = File::create(at("log")).expect("its log");
         apart("dockerd")
-            .args(["--config-file", &at("daemon.json"), "--data-root", &data.display().to_string()])
+            .args([
+                "--config-file",
+                &at("daemon.json"),
+                "--data-root",
+                &data.display().to_string(),
+            ])
             .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
             .arg(format!("unix://{}", at("docker.sock")))
             .args([
@@ -153,6 +158,20 @@ impl Dockerd {
         printed.expect("docker").trim().to_owned()
     }
 
+    /// Begins to call `docker` so, and does not wait for its end.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn begin(&self, words: &[&str]) -> Child {
+        let mut command = self.client();
+        command
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().expect("docker")
+    }
+
     /// Builds the `Dockerfile` of a folder by BuildKit, with Debian's client: newer ones need a plugin for that.
     ///
     /// # Panics
@@ -160,7 +179,10 @@ impl Dockerd {
     pub(crate) fn build_with_buildkit(&self, folder: &Path, name: &str) {
         let mut build = self.client_of("/usr/bin/docker");
         let folder = folder.display().to_string();
-        run(build.args(["build", "--quiet", "--tag", name, &folder]).env("DOCKER_BUILDKIT", "1")).expect("docker build");
+        run(build
+            .args(["build", "--quiet", "--tag", name, &folder])
+            .env("DOCKER_BUILDKIT", "1"))
+        .expect("docker build");
     }
 
     /// Ends the engine gently and starts it again on what it has.

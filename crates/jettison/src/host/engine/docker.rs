@@ -68,11 +68,8 @@ fn facts(info: Info, is_local: bool) -> EngineFacts {
         _ => info.root.clone(),
     };
     EngineFacts {
-        id: if info.id.is_empty() {
-            format!("{}:{}", info.name, info.root)
-        } else {
-            info.id
-        },
+        // Machines that were cloned, and engines of one machine, may share what they call themselves.
+        id: format!("{}/{}{}", info.id, info.name, info.root),
         kind: "docker".to_owned(),
         version: info.version,
         store,
