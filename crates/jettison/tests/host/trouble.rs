@@ -237,7 +237,18 @@ async fn a_podman_service_tells_when_images_come_in() {
     if !real_engines_ready() {
         return;
     }
-    let podman = Podman::start();
+    let (podman, home) = (Podman::start(), tempfile::tempdir().unwrap());
     let engine = opened(ContainerEngine::Podman, &podman.host()).await.unwrap();
     assert_eq!(engine.busy().await.unwrap(), None);
+    let archive = home.path().join("empty.tar");
+    run(Command::new("tar")
+        .arg("-C")
+        .arg(home.path())
+        .arg("-cf")
+        .arg(&archive)
+        .args(["--files-from", "/dev/null"]))
+    .unwrap();
+    podman.podman(&format!("import {} here:v1", archive.display()));
+    let busy = engine.busy().await.unwrap().unwrap_or_default();
+    assert!(busy.contains("have just come in"), "{busy}");
 }

@@ -173,6 +173,6 @@ impl HostEngine for Docker {
     }
 
     async fn events(&self, since: Option<Timestamp>) -> Result<Box<dyn Events>, EngineError> {
-        Ok(Box::new(self.api.happenings(since, None).await?))
+        Ok(Box::new(self.api.happenings(since).await?))
     }
 }
