@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::packages;
 use crate::process::{Failure, cargo, run};
+use crate::tools::DOCUUM;
 
 /// Deciding: evaluate, plan and verify, beside sorting the same number of moments and digests. `sizes` are numbers of
 /// entries; none: ten thousand to ten million.
@@ -35,6 +36,20 @@ pub(crate) fn ecr(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
 /// Reports on what a scan recorded. `arguments` go to the bench: `--tags N`, `--rounds N`.
 pub(crate) fn audit(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     of_jettison(root, "audit", arguments)
+}
+
+/// Plans for the disk of a real engine, beside the bare questions. `arguments` go to the bench: `--images N`,
+/// `--containers N`, `--rounds N`.
+pub(crate) fn hosts(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    packages::install()?;
+    of_jettison(root, "hosts", arguments)
+}
+
+/// What jettison removes from a server beside what `docker image prune` and docuum remove: the table of `docs/hosts.md`.
+pub(crate) fn compare_hosts(root: &Path) -> Result<(), Failure> {
+    packages::install()?;
+    let docuum = DOCUUM.program(root)?.display().to_string();
+    of_jettison(root, "hosts", &["--compare", "--docuum", &docuum])
 }
 
 fn of_jettison(root: &Path, bench: &str, arguments: &[&str]) -> Result<(), Failure> {

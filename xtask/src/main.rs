@@ -1,7 +1,7 @@
 //! The project's chores, as `cargo xtask CHORE`.
 //!
 //! - [`packages`]: the Debian packages that the tests need, and how they are installed without side effects; [`moto`]: what
-//!   comes from PyPI.
+//!   comes from PyPI; [`later`]: a later Debian, for its dockerd.
 //! - [`suite`]: every test, and a summary.
 //! - [`gate`]: what has to hold besides the tests; [`tidy`] is the part of it that no tool knows.
 //! - [`mod@bench`]: how long deciding takes, and jettison on a real registry.
@@ -14,6 +14,7 @@
 mod bench;
 mod fuzz;
 mod gate;
+mod later;
 mod moto;
 mod mutants;
 mod packages;
@@ -29,8 +30,8 @@ use process::{Failure, say};
 
 const HELP: &str = "cargo xtask CHORE
 
-  test              install the Debian packages that are missing, and moto from PyPI, then run every test, those on real
-                    registries included
+  test              install the Debian packages that are missing, moto from PyPI and a later Debian below target/, then run every
+                    test, those on real registries and engines included
   install-packages  only the first half of it; with --dry-run, print the commands and run none
   install-tools     build the tools that `ci` needs into target/tools (about 4 minutes, once)
   bench core [N…]   how long deciding takes beside sorting, for N entries each (default: 10 thousand to 10 million)
@@ -38,6 +39,8 @@ const HELP: &str = "cargo xtask CHORE
   bench ecr         measure how long a scan of ECR takes beside the bare calls; with --images N, --rounds N, --delay MILLISECONDS
   bench audit       measure how long reports on what a scan recorded take; with --tags N, --rounds N
   bench usage       measure how long asking a cluster what it uses takes; with --pods N, --rounds N
+  bench hosts       measure how long `host plan` takes beside the bare questions; with --images N, --containers N, --rounds N
+  compare-hosts     what `host prune`, `docker image prune` and docuum remove of the same 300 images on a real Docker
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
   fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
   mutants           breaks the core in one place at a time and says which breaks no test notices; takes hours: see docs/testing.md";
@@ -48,13 +51,15 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test"] => suite::install_and_run(&root()),
         ["install-packages"] => install(&root()).map(drop),
-        ["install-packages", "--dry-run"] => packages::show().and_then(|()| moto::show(&root())),
+        ["install-packages", "--dry-run"] => show(&root()),
         ["install-tools"] => tools::CARGO_DENY.program(&root()).map(drop),
         ["bench", "core", sizes @ ..] => bench::core(&root(), sizes),
         ["bench", "registry", arguments @ ..] => bench::registry(&root(), arguments),
         ["bench", "ecr", arguments @ ..] => bench::ecr(&root(), arguments),
         ["bench", "audit", arguments @ ..] => bench::audit(&root(), arguments),
         ["bench", "usage", arguments @ ..] => bench::usage(&root(), arguments),
+        ["bench", "hosts", arguments @ ..] => bench::hosts(&root(), arguments),
+        ["compare-hosts"] => bench::compare_hosts(&root()),
         ["ci"] => gate::check(&root()),
         ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),
         ["mutants", words @ ..] => mutants::mutants(&root(), words),
@@ -83,7 +88,18 @@ fn install(root: &Path) -> Result<Vec<&'static str>, Failure> {
     if moto::install(root)? {
         installed.push("moto");
     }
+    if later::install(root)? {
+        installed.push("a later Debian");
+    }
     Ok(installed)
+}
+
+/// Says what [`install`] would run.
+fn show(root: &Path) -> Result<(), Failure> {
+    packages::show()?;
+    moto::show(root)?;
+    later::show(root);
+    Ok(())
 }
 
 /// The workspace's root.

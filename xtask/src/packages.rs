@@ -25,7 +25,7 @@ struct Need {
     brings_service: bool,
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     Need {
         package: "docker-registry",
         program: "docker-registry",
@@ -74,6 +74,13 @@ const NEEDS: [Need; 11] = [
         asked: &[],
         why: "Podman 4.3, which speaks Docker's API in its own way",
         brings_service: true,
+    },
+    Need {
+        package: "debootstrap",
+        program: "debootstrap",
+        asked: &["--version"],
+        why: "unpacks a later Debian below target/, whose dockerd keeps images in containerd's store",
+        brings_service: false,
     },
     Need {
         package: "runc",

@@ -37,6 +37,14 @@ pub(crate) const CARGO_MUTANTS: Tool = Tool {
     minutes: 2,
 };
 
+/// What jettison is compared with on servers.
+pub(crate) const DOCUUM: Tool = Tool {
+    name: "docuum",
+    version: "0.27.3",
+    asked: &["--version"],
+    minutes: 2,
+};
+
 impl Tool {
     /// Where its program is; builds it when it is not there in the right version.
     pub(crate) fn program(&self, root: &Path) -> Result<PathBuf, Failure> {
@@ -48,7 +56,9 @@ impl Tool {
         } = self;
         let tools = root.join("target/tools");
         let program = tools.join("bin").join(name);
-        if answer(Command::new(&program).args(*asked)) == Some(format!("{name} {version}")) {
+        let said = answer(Command::new(&program).args(*asked)).unwrap_or_default();
+        // docuum writes its name with a capital letter.
+        if said.eq_ignore_ascii_case(&format!("{name} {version}")) {
             return Ok(program);
         }
         say(&format!(

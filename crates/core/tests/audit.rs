@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::audit::{Audit, AuditQuestion, FactsFrom, Holdings, audit};
 use jettison_core::evaluate::{RepositoryEvaluation, evaluate};
-use jettison_core::model::{Digest, Kind, RegistryHost, Sharing};
+use jettison_core::model::{Digest, Kind, RegistryHost, Repository, Sharing};
 use jettison_core::reason::Hold;
 use proptest::prelude::*;
 
@@ -143,14 +143,25 @@ fn check(world: &World, audit: &Audit, sharing: Sharing) -> Result<(), TestCaseE
                 .zip(&world.inventory.repositories)
                 .filter(|(_, it)| it.registry == *host)
         };
-        let tags: usize = positions().map(|(_, it)| it.tags.len() + it.dangling.len()).sum();
+        let tags_of = |it: &Repository| -> u64 {
+            let listed = it.tags.iter().map(|entry| &entry.name);
+            listed.chain(&it.dangling).collect::<BTreeSet<_>>().len() as u64
+        };
+        let tags: u64 = positions().map(|(_, it)| tags_of(it)).sum();
         let manifests: usize = positions().map(|(_, it)| it.manifests.len()).sum();
         prop_assert_eq!(registry.totals.manifests, manifests as u64);
-        prop_assert!(registry.totals.tags <= tags as u64);
+        prop_assert_eq!(registry.totals.tags, tags);
         let images: usize = positions().map(|(position, _)| evaluated[position].roots.len()).sum();
         prop_assert_eq!(registry.totals.images, images as u64);
+        for by in ["repository", "team"] {
+            let rows = audit.rows.iter().filter(|row| row.registry == *host && row.by == by);
+            prop_assert_eq!(rows.map(|row| row.holdings.tags).sum::<u64>(), tags, "{}", by);
+        }
         for (position, repository) in positions() {
-            let row = row(audit, host, "repository", repository.name.as_str()).unwrap();
+            let row = row(audit, host, "repository", repository.name.as_str())
+                .cloned()
+                .unwrap_or_default();
+            prop_assert_eq!(row.tags, tags_of(repository));
             let here = |held: &Held| held.by.iter().any(|(other, _)| *other == position);
             prop_assert_eq!(row.stored_bytes, sum(&domains, here));
             prop_assert_eq!(row.exclusive_bytes, sum(&domains, |held| here(held) && in_one(held)));

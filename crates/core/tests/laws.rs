@@ -12,8 +12,9 @@ mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus};
+use jettison_core::model::{Digest, Kind, Manifest, Repository, SourceStatus, TagEntry};
 use jettison_core::plan::{Action, ActionKind, Kept, Plan, plan};
+use jettison_core::policy::RuleAction;
 use jettison_core::reason::{Hold, Reason, Relation, Ruling};
 use jettison_core::verify::{Law, Violation, verify};
 use proptest::prelude::*;
@@ -266,15 +267,16 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
             let here =
                 |it: &&Repository| it.registry == kept.registry && it.name == kept.repository && !it.missing.is_empty();
             let whole = !world.inventory.repositories.iter().any(|it| here(&it));
-            // Several indexes may stay for the same child: while another of them lists it, one can go without a loss.
-            let one_of_several = matches!(
-                kept.reason,
+            let lost = match kept.reason {
+                Reason::Hold { .. } => true,
                 Reason::Needed {
                     relation: Relation::Index,
                     ..
-                }
-            );
-            let judged = whole && !one_of_several && matches!(kept.reason, Reason::Hold { .. } | Reason::Needed { .. });
+                } => strands_a_child(world, &bad, &kept),
+                Reason::Needed { .. } => true,
+                _ => false,
+            };
+            let judged = whole && lost;
             judged.then_some(Law::NothingNeededGoes)
         }
         Spoil::UntagKept => {
@@ -372,14 +374,22 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
                 world.inventory.repositories.iter().find(|it| {
                     it.registry == plan.actions[index].registry && it.name == plan.actions[index].repository
                 })?;
-            // Beside something that is archived this may be no mistake, only milder than it need be.
+            // Beside something that is archived, or stays and else would be, this may be no mistake, only milder than it need
+            // be.
+            let facts = world.facts();
+            let archives = |ruling: &Ruling| {
+                let mut policies = facts.config.policies.iter().flatten();
+                policies.any(|it| it.rules.action(ruling.rule()) == Some(Some(RuleAction::Archive)))
+            };
+            let mut waiting = plan.kept.iter().filter(|it| it.reason.ruling().is_some_and(archives));
+            let waits = waiting.any(|it| it.registry == repository.registry && it.repository == repository.name);
             let mut others = plan
                 .actions
                 .iter()
                 .filter(|it| it.registry == repository.registry && it.repository == repository.name);
             let archives = others.any(|it| it.action == ActionKind::Archive)
                 || repository.manifests.iter().any(|it| it.archived_at.is_some());
-            (!archives).then_some(())?;
+            (!archives && !waits).then_some(())?;
             bad.actions[index].action = ActionKind::Archive;
             None
         }
@@ -390,6 +400,33 @@ fn spoilt(world: &World, plan: &Plan, spoil: Spoil, index: Index) -> Option<(Pla
     };
     bad.id = bad.compute_id();
     Some((bad, law))
+}
+
+/// An index is needed by each child that has no tag of its own, unless another that stays lists the child too: several
+/// indexes may stay for one child, and then one of them can go without a loss.
+fn strands_a_child(world: &World, bad: &Plan, index: &Kept) -> bool {
+    let here = |it: &&Repository| it.registry == index.registry && it.name == index.repository;
+    let Some(repository) = world.inventory.repositories.iter().find(here) else {
+        return false;
+    };
+    let goes = |digest: &Digest| {
+        let mut actions = bad.actions.iter().filter(|action| action.digest == *digest);
+        actions.any(|it| {
+            it.registry == index.registry && it.repository == index.repository && it.action != ActionKind::Untag
+        })
+    };
+    let ordinary = |tag: &TagEntry| tag.name.subject().is_none_or(|subject| subject == tag.digest);
+    let tagged = |digest: &Digest| repository.tags.iter().any(|tag| tag.digest == *digest && ordinary(tag));
+    let listed = |child: &Digest| {
+        let mut others = repository
+            .manifests
+            .iter()
+            .filter(|other| other.children.contains(child));
+        others.any(|other| other.digest != *child && !goes(&other.digest))
+    };
+    let indexes = repository.manifests.iter().filter(|it| it.digest == index.digest);
+    let mut children = indexes.flat_map(|it| &it.children);
+    children.any(|child| !goes(child) && !tagged(child) && !listed(child))
 }
 
 fn contradicts_itself(world: &World) -> bool {

@@ -4,7 +4,8 @@ CREATE TABLE host_engine (
     id        INTEGER PRIMARY KEY,
     name      TEXT NOT NULL UNIQUE, -- what the engine calls itself for good
     told_at   INTEGER NOT NULL, -- when anything was last noted of it
-    looked_at INTEGER -- of the last look at all its images
+    looked_at INTEGER, -- of the last look at all its images
+    first_looked_at INTEGER -- of the first one: what it saw may have been there for long
 ) STRICT;
 
 CREATE TABLE host_image (

@@ -16,12 +16,16 @@ mod deploy {
     const INSTALLED: &str = "/usr/local/bin/jettison";
 
     /// Files with command lines, and how many at least: whoever writes them differently shall not go unread.
-    const TOLD: [(&str, usize); 9] = [
+    const TOLD: [(&str, usize); 13] = [
         ("deploy/systemd/jettison.service", 2),
         ("deploy/systemd/jettison.service.d/delete.conf.example", 1),
+        ("deploy/systemd/jettison-host-watch.service", 2),
+        ("deploy/systemd/jettison-host-watch.service.d/delete.conf.example", 2),
+        ("deploy/systemd/jettison-host-prune.service", 1),
+        ("deploy/systemd/jettison-host-prune.service.d/delete.conf.example", 1),
         ("deploy/ci/github-actions.yml", 3),
         ("deploy/ci/gitlab-ci.yml", 3),
-        ("docs/every-hour.md", 20),
+        ("docs/every-hour.md", 22),
         ("docs/in-use.md", 3),
         ("docs/aws.md", 12),
         ("docs/ecr-policies.md", 4),
@@ -110,6 +114,16 @@ mod deploy {
         }
     }
 
+    /// The folder of the unit's state, which the program is told and systemd makes.
+    const HOST_STATE: &str = "/var/lib/jettison-host";
+
+    /// The units of a server, each with what lets it delete.
+    const OF_HOSTS: [&str; 2] = ["jettison-host-watch.service", "jettison-host-prune.service"];
+
+    fn daemon_set() -> Vec<Value> {
+        serde_saphyr::from_multiple(&read("deploy/kubernetes/host-watch.yaml")).unwrap()
+    }
+
     fn cron_job() -> Vec<Value> {
         serde_saphyr::from_multiple(&read("deploy/kubernetes/cronjob.yaml")).unwrap()
     }
@@ -138,6 +152,9 @@ mod deploy {
             commands.iter().for_each(|words| expect_understood(path, words));
         }
         expect_understood("the CronJob", &arguments(pod(&cron_job())));
+        let objects = daemon_set();
+        let pod = &of_kind(&objects, "DaemonSet")["spec"]["template"]["spec"];
+        expect_understood("the DaemonSet", &arguments(pod));
     }
 
     #[test]
@@ -187,6 +204,59 @@ mod deploy {
     }
 
     #[test]
+    fn nothing_goes_from_a_server_before_somebody_has_said_so() {
+        for unit in OF_HOSTS {
+            let runs = commands(&format!("deploy/systemd/{unit}"));
+            let run = runs.iter().find(|words| words[0] == "host").unwrap();
+            assert!(
+                run[1] == "plan" || run.contains(&"--observe-only".to_owned()),
+                "{run:?}"
+            );
+            assert!(!run.contains(&"--yes".to_owned()), "{run:?}");
+            let told = commands(&format!("deploy/systemd/{unit}.d/delete.conf.example"));
+            let told = told.last().unwrap();
+            assert!(told.contains(&"--yes".to_owned()), "{told:?}");
+            for words in [run, told] {
+                assert_eq!(words[words.len() - 2..], ["--state", HOST_STATE]);
+            }
+            let state = HOST_STATE.rsplit_once('/').unwrap().1;
+            assert!(read(&format!("deploy/systemd/{unit}")).contains(&format!("\nStateDirectory={state}\n")));
+        }
+        let objects = daemon_set();
+        let arguments = arguments(&of_kind(&objects, "DaemonSet")["spec"]["template"]["spec"]);
+        assert_eq!(
+            arguments[..4],
+            ["host", "watch", "--observe-only", "--on-kubernetes-node"]
+        );
+    }
+
+    #[test]
+    fn the_pod_of_a_node_has_the_socket_the_images_and_its_state_and_nothing_else_of_the_node() {
+        let objects = daemon_set();
+        let pod = &of_kind(&objects, "DaemonSet")["spec"]["template"]["spec"];
+        let volumes = pod["volumes"].as_array().unwrap();
+        let of_node: Vec<&str> = volumes
+            .iter()
+            .filter_map(|volume| volume["hostPath"]["path"].as_str())
+            .collect();
+        assert_eq!(of_node, [HOST_STATE, "/var/run/docker.sock", "/var/lib/docker"]);
+        let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
+        for (volume, mount) in volumes.iter().zip(mounts) {
+            let is_same = volume["name"] == mount["name"] && volume["hostPath"]["path"] == mount["mountPath"];
+            assert!(is_same, "{volume} {mount}");
+            let is_written = volume["hostPath"]["path"] != "/var/lib/docker";
+            assert_eq!(mount["readOnly"].as_bool().unwrap_or_default(), !is_written, "{mount}");
+        }
+        assert_eq!(
+            pod["containers"][0]["securityContext"]["capabilities"]["drop"][0],
+            "ALL"
+        );
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        // Nowhere else: the namespace of the rest allows no folder of a node.
+        assert_eq!(of_kind(&objects, "DaemonSet")["metadata"]["namespace"], "jettison-host");
+    }
+
+    #[test]
     fn the_pod_is_who_the_roles_and_the_image_are_made_for() {
         let objects = cron_job();
         let pod = pod(&objects);
@@ -222,8 +292,6 @@ mod deploy {
     /// The units of `deploy/systemd/` with every example in force, for a program that is there.
     fn units() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let more = folder.path().join("jettison.service.d");
-        fs::create_dir(&more).unwrap();
         let copy = |from: &str, to: &Path| {
             for file in fs::read_dir(at(from))
                 .unwrap()
@@ -238,7 +306,11 @@ mod deploy {
             }
         };
         copy("deploy/systemd", folder.path());
-        copy("deploy/systemd/jettison.service.d", &more);
+        for unit in OF_HOSTS.iter().chain(&["jettison.service"]) {
+            let more = folder.path().join(format!("{unit}.d"));
+            fs::create_dir(&more).unwrap();
+            copy(&format!("deploy/systemd/{unit}.d"), &more);
+        }
         folder
     }
 
@@ -264,7 +336,14 @@ mod deploy {
     #[test]
     fn systemd_finds_nothing_wrong_with_the_units() {
         let folder = units();
-        let files = ["./jettison.service", "./jettison.timer", "./jettison-failed.service"];
+        let files = [
+            "./jettison.service",
+            "./jettison.timer",
+            "./jettison-failed.service",
+            "./jettison-host-watch.service",
+            "./jettison-host-prune.service",
+            "./jettison-host-prune.timer",
+        ];
         let words = [&["verify", "--man=no", "--recursive-errors=no"][..], &files].concat();
         // It reports most mistakes in words alone.
         if let Some(told) = systemd(&words, folder.path()) {
@@ -273,12 +352,18 @@ mod deploy {
     }
 
     #[test]
-    fn the_service_may_do_little() {
+    fn the_services_may_do_little() {
         let folder = units();
-        // Of 100, where 0 is nothing at all. Opening connections alone is 9.
-        let words = ["security", "--offline=true", "--threshold=15", "./jettison.service"];
-        if let Some((holds, told)) = systemd(&words, folder.path()) {
-            assert!(holds, "{told}");
+        // Of 100, where 0 is nothing at all. Opening connections alone is 9; being root and seeing its files is more.
+        for (unit, most) in [
+            ("./jettison.service", "15"),
+            ("./jettison-host-watch.service", "30"),
+            ("./jettison-host-prune.service", "30"),
+        ] {
+            let words = ["security", "--offline=true", "--threshold", most, unit];
+            if let Some((holds, told)) = systemd(&words, folder.path()) {
+                assert!(holds, "{told}");
+            }
         }
     }
 }

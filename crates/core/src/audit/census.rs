@@ -54,6 +54,8 @@ pub(super) struct Tally {
     pub(super) by_part: BTreeMap<Part, Counts>,
     /// Tags of which the manifest is gone.
     pub(super) dangling: u64,
+    /// The tags behind which no manifest was read, those among them: they belong to the repository, and to no image.
+    pub(super) bare_tags: u64,
     /// Every source of usage answered for it.
     pub(super) knows_use: bool,
     /// Pulls are recorded here.
@@ -124,6 +126,15 @@ impl<'f> Census<'f> {
         )
     }
 
+    /// The part that has all of a repository, if there is one.
+    fn part_of_whole(&self, position: usize, repository: &Repository) -> Option<Part> {
+        let Some(division) = self.division else {
+            return Part::try_from(position).ok();
+        };
+        let name = division.of_whole(repository)?;
+        Some(self.names.lock().unwrap_or_else(PoisonError::into_inner).part(name))
+    }
+
     fn parts(&self, position: usize, evaluation: &RepositoryEvaluation<'_>) -> Parts {
         let Some(division) = self.division else {
             return Parts::One(Part::try_from(position).unwrap_or(Part::MAX));
@@ -172,7 +183,11 @@ impl Question for Census<'_> {
             parts: self.parts(position, &evaluation),
         };
         if let Some(tally) = self.tallies.get(position) {
-            tally.get_or_init(|| room.tally(&marked));
+            tally.get_or_init(|| {
+                let mut tally = room.tally(&marked);
+                tally.add_bare_tags(&evaluation, self.part_of_whole(position, repository));
+                tally
+            });
         }
         (evaluation.graph, marked)
     }
@@ -315,6 +330,18 @@ impl<'e, 'r> Room<'e, 'r> {
 }
 
 impl Tally {
+    /// Counts the tags behind which no manifest was read.
+    fn add_bare_tags(&mut self, evaluation: &RepositoryEvaluation<'_>, part: Option<Part>) {
+        let (repository, graph) = (evaluation.repository, &evaluation.graph);
+        let unread = graph.nodes().filter(|node| graph.manifest(*node).is_none());
+        let unread: usize = unread.map(|node| graph.tags(node).len()).sum();
+        let dangling = repository.dangling.iter().filter(|tag| !graph.has_tag(tag.as_str()));
+        self.bare_tags = (unread + dangling.count()) as u64;
+        if let Some(part) = part.filter(|_| self.bare_tags > 0) {
+            self.by_part.entry(part).or_default().tags += self.bare_tags;
+        }
+    }
+
     fn add(&mut self, marks: Marks, parts: &[Part], counts: Counts) {
         let sum = self.by_marks.entry(marks).or_default();
         *sum = sum.and(counts);

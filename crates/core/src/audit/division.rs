@@ -78,6 +78,14 @@ impl Division {
         matches!(self.by, By::Group(GroupBy::Label(_)))
     }
 
+    /// The group that has all of a repository, if its name alone decides.
+    pub(super) fn of_whole(&self, repository: &Repository) -> Option<String> {
+        match &self.by {
+            By::Path(parts) => Some(beginning(&repository.name, *parts)),
+            By::Group(_) => None,
+        }
+    }
+
     /// The groups that a root belongs to, in order, each once; never none.
     pub(super) fn groups(&self, repository: &Repository, graph: &Graph<'_>, root: Node) -> Vec<String> {
         let by = match &self.by {

@@ -89,7 +89,7 @@ pub(super) fn of_whole<'t>(
     let mut counts = Counts::default();
     for tally in tallies {
         counts = tally.by_marks.values().fold(counts, |all, one| all.and(*one));
-        counts.tags += tally.dangling;
+        counts.tags += tally.bare_tags;
     }
     let whole = figures(&weighed.whole, &weighed.whole, counts, (known, bound));
     let in_one = weighed.parts.values().map(|part| sum(&part.exclusive, |_| true));

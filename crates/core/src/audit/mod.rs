@@ -306,7 +306,8 @@ impl OneRegistry<'_, '_> {
             .values()
             .try_fold(0_u64, |sum, bytes| sum.checked_add(*bytes));
         at_least(
-            stored.is_none(),
+            // What went beyond within one sum stands at the end of the scale.
+            stored.is_none_or(|stored| stored == u64::MAX),
             "the sizes come to more than 64 bits can count".to_owned(),
         );
         let unsized_things = self.weighed.oddities.unsized_things;

@@ -2,6 +2,7 @@
 
 mod aws;
 mod bounds;
+mod host;
 mod mistakes;
 mod schema;
 mod words;

@@ -1,7 +1,8 @@
 //! What a user wants of a server's disk: the key `host` of the configuration.
 
+use super::standard;
 use crate::config::Share;
-use crate::policy::{ByteSize, Period, Policy};
+use crate::policy::{ByteSize, Period, Policy, Verb};
 
 /// The key `host`. The default is what holds without it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,24 @@ impl Default for HostSettings {
             recheck_after_seconds: 30,
             trust_engine_times: false,
         }
+    }
+}
+
+impl HostSettings {
+    /// In place of all rules: whatever is unused for longer than that goes, without a tag after a day at the latest.
+    pub fn unused_for(&mut self, period: Period) {
+        let mut policies = standard().to_vec();
+        for rule in policies.iter_mut().flat_map(|policy| policy.rules.own_mut()) {
+            if let Verb::Expire(alternatives) = &mut rule.verb {
+                for conditions in alternatives {
+                    conditions.unused_for = conditions.unused_for.map(|usual| match rule.matches.untagged {
+                        true => usual.min(period),
+                        false => period,
+                    });
+                }
+            }
+        }
+        self.policies = Some(policies);
     }
 }
 

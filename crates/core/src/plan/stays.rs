@@ -148,14 +148,15 @@ fn stays_by_itself(graph: &Graph<'_>, child: Node, forced: &[bool]) -> bool {
     false
 }
 
-/// What an index lists that stays by its rules alone: that is never left without an index, whatever is held.
+/// What an index lists that stays by its rules alone: that is never left without an index, whatever is held. One that lists
+/// itself is no index to itself.
 fn listed_by_rule(evaluation: &RepositoryEvaluation<'_>) -> Vec<bool> {
     let graph = &evaluation.graph;
     let mut listed = vec![false; graph.nodes().len()];
     let staying = evaluation.roots.iter().filter(|root| root.ruled_to_stay);
     let mut open: Vec<Node> = staying.map(|root| root.node).collect();
     while let Some(index) = open.pop() {
-        for child in graph.children(index) {
+        for child in graph.children(index).iter().filter(|child| **child != index) {
             if !std::mem::replace(&mut listed[*child], true) {
                 open.push(*child);
             }
@@ -174,7 +175,8 @@ pub(super) fn wanted(evaluation: &RepositoryEvaluation<'_>, root: &RootVerdicts)
     mildest.filter(|_| !evaluation.holds.any(root.node))
 }
 
-/// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays.
+/// What may go unless something needs it: roots that expire, and what hangs on one. What hangs on no root at all stays, and
+/// what is not there holds nothing together.
 fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<bool> {
     let graph = &evaluation.graph;
     let mut hanging = vec![false; graph.nodes().len()];
@@ -186,7 +188,7 @@ fn free(evaluation: &RepositoryEvaluation<'_>, kept: &BTreeSet<Node>) -> Vec<boo
     let mut expires = vec![false; graph.nodes().len()];
     open.iter().for_each(|node| expires[*node] = !kept.contains(node));
     while let Some(node) = open.pop() {
-        if !std::mem::replace(&mut hanging[node], true) {
+        if !std::mem::replace(&mut hanging[node], true) && graph.manifest(node).is_some() {
             open.extend(graph.children(node).iter().chain(graph.referrers(node)));
         }
     }

@@ -95,6 +95,14 @@ impl Rules {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn own_mut(&mut self) -> &mut [Rule] {
+        match self {
+            Self::Own(rules) => rules,
+            Self::Ecr(_) => &mut [],
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         match self {

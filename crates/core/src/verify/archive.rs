@@ -89,23 +89,38 @@ fn cannot_be_archived(inspection: &Inspection<'_, '_>, id: Id) -> Option<Problem
     None
 }
 
-/// What a rule archives, what was archived before, and what those need, to the end.
+/// What a rule archives, what was archived before, and what those need, to the end. What a rule would archive, and what
+/// stays all the same, is no reason to delete what would have been archived with it: it and what it needs count as well.
 fn founded_archivals(inspection: &Inspection<'_, '_>) -> Vec<bool> {
     let (plan, doings, contents) = (inspection.plan, inspection.doings, inspection.contents);
     let actions = doings.actions(plan).map(|(_, action)| action);
     let by_rule = actions.filter(|action| rulings(action).any(|ruling| archives(inspection, ruling)));
     let by_rule = by_rule.filter_map(|action| contents.id(&action.digest));
     let before = (0..contents.nodes.len()).filter(|id| inspection.node(*id).manifest.archived_at.is_some());
-    let mut founded = vec![false; contents.nodes.len()];
-    let mut open: Vec<Id> = by_rule.chain(before).collect();
+    let mut founded = reached(inspection, by_rule.chain(before), |id| inspection.ends_archived(id));
+    let waits = |reason: &Reason| reason.ruling().is_some_and(|ruling| archives(inspection, ruling));
+    let waiting = doings.kept(plan).filter(|kept| waits(&kept.reason));
+    let waiting = waiting.filter_map(|kept| contents.id(&kept.digest));
+    let with_waiting = reached(inspection, waiting, |id| !inspection.deletes(id));
+    founded
+        .iter_mut()
+        .zip(with_waiting)
+        .for_each(|(founded, also)| *founded |= also);
+    founded
+}
+
+/// What these lead to, over relations of any sort and through what passes.
+fn reached(inspection: &Inspection<'_, '_>, from: impl Iterator<Item = Id>, passes: impl Fn(Id) -> bool) -> Vec<bool> {
+    let mut reached = vec![false; inspection.contents.nodes.len()];
+    let mut open: Vec<Id> = from.collect();
     while let Some(id) = open.pop() {
-        if inspection.ends_archived(id) && !std::mem::replace(&mut founded[id], true) {
+        if passes(id) && !std::mem::replace(&mut reached[id], true) {
             let node = inspection.node(id);
             let related = [&node.indexes, &node.children, &node.present_subjects, &node.referrers];
             open.extend(related.into_iter().flatten());
         }
     }
-    founded
+    reached
 }
 
 fn stored(inspection: &Inspection<'_, '_>) -> u128 {

@@ -257,6 +257,10 @@ fn what_is_held_must_not_go() {
         ("used by tag at a host nobody knows", |w| {
             w.refer("unknown.example/app:a", None, None)
         }),
+        ("used by tag at a host that has no repository", |w| {
+            w.inventory.complete_registries.insert("empty.example".parse().unwrap());
+            w.refer("empty.example/app:a", None, None);
+        }),
         ("used by tag at an alias", |w| {
             w.config += "registries: [ { host: r.example, aliases: [alias.example] } ]\n";
             w.refer("alias.example/app:a", None, None);
@@ -482,6 +486,62 @@ fn a_child_without_a_tag_keeps_an_index() {
     plan.actions.remove(1);
     let violations = world.violations(&named(plan));
     assert!(violations.contains(&Law::NothingNeededGoes), "{violations:?}");
+}
+
+/// Index 0 goes, and what it lists is left behind. Each row says who else lists that, and whether it counts.
+#[test]
+fn a_child_without_a_tag_keeps_an_index_that_stays_for_a_reason() {
+    type Row = (&'static str, &'static [(u8, &'static [u8])], bool);
+    let table: &[Row] = &[
+        ("nobody", &[], false),
+        ("it lists itself", &[(1, &[1])], false),
+        ("it lists what lists it", &[(1, &[4]), (4, &[1])], false),
+        (
+            "a circle below what goes",
+            &[(0, &[1, 4]), (4, &[5, 1]), (5, &[4])],
+            false,
+        ),
+        (
+            "it is below what lists it, in a circle",
+            &[(0, &[1, 4]), (1, &[1, 4]), (4, &[1])],
+            false,
+        ),
+        ("an index with a tag", &[(3, &[1])], true),
+        ("an index below one with a tag", &[(3, &[4]), (4, &[1])], true),
+        ("that, in a circle", &[(3, &[4]), (4, &[1]), (1, &[4])], true),
+        ("a circle that nothing leads to", &[(4, &[5, 1]), (5, &[4])], true),
+    ];
+    for (name, lists, counts) in table {
+        let mut world = world();
+        world.repository().manifests.extend([manifest(4), manifest(5)]);
+        for (index, children) in *lists {
+            world.repository().manifests[usize::from(*index)].children = children.iter().copied().map(digest).collect();
+        }
+        let unlisted = |it: &Manifest| [4, 5].map(digest).contains(&it.digest) && it.children.is_empty();
+        world.repository().manifests.retain(|it| !unlisted(it));
+        let mut plan = world.plan();
+        plan.actions.remove(1);
+        let violations = world.violations(&named(plan));
+        assert_eq!(violations.is_empty(), *counts, "{name}: {violations:?}");
+        assert_eq!(
+            violations.contains(&Law::NothingNeededGoes),
+            !counts,
+            "{name}: {violations:?}"
+        );
+    }
+}
+
+#[test]
+fn an_index_that_stays_for_its_subject_counts_as_one() {
+    let mut world = world();
+    world.repository().manifests.push(Manifest {
+        children: vec![digest(1)],
+        subject: Some(digest(3)),
+        ..manifest(4)
+    });
+    let mut plan = world.plan();
+    plan.actions.remove(1);
+    assert_eq!(world.violations(&named(plan)), []);
 }
 
 #[test]

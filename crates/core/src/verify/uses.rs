@@ -116,9 +116,9 @@ fn strengthen<'a>(known: &mut Use<'a>, used: Use<'a>) {
     *known = (*known).min(used);
 }
 
+/// One that was read and has no repository is as good as none: what a reference to it means is not known.
 fn scanned_hosts(world: &World<'_>, configured: &Configured<'_>) -> BTreeSet<RegistryHost> {
-    let read = world.facts.inventory.complete_registries().iter();
-    let hosts = read.chain(world.places.keys().map(|(host, _)| *host));
+    let hosts = world.places.keys().map(|(host, _)| *host);
     hosts.map(|host| configured.canonical(host).clone()).collect()
 }
 

@@ -115,6 +115,19 @@ impl Context {
     /// Opens the store for a command that settles interrupted runs and tells what became of them. Says so when nothing
     /// is remembered yet.
     pub(crate) async fn store_to_settle(&self) -> Result<Store, Failure> {
+        self.open_store("of earlier scans, so that images without a push time count as just arrived")
+            .await
+    }
+
+    /// Opens the store for the images of a server. Says so when nothing is remembered yet.
+    pub(crate) async fn store_of_server(&self) -> Result<Store, Failure> {
+        self.open_store(
+            "of this server, so that all its images count as first seen now and none goes in its first days",
+        )
+        .await
+    }
+
+    async fn open_store(&self, what_is_not: &str) -> Result<Store, Failure> {
         let directory = match &self.globals.state {
             Some(directory) => directory.clone(),
             None => default_directory()?,
@@ -122,7 +135,7 @@ impl Context {
         let store = Store::open(&directory).await?;
         if store.is_new() {
             self.console.note(format!(
-                "{} is new: nothing is remembered of earlier scans, so that images without a push time count as just arrived; keep this folder between runs (--state)",
+                "{} is new: nothing is remembered {what_is_not}; keep this folder between runs (--state)",
                 directory.display()
             ));
         }
@@ -313,7 +326,13 @@ impl Context {
         AwsConnection::new(configured.unwrap_or_default())
     }
 
-    fn connection(&self, host: &RegistryHost, access: &Access, login: Option<(String, Secret)>) -> Connection {
+    /// How a registry is reached that is none of AWS.
+    pub(crate) fn connection(
+        &self,
+        host: &RegistryHost,
+        access: &Access,
+        login: Option<(String, Secret)>,
+    ) -> Connection {
         let configured = self.config.registry(host);
         let path = |text: Option<&String>| text.map(|text| self.base.join(text));
         Connection {

@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::apply::ApplyError;
 use crate::exit::Exit;
+use crate::host::HostError;
+use crate::host::engine::EngineError;
 use crate::output::text::with_causes;
 use crate::output::{Format, aside, stream, style};
 use crate::registry::RegistryError;
@@ -120,6 +122,25 @@ impl From<RegistryError> for Failure {
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::caused(Exit::Unexpected, &error)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        let exit = match &error {
+            HostError::Engine(EngineError::Unreachable(_)) => Exit::Usage,
+            HostError::Engine(EngineError::Failed(_))
+            | HostError::Store(_)
+            | HostError::Locked { .. }
+            | HostError::NoLock { .. } => Exit::Unexpected,
+        };
+        Self::caused(exit, &error)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        HostError::from(error).into()
     }
 }
 

@@ -14,6 +14,7 @@ mod failure;
 mod find;
 mod glance;
 mod history;
+mod host;
 mod look;
 mod manual;
 mod nearby;
@@ -158,6 +159,9 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Find images by tag, label, digest, age, size, or who uses them
     Find(find::FindCommand),
+    /// Prune the images on a server's disk: what is there, what can go, making it go
+    #[command(subcommand, after_help = host::HELP)]
+    Host(host::HostCommand),
     /// Check, show and test policies
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::PolicyCommand),
@@ -239,6 +243,7 @@ async fn with_context(command: Command, globals: Globals, console: Console) -> R
         Command::History(command) => command.run(&context).await,
         Command::Explain(command) => command.run(&context).await,
         Command::Find(command) => command.run(context).await,
+        Command::Host(command) => command.run(context).await,
         Command::Store(command) => command.run(&context).await,
         Command::Aws(command) => command.run(&context).await,
         Command::Audit(command) => command.run(context).await,

@@ -73,10 +73,11 @@ be read.";
 #[command(after_help = "\
 Example:
   jettison policy show standard > jettison.yaml
-  jettison policy show standard --output json          the same as JSON")]
+  jettison policy show standard --output json          the same as JSON
+  jettison policy show host-standard                   the one for servers")]
 pub(crate) struct Show {
-    /// Which one
-    #[arg(value_name = "NAME", value_parser = ["standard"])]
+    /// For registries, or for the disks of servers
+    #[arg(value_name = "NAME", value_parser = ["standard", "host-standard"])]
     name: String,
 }
 
@@ -92,7 +93,7 @@ impl PolicyCommand {
     pub(crate) async fn run(self, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
         match self {
             Self::Check(check) => check.run(globals, console).await,
-            Self::Show(_) => show(console),
+            Self::Show(wanted) => show(&wanted, console),
             Self::Schema => {
                 console.raw(format!("{}\n", serde_json::to_string_pretty(&schema())?));
                 Ok(Exit::Done)
@@ -105,13 +106,17 @@ impl PolicyCommand {
 }
 
 /// The built-in policy: as YAML with its comments, or the same as JSON, which is YAML too.
-fn show(console: &Console) -> Result<Exit, Failure> {
+fn show(wanted: &Show, console: &Console) -> Result<Exit, Failure> {
+    let text = match wanted.name.as_str() {
+        "host-standard" => jettison_core::host::STANDARD_YAML,
+        _ => STANDARD_YAML,
+    };
     if console.format == Format::Human {
-        console.raw(STANDARD_YAML);
+        console.raw(text);
         return Ok(Exit::Done);
     }
     let policy: serde_json::Value =
-        serde_saphyr::from_str(STANDARD_YAML).map_err(|error| Failure::caused(Exit::Unexpected, &error))?;
+        serde_saphyr::from_str(text).map_err(|error| Failure::caused(Exit::Unexpected, &error))?;
     console.json(&policy)?;
     Ok(Exit::Done)
 }

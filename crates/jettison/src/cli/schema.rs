@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 /// Every form, in the order of a reader who comes from `plan`.
-const SCHEMAS: [(&str, &str); 28] = schemas![
+const SCHEMAS: [(&str, &str); 31] = schemas![
     "plan",
     "run",
     "explanation",
@@ -42,6 +42,9 @@ const SCHEMAS: [(&str, &str); 28] = schemas![
     "ecr-apply-policy",
     "ecr-apply-policy-undo",
     "ecr-apply-policy-list",
+    "host-plan",
+    "host-prune",
+    "host-status",
     "schemas",
     "error",
 ];

@@ -24,6 +24,9 @@ pub trait HostLedger: Send + Sync {
         now: Timestamp,
     ) -> Result<BTreeMap<Digest, KnownImage>, StoreError>;
 
+    /// When an engine was first looked at, as far as is remembered: what it had then may have been there for long.
+    async fn known_since(&self, engine: &str) -> Result<Option<Timestamp>, StoreError>;
+
     /// Notes uses that were told by events. Never moves a time backwards.
     async fn note_uses(&self, engine: &str, uses: &[HostUse]) -> Result<(), StoreError>;
 

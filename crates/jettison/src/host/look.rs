@@ -115,8 +115,7 @@ async fn remember(facts: &mut HostFacts, ledger: &dyn HostLedger, now: Timestamp
     });
     let seen: Vec<SeenImage> = seen.collect();
     let known = ledger.observe(&facts.engine.id, &seen, now).await?;
-    // The image that was seen first came no earlier than the first look, or with it.
-    facts.known_since = known.values().map(|known| known.first_seen_at).min();
+    facts.known_since = ledger.known_since(&facts.engine.id).await?;
     for image in &mut facts.images {
         if let Some(known) = known.get(&image.id) {
             image.first_seen_at = Some(known.first_seen_at);

@@ -13,5 +13,6 @@ mod lock;
 pub mod look;
 pub mod pullable;
 pub mod sweep;
+pub mod watch;
 
 pub use error::HostError;

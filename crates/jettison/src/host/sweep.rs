@@ -133,10 +133,14 @@ impl Sweep<'_> {
     /// Waits until the latest mark is old enough; `false` if it is told to stop before.
     async fn wait(&self, marks: &BTreeMap<Digest, Timestamp>, stop: &watch::Receiver<bool>) -> bool {
         let now = (self.clock)();
-        let until_due = |since: &Timestamp| self.due(*since).duration_since(now).as_secs().max(0).cast_unsigned();
+        // Rounded up: a part of a second too early is too early.
+        let until_due = |since: &Timestamp| {
+            let left = self.due(*since).duration_since(now);
+            left.as_secs().max(-1).saturating_add(1).cast_unsigned()
+        };
         let longest = marks.values().map(until_due).max().unwrap_or(0);
         // A clock that was set back must not make it wait for days.
-        let seconds = longest.min(self.settings.recheck_after_seconds);
+        let seconds = longest.min(self.settings.recheck_after_seconds.saturating_add(1));
         if seconds > 0 {
             (self.progress)(HostProgress::Waiting(seconds));
         }
@@ -319,9 +323,11 @@ impl Sweep<'_> {
 
 /// Waits until it is told to stop; for ever if nobody can tell any more.
 async fn stopped(stop: &mut watch::Receiver<bool>) -> bool {
-    match stop.wait_for(|stop| *stop).await {
-        Ok(_) => true,
-        Err(_) => std::future::pending().await,
+    // What it returns is a lock, and must not be held while waiting.
+    let is_told = stop.wait_for(|stop| *stop).await.is_ok();
+    match is_told {
+        true => true,
+        false => std::future::pending().await,
     }
 }
 

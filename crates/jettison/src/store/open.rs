@@ -217,16 +217,19 @@ mod tests {
         }
     }
 
-    /// How many locks any process holds on a file, as the kernel lists them.
+    /// How many locks this process holds on a file, as the kernel tells of each descriptor of it. The list of all locks
+    /// (`/proc/locks`) is read piece by piece: where others lock meanwhile, lines are missing from it or come twice.
     #[cfg(target_os = "linux")]
     fn locks_on(file: &Path) -> usize {
-        use std::os::unix::fs::MetadataExt;
-        let inode = format!(":{} ", fs::metadata(file).unwrap().ino());
-        fs::read_to_string("/proc/locks")
+        let file = fs::canonicalize(file).unwrap();
+        fs::read_dir("/proc/self/fd")
             .unwrap()
-            .lines()
-            .filter(|line| line.contains(&inode))
-            .count()
+            .map(|descriptor| descriptor.unwrap())
+            .filter(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|open| open == file))
+            .map(|descriptor| Path::new("/proc/self/fdinfo").join(descriptor.file_name()))
+            .map(|about| fs::read_to_string(about).unwrap())
+            .map(|about| about.lines().filter(|line| line.starts_with("lock:")).count())
+            .sum()
     }
 
     #[cfg(target_os = "linux")]

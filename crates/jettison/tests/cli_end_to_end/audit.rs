@@ -204,3 +204,73 @@ fn nothing_recorded_is_said_with_what_to_do() {
         said.stderr
     );
 }
+
+#[test]
+fn sums_beyond_64_bits_are_at_least_and_say_so() {
+    const LARGEST: u64 = 1_000_000_000_000_000;
+    let beyond = u64::MAX / LARGEST + 2;
+    let one_image: Vec<Value> = (10_000..=10_000 + beyond)
+        .map(|blob| json!({"digest": digest(blob), "size": LARGEST}))
+        .collect();
+    let mut facts = inventory(&[(1, json!(1))]);
+    facts["repositories"][0]["manifests"][0]["blobs"] = json!(one_image);
+    let place = Place::empty();
+    place.write("inventory.json", &facts.to_string());
+    let registry = &report(&place, &[])["registries"][0];
+    assert_eq!(
+        (&registry["totals"]["stored_bytes"], &registry["totals"]["at_least"]),
+        (&json!(u64::MAX), &json!(true))
+    );
+    assert_eq!(
+        registry["because"],
+        json!(["the sizes come to more than 64 bits can count"])
+    );
+}
+
+#[test]
+fn an_image_without_any_time_is_of_an_age_that_nobody_knows() {
+    let mut facts = inventory(&[(1, json!(10_000)), (2, json!(300))]);
+    facts["repositories"][0]["manifests"][1]["pushed_at"] = Value::Null;
+    let place = Place::empty();
+    place.write("inventory.json", &facts.to_string());
+    let audit = report(&place, &[]);
+    let ages = audit["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["by"] == "age");
+    let ages: Vec<(&Value, &Value, &Value)> = ages
+        .map(|row| (&row["name"], &row["images"], &row["stored_bytes"]))
+        .collect();
+    assert_eq!(ages.len(), 2, "{ages:?}");
+    assert!(
+        ages.contains(&(&json!("unknown"), &json!(1), &json!(300 + 500))),
+        "{ages:?}"
+    );
+}
+
+#[test]
+fn a_label_that_would_be_a_formula_is_none_in_the_rows() {
+    let mut facts = inventory(&[(1, json!(10_000))]);
+    facts["repositories"][0]["manifests"][0]["labels"] = json!({"team": "=1+1"});
+    let place = Place::empty();
+    place.write("inventory.json", &facts.to_string());
+    let rows = place
+        .call(&[&AUDIT[..], &["--by", "label:team", "--output", "csv"]].concat())
+        .exits(0)
+        .stdout;
+    assert!(
+        rows.contains(&format!("{HOST},label:team,'=1+1,1,")) && !rows.contains(",=1+1"),
+        "{rows}"
+    );
+    assert_eq!(
+        report(&place, &["--by", "label:team"])["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["name"] == "=1+1")
+            .count(),
+        1,
+        "data are told as they are"
+    );
+}

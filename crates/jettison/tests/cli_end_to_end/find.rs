@@ -102,3 +102,25 @@ fn without_a_registry_it_says_where_to_look() {
         .call(&[&FACTS[..], &["--", "web", "-tag:main-*"]].concat())
         .exits(5);
 }
+
+#[test]
+fn a_tag_behind_which_nothing_was_read_is_said() {
+    let place = Place::empty();
+    let unread = format!("sha256:{:064x}", 7);
+    let facts = serde_json::json!({"schema": 1, "taken_at": NOW, "repositories": [{
+        "registry": "registry.example.com", "name": "apps/web", "tags": [{"name": "prod", "digest": unread}], "manifests": [],
+    }]});
+    place.write("i.json", &facts.to_string());
+    let words = ["find", "--inventory", "i.json", "--now", NOW, "prod"];
+    let said = place.call(&words).exits(5);
+    let gap = format!("registry.example.com/apps/web: tag prod points to {unread}, which was not read");
+    assert!(said.stderr.contains(&gap), "{}", said.stderr);
+    let found = place
+        .call(&[&words[..], &["--output", "json"]].concat())
+        .exits(5)
+        .json();
+    assert_eq!(
+        (&found["found"], &found["gaps"]),
+        (&0.into(), &serde_json::json!([gap]))
+    );
+}

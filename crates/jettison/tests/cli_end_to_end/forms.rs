@@ -233,11 +233,13 @@ fn policies_and_their_mistakes_fit_too() {
         &json(&place, &["policy", "test", "t.yaml"]).exits(4).json(),
     );
     let schema = place.call(&["policy", "schema"]).exits(0).json();
-    let standard = json(&place, &["policy", "show", "standard"]).exits(0);
     let configuration = jsonschema::validator_for(&schema).unwrap();
-    assert!(configuration.is_valid(&standard.json()), "{}", standard.stdout);
-    place.write("standard.json", &standard.stdout);
-    place.call(&["policy", "check", "standard.json"]).exits(0);
+    for name in ["standard", "host-standard"] {
+        let standard = json(&place, &["policy", "show", name]).exits(0);
+        assert!(configuration.is_valid(&standard.json()), "{}", standard.stdout);
+        place.write("standard.json", &standard.stdout);
+        place.call(&["policy", "check", "standard.json"]).exits(0);
+    }
 }
 
 #[test]

@@ -25,13 +25,17 @@ impl Lab {
         self.policies_of(&self.user)
     }
 
-    /// Previews are asked for at once, ten times in all.
     fn policies_of(&self, user: &Credentials) -> LifecyclePolicies {
+        self.policies_within(user, Duration::from_secs(60))
+    }
+
+    /// Previews are asked for at once, and given up after so long.
+    fn policies_within(&self, user: &Credentials, whole: Duration) -> LifecyclePolicies {
         let connection = connection(&self.aws, user, &self.memory);
         let patience = PreviewPatience {
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_millis(20),
-            whole: Duration::from_millis(200),
+            whole,
         };
         let ecr = connection.ecr.as_ref().unwrap();
         LifecyclePolicies::new(&connection, &ecr.place, &ecr.aws).with_patience(patience)
@@ -186,7 +190,8 @@ async fn the_preview_of_somebody_else_is_waited_for_and_not_taken_for_ours() {
 #[tokio::test]
 async fn a_preview_that_never_ends_is_given_up_whoever_began_it() {
     let lab = Lab::filled(1).await;
-    let (policies, name, text) = (lab.policies(), repository(), older_than(5));
+    let policies = lab.policies_within(&lab.user, Duration::from_millis(200));
+    let (name, text) = (repository(), older_than(5));
     lab.ecr().set_preview_polls(u64::MAX);
     let begun = Instant::now();
     for said in [

@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, assert_gone};
 use crate::support::dockerd::Dockerd;
-use crate::support::real_engines_ready;
+use crate::support::{later_engine_ready, real_engines_ready};
 
 #[test]
 fn every_container_counts_whatever_its_state_and_whatever_became_of_the_name() {
@@ -67,4 +67,26 @@ fn every_container_counts_whatever_its_state_and_whatever_became_of_the_name() {
     let told = scene.told(&source);
     assert_eq!((told.code, told.status.as_str()), (5, "partial"), "{told:?}");
     assert!(told.gaps[0].contains("there is no socket"), "{told:?}");
+}
+
+#[test]
+fn an_engine_with_the_store_of_containerd_tells_the_index_and_the_manifest_that_run() {
+    if !later_engine_ready() {
+        return;
+    }
+    let (scene, engine) = (Scene::new(), Dockerd::start_later());
+    let (web, moved) = (scene.push_index("web"), scene.push("moving", "before"));
+    engine.run_for_long("running", &web.image);
+    engine.docker(&format!("create --network none --name created {}", moved.image));
+    let after = scene.push("moving", "after");
+    engine.docker(&format!("pull --quiet {}", after.image));
+
+    let told = scene.told(&format!("{{ name: host, kind: docker, host: \"{}\" }}", engine.host()));
+    told.assert_complete();
+    told.assert_uses("container running (running)", [&web.image, &web.digest]);
+    told.assert_uses("container created (created)", [&moved.image, &moved.digest]);
+    assert_eq!(told.used.len(), 2, "{:?}", told.used);
+    let server = engine.process();
+    drop(engine);
+    assert_gone(server);
 }

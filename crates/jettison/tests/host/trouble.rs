@@ -171,7 +171,7 @@ async fn a_pull_in_progress_postpones_and_nothing_goes() {
         .handle()
         .fail(Fault::new(slow).method("GET").path("/v2/*/blobs/*"));
     let image = format!("{}/apps/slow:v1", registry.handle().host());
-    let pull = Ends(dockerd.begin(&["pull", &image]));
+    let pull = Ends(dockerd.begin_docker(&["pull", &image]));
     let mut seen = None;
     for _ in 0..500 {
         seen = engine

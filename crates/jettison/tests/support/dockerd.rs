@@ -1,4 +1,5 @@
-//! Debian's `dockerd` (Docker 20.10) with containers of its own.
+//! Debian's `dockerd` (Docker 20.10) with containers of its own, and that of a later Debian (Docker 26.1), which keeps
+//! images in containerd's store.
 //!
 //! It runs in a mount namespace with a `/run` of its own: whatever it mounts there is gone with it, and nothing of an
 //! engine that the machine has is seen or touched. No bridge, no rules for packets: containers have the network of the
@@ -21,8 +22,6 @@ const LONGEST_END: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Dockerd {
     home: TempDir,
-    /// Where its images lie.
-    data: PathBuf,
     server: Child,
     /// For its Swarm, or for TLS, if it has any.
     port: PortLease,
@@ -33,6 +32,19 @@ pub(super) fn apart(program: &str) -> Command {
     let script = "mount -t tmpfs none /run && exec \"$@\"";
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", program]);
+    command
+}
+
+/// Begins a command in the later Debian that `cargo xtask test` unpacks, in the same way. It sees `home` under its own name.
+fn apart_later(program: &str, home: &Path) -> Command {
+    let script = r#"root=$1; home=$2; shift 2
+        mount --bind "$root" "$root"
+        mount -t tmpfs none "$root/tmp"; mkdir -p "$root$home"; mount --bind "$home" "$root$home"
+        mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"
+        mount -t tmpfs none "$root/run"; exec chroot "$root" "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-e", "-c", script, "sh"]);
+    command.arg(Dockerd::later_debian()).arg(home).arg(program);
     command
 }
 
@@ -76,44 +88,58 @@ impl Dockerd {
         })
     }
 
+    /// Starts the one of the later Debian: its images lie in containerd's store.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_later() -> Self {
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        let command = apart_later("dockerd", home.path());
+        Self::begin(
+            home,
+            command,
+            r#"{"features": {"containerd-snapshotter": true}}"#,
+            |_| Vec::new(),
+        )
+    }
+
+    /// Where `cargo xtask test` unpacks the later Debian.
+    pub(crate) fn later_debian() -> PathBuf {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root.canonicalize().expect("the workspace");
+        root.join("target/tools/later-debian")
+    }
+
     /// As [`Dockerd::start`], with its images in this folder.
     ///
     /// # Panics
     /// When it does not start.
     pub(crate) fn start_in(data: &Path) -> Self {
-        Self::start_at(Some(data.to_owned()), |_| Vec::new())
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        fs::create_dir_all(data).expect("its folder");
+        std::os::unix::fs::symlink(data, home.path().join("data")).expect("a link to it");
+        Self::begin(home, apart("dockerd"), "{}", |_| Vec::new())
     }
 
     fn start_with(options: impl FnOnce(u16) -> Vec<String>) -> Self {
-        Self::start_at(None, options)
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        Self::begin(home, apart("dockerd"), "{}", options)
     }
 
-    fn start_at(data: Option<PathBuf>, options: impl FnOnce(u16) -> Vec<String>) -> Self {
-        let home = tempfile::tempdir().expect("a directory for dockerd");
+    fn begin(home: TempDir, command: Command, settings: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let port = PortLease::take();
-        let data = data.unwrap_or_else(|| home.path().join("data"));
-        let server = Self::spawn(&home, &data, options(port.number()));
-        let mut engine = Self {
-            home,
-            data,
-            server,
-            port,
-        };
+        fs::write(home.path().join("daemon.json"), settings).expect("its configuration");
+        let server = Self::spawn(home.path(), command, options(port.number()));
+        let mut engine = Self { home, server, port };
         engine.wait_until_up();
         engine
     }
 
-    fn spawn(home: &TempDir, data: &Path, options: Vec<String>) -> Child {
-        let at = |name: &str| home.path().join(name).display().to_string();
-        fs::write(at("daemon.json"), "{}").expect("an empty configuration");
+    fn spawn(home: &Path, mut command: Command, options: Vec<String>) -> Child {
+        let at = |name: &str| home.join(name).display().to_string();
         let log = File::create(at("log")).expect("its log");
-        apart("dockerd")
-            .args([
-                "--config-file",
-                &at("daemon.json"),
-                "--data-root",
-                &data.display().to_string(),
-            ])
+        command
+            .args(["--config-file", &at("daemon.json"), "--data-root", &at("data")])
             .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
             .arg(format!("unix://{}", at("docker.sock")))
             .args([
@@ -141,6 +167,11 @@ impl Dockerd {
         format!("unix://{}", self.at("docker.sock").display())
     }
 
+    /// Its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.at("docker.sock")
+    }
+
     /// What `docker` prints when it is called so.
     ///
     /// # Panics
@@ -162,7 +193,7 @@ impl Dockerd {
     ///
     /// # Panics
     /// When it does not start.
-    pub(crate) fn begin(&self, words: &[&str]) -> Child {
+    pub(crate) fn begin_docker(&self, words: &[&str]) -> Child {
         let mut command = self.client();
         command
             .args(words)
@@ -179,10 +210,8 @@ impl Dockerd {
     pub(crate) fn build_with_buildkit(&self, folder: &Path, name: &str) {
         let mut build = self.client_of("/usr/bin/docker");
         let folder = folder.display().to_string();
-        run(build
-            .args(["build", "--quiet", "--tag", name, &folder])
-            .env("DOCKER_BUILDKIT", "1"))
-        .expect("docker build");
+        let build = build.args(["build", "--quiet", "--tag", name, &folder]);
+        run(build.env("DOCKER_BUILDKIT", "1")).expect("docker build");
     }
 
     /// Ends the engine gently and starts it again on what it has.
@@ -190,8 +219,8 @@ impl Dockerd {
     /// # Panics
     /// When it does not start.
     pub(crate) fn restart(&mut self) {
-        end_gently(&mut self.server);
-        self.server = Self::spawn(&self.home, &self.data, Vec::new());
+        self.stop();
+        self.server = Self::spawn(self.home.path(), apart("dockerd"), Vec::new());
         self.wait_until_up();
     }
 

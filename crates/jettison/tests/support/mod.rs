@@ -60,6 +60,13 @@ pub(crate) fn real_engines_ready() -> bool {
     is_root && all_installed(&[&PROGRAMS[..], &ENGINES].concat())
 }
 
+/// Whether the later Debian is there besides, with its dockerd.
+pub(crate) fn later_engine_ready() -> bool {
+    let dockerd = dockerd::Dockerd::later_debian().join("usr/sbin/dockerd");
+    let missing = ["dockerd of a later Debian"].into_iter().filter(|_| !dockerd.is_file());
+    real_engines_ready() && ready(&missing.collect::<Vec<_>>())
+}
+
 /// Whether a browser is installed, in the same way.
 pub(crate) fn browser_ready() -> bool {
     all_installed(&[chromium::PROGRAM])

@@ -1,6 +1,7 @@
 //! Disks that are too full.
 
 use super::*;
+use crate::config::Share;
 use crate::model::Gap;
 
 fn full(used: u64, used_inodes: u64) -> Disk {
@@ -38,8 +39,6 @@ fn marks() -> HostSettings {
         ..bare()
     }
 }
-
-use crate::config::Share;
 
 /// What goes and what may go after that, by number.
 fn goes(facts: &HostFacts, settings: &HostSettings) -> (Vec<usize>, Vec<usize>) {

@@ -8,6 +8,7 @@ mod ruled;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::config::Config;
 use crate::model::{Digest, Reference, Schema, SourceReport, SourceStatus};
 
 fn now() -> Timestamp {
@@ -151,5 +152,3 @@ fn told(plan: &HostPlan) -> Vec<String> {
 fn decided(facts: &HostFacts, settings: &HostSettings) -> Vec<String> {
     told(&decide(facts, settings, &[], now()))
 }
-
-use crate::config::Config;

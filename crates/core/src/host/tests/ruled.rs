@@ -210,9 +210,7 @@ fn rules_see_images_by_their_names() {
             "1 stays: rule kept always keeps it",
             "2 stays: unused for 30 days; rule labelled (unused-for: 40d) keeps it for now",
             "3 goes: unused for 30 days; rule untagged (unused-for: 1d)",
-            "4 goes: rule ranked (beyond-newest: 1; 1 newer)"
-                .replace("; 1", ", 1")
-                .as_str(),
+            "4 goes: rule ranked (beyond-newest: 1, 1 newer)",
             "5 stays: rule ranked (beyond-newest: 1, 0 newer) keeps it for now",
             "6 stays: rule spared (newest-per: month 1, the newest of its month) spares it",
             "7 goes: rule big (larger-than: 500, 1000)",
@@ -290,27 +288,32 @@ host:
 }
 
 #[test]
-fn ranks_count_images_of_one_repository_alone() {
-    let rules = r#"
-    - { name: kept, match: { tags: ["prod-*"] }, keep: always }
-    - { name: ranked, match: { tags: ["*"] }, group-by: branch, rank-among: RANK, expire: { beyond-newest: 1 } }"#;
-    let images = || {
-        vec![
+fn ranks_count_images_of_one_group_and_repository_alone() {
+    let goes = |rule: &str| {
+        let images = vec![
             used(image(1, "r.io/web:main-1a2b3c4"), days_ago(3)),
             used(image(2, "r.io/web:main-2a2b3c4"), days_ago(2)),
             used(image(3, "r.io/api:main-1a2b3c4"), days_ago(1)),
             used(image(4, "r.io/web:dev-1a2b3c4"), days_ago(1)),
-            used(image(5, "r.io/web:prod-1a2b3c4"), days_ago(1)),
+            used(image(5, "r.io/db:x"), days_ago(9)),
             used(image(6, "r.io/db:prod"), days_ago(1)),
-            used(image(7, "r.io/db:prod-17"), days_ago(9)),
-        ]
-    };
-    let goes = |rank: &str| {
-        let plan = decide(&facts(images()), &ruled(&rules.replace("RANK", rank)), &[], now());
+        ];
+        let kept = r#"    - { name: kept, match: { tags: ["prod"] }, keep: always }"#;
+        let rules = format!("{kept}\n    - {{ match: {{}}, {rule}, expire: {{ beyond-newest: 1 }} }}");
+        let plan = decide(&facts(images), &ruled(&rules), &[], now());
         plan.go.into_iter().map(|it| it.names[0].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(goes("governed"), ["r.io/web:main-1a2b3c4"]);
-    assert_eq!(goes("fitting"), ["r.io/web:main-1a2b3c4"]);
+    assert_eq!(goes("group-by: branch"), ["r.io/web:main-1a2b3c4"]);
+    assert_eq!(
+        goes("group-by: repository"),
+        ["r.io/web:main-1a2b3c4", "r.io/web:main-2a2b3c4"]
+    );
+    // What a rule before it governs takes part as well.
+    assert_eq!(goes("group-by: branch, rank-among: fitting"), ["r.io/web:main-1a2b3c4"]);
+    assert_eq!(
+        goes("rank-among: fitting"),
+        ["r.io/db:x", "r.io/web:main-1a2b3c4", "r.io/web:main-2a2b3c4"]
+    );
 }
 
 #[test]

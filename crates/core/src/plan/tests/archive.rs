@@ -371,3 +371,39 @@ fn bytes_move_to_the_archive_when_nothing_else_holds_them() {
     apart.move_to("lib", &[1]);
     assert_eq!(sums(&apart), (2, 1001));
 }
+
+/// Orphan 2 is to be archived, and stays as index 0 does, which lists it too. Where it went to the archive, index 1 would go
+/// there with it: that more stays is no reason to delete it.
+#[test]
+fn an_index_is_archived_with_a_child_that_another_one_keeps_from_it() {
+    let images = "tags: [t0], pushed: 3d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago";
+    let mut world = cold(images);
+    world.config = world
+        .config
+        .replace("tags: [\"cold*\"], kinds: [image, artifact]", "kinds: [orphan]");
+    let gone = Digest::of(b"gone");
+    world.image(2).subject = Some(gone.clone());
+    world.repository().missing.insert(gone);
+    world.list(0, &[2]);
+    world.list(1, &[2]);
+    assert_eq!(told(&world).0.len(), 3, "all of it is archived");
+    world.limits("keep-at-least: 1");
+    let (actions, kept, _) = told(&world);
+    assert_eq!(actions, ["archive #1 [t1] expired"]);
+    assert_eq!(kept, ["#0:t0 keep-at-least 1", "#2 needed by #0 (Child)"]);
+}
+
+/// Index 1 is held, and with it 2, and 0, to which 2 is attached: 0 would be archived, and index 3 with it.
+#[test]
+fn an_index_is_archived_with_what_is_attached_to_what_waits_for_the_archive() {
+    let images = "tags: [cold], pushed: 9d ago\ntags: [t1], pushed: 9d ago\nuntagged: true, pushed: 9d ago\ntags: [t3], pushed: 9d ago";
+    let mut world = cold(images);
+    world.attach(2, 0);
+    world.list(1, &[2]);
+    world.list(3, &[2]);
+    assert_eq!(told(&world).0.len(), 4, "all of it is archived");
+    world.refer("r.example/app:t1", None);
+    let (actions, kept, _) = told(&world);
+    assert_eq!(actions, ["archive #3 [t3] expired"]);
+    assert_eq!(kept, ["#0:cold needed by #2 (Subject)", "#1:t1 in-use"]);
+}

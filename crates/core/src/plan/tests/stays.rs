@@ -1,6 +1,7 @@
 //! What stays because something else does.
 
 use super::{planned, world};
+use crate::model::{Digest, TagEntry};
 use crate::worlds::World;
 
 /// Tagged images: 0 stays by its rule, the others would go.
@@ -133,4 +134,44 @@ fn what_hangs_on_nothing_stays() {
     assert_eq!(world.order(), [2]);
     world.list(2, &[1]);
     assert_eq!(world.order(), [2, 1, 0]);
+}
+
+/// Orphan 1 fits no rule. That it lists itself as well does not make it stay with an index.
+#[test]
+fn what_lists_itself_is_no_index_to_itself() {
+    let images = "tags: [t0], pushed: 9d ago\nuntagged: true, pushed: 9d ago";
+    let mut world = World::new(&["name: r, match: {}, expire: { older-than: 1d }"], images);
+    world.config += "limits: { keep-at-least: 0 }\n";
+    let gone = Digest::of(b"gone");
+    world.image(1).subject = Some(gone.clone());
+    world.repository().missing.insert(gone);
+    for children in [&[][..], &[1]] {
+        world.list(1, children);
+        world.list(0, &[1]);
+        assert_eq!(
+            world.kept(),
+            ["#0:t0 needed by #1 (Index)", "#1 no-rule"],
+            "{children:?}"
+        );
+    }
+}
+
+/// Image 1 is attached to itself, and to a missing child of 0; it hangs on nothing that goes.
+#[test]
+fn what_hangs_on_what_is_missing_stays_and_keeps_its_children() {
+    let mut world = world("tags: [t0], pushed: 9d ago\nuntagged: true, pushed: 9d ago");
+    let gone = Digest::of(b"gone");
+    world.list(1, &[0]);
+    world.attach(1, 1);
+    world.image(0).children = vec![gone.clone()];
+    let entry = TagEntry {
+        name: format!("sha256-{}", gone.hex()).parse().unwrap(),
+        digest: world.digests[1].clone(),
+        updated_at: None,
+        immutable: false,
+    };
+    world.repository().tags.push(entry);
+    world.repository().missing.insert(gone);
+    assert_eq!(world.order().len(), 0);
+    assert_eq!(world.kept(), ["#0:t0 needed by #1 (Child)"]);
 }

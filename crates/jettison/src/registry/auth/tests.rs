@@ -163,7 +163,7 @@ async fn tokens_are_kept_by_scope() {
 #[tokio::test]
 async fn many_callers_share_one_token_request() {
     for answer in [r#"{"token":"good"}"#, r#"{"token":"good","expires_in":0.0000001}"#] {
-        let server = with_tokens(move |_| reply(200).body(answer).after(Duration::from_millis(100))).await;
+        let server = with_tokens(move |_| reply(200).body(answer).after(Duration::from_millis(500))).await;
         let client = Client::new(&server.connection()).unwrap();
         futures_util::future::try_join_all((0..8).map(|_| ask(&client, pull("a"))))
             .await
@@ -180,7 +180,7 @@ fn an_authorization_does_not_print() {
 
 #[tokio::test]
 async fn many_callers_share_one_refusal() {
-    let server = with_tokens(|_| reply(401).after(Duration::from_millis(100))).await;
+    let server = with_tokens(|_| reply(401).after(Duration::from_millis(500))).await;
     let client = Client::new(&login(server.connection())).unwrap();
     let answers = futures_util::future::join_all((0..8).map(|_| ask(&client, pull("a")))).await;
     assert!(

@@ -269,17 +269,25 @@ async fn a_helper_that_hangs_is_given_up() {
         path: Some(HELPERS.path()),
     };
     let began = std::time::Instant::now();
-    let error = helper.get(HOST, Duration::from_millis(500)).await.unwrap_err();
-    assert!(error.to_string().contains("did not answer within"), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(10));
-    let process = fs::read_to_string(HELPERS.path().join("docker-credential-hanging.pid")).unwrap();
+    // On a busy machine it may be given up before it has said which process it is: that question says nothing.
+    let process = loop {
+        let error = helper.get(HOST, Duration::from_millis(500)).await.unwrap_err();
+        assert!(error.to_string().contains("did not answer within"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(30));
+        let process = fs::read_to_string(HELPERS.path().join("docker-credential-hanging.pid"));
+        if let Ok(process) = process.as_deref().map(str::trim).map(str::to_owned)
+            && !process.is_empty()
+        {
+            break process;
+        }
+    };
     let runs = || {
-        let status = fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         !status.is_empty() && !status.contains(") Z ")
     };
     while runs() {
         assert!(
-            began.elapsed() < Duration::from_secs(10),
+            began.elapsed() < Duration::from_secs(50),
             "the helper outlives the question"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;

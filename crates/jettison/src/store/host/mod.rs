@@ -37,6 +37,10 @@ impl HostLedger for Store {
         self.finish(transaction, observed).await
     }
 
+    async fn known_since(&self, engine: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.named(tables::first_look(&self.readers, engine).await)
+    }
+
     async fn note_uses(&self, engine: &str, uses: &[HostUse]) -> Result<(), StoreError> {
         self.note_uses_at(engine, uses, Timestamp::now()).await
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_core::model::Digest;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::memory::{ImageMemory, Memory, bounded};
 use crate::store::error::Problem;
@@ -53,8 +53,10 @@ pub(super) async fn read(connection: &mut SqliteConnection, engine: i64) -> Resu
     })
 }
 
+type ImageRow = (String, i64, i64, Option<i64>, Option<String>);
+
 async fn read_images(connection: &mut SqliteConnection, engine: i64) -> Result<BTreeMap<Digest, ImageMemory>, Problem> {
-    let rows: Vec<(String, i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<ImageRow> = sqlx::query_as(
         "SELECT image, first_seen_at, last_seen_at, last_used_at, last_use FROM host_image WHERE engine = $1",
     )
     .bind(engine)
@@ -72,6 +74,15 @@ async fn read_images(connection: &mut SqliteConnection, engine: i64) -> Result<B
         .collect()
 }
 
+/// When an engine was first looked at.
+pub(super) async fn first_look(readers: &SqlitePool, engine: &str) -> Result<Option<Timestamp>, Problem> {
+    let first: Option<Option<i64>> = sqlx::query_scalar("SELECT first_looked_at FROM host_engine WHERE name = $1")
+        .bind(bounded(engine))
+        .fetch_optional(readers)
+        .await?;
+    optional_time(first.flatten())
+}
+
 /// Writes what `after` has otherwise than `before`.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
@@ -82,7 +93,7 @@ pub(super) async fn write(
              SELECT value ->> 0, value ->> 1 FROM json_each($2))";
     const NAME: &str = "INSERT INTO host_name (engine, name, image)
          SELECT $1, value ->> 0, value ->> 1 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING";
-    sqlx::query("UPDATE host_engine SET looked_at = $2 WHERE id = $1")
+    sqlx::query("UPDATE host_engine SET looked_at = $2, first_looked_at = coalesce(first_looked_at, $2) WHERE id = $1")
         .bind(engine)
         .bind(after.looked_at.map(micros))
         .execute(&mut *connection)

@@ -1,6 +1,6 @@
 //! Authentication in both forms.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::Auth;
 use super::*;
@@ -141,6 +141,7 @@ async fn a_token_does_what_it_was_issued_for() {
 #[tokio::test]
 async fn a_token_expires() {
     let lab = lab(Duration::from_millis(1_200), false).await;
+    let begun = Instant::now();
     let path = format!("/v2/{REPOSITORY}/tags/list");
     let scope = format!("repository:{REPOSITORY}:pull");
     let request = lab
@@ -149,7 +150,9 @@ async fn a_token_expires() {
     let answer = json(request.send().await.unwrap()).await;
     assert_eq!(answer["expires_in"], 1);
     let token = answer["access_token"].as_str().unwrap();
-    assert_eq!(status(&lab, Method::GET, &path, token).await, 200);
+    let fresh = status(&lab, Method::GET, &path, token).await;
+    // A busy machine may have taken longer than the token lives.
+    assert!(fresh == 200 || begun.elapsed() > Duration::from_millis(1_200));
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     assert_eq!(status(&lab, Method::GET, &path, token).await, 401);
     let token = token_for(&lab, &scope).await;

@@ -3,10 +3,10 @@
 use super::*;
 
 /// Time limits that end within a test.
-fn hasty(server: &Scripted) -> Connection {
+fn hasty(server: &Scripted, idle: Duration) -> Connection {
     Connection {
         limits: Limits {
-            idle_timeout: Duration::from_millis(100),
+            idle_timeout: idle,
             ..server.connection().limits
         },
         ..server.connection()
@@ -58,7 +58,7 @@ async fn pauses_have_a_bound_in_total() {
 #[tokio::test]
 async fn silence_is_tried_twice_and_then_known() {
     let server = Scripted::serve(|_| reply(200).after(Duration::from_secs(60))).await;
-    let connection = hasty(&server);
+    let connection = hasty(&server, Duration::from_millis(100));
     let transport = Transport::new(&connection).unwrap();
     let limiter = Limiter::new(&connection.limits);
     let first = transport.send(&limiter, &get(&server, "/x")).await.unwrap_err();
@@ -81,17 +81,24 @@ async fn one_call_that_is_never_answered_does_not_stop_the_others() {
         _ => reply(200),
     })
     .await;
-    let connection = hasty(&server);
+    // Long enough that a busy machine answers the others in time.
+    let connection = hasty(&server, Duration::from_secs(1));
     let transport = Transport::new(&connection).unwrap();
     let limiter = Limiter::new(&connection.limits);
     let (never, fine) = (get(&server, "/never"), get(&server, "/fine"));
+    let given_up = AtomicBool::new(false);
+    let never = async {
+        let ended = transport.send(&limiter, &never).await;
+        given_up.store(true, Ordering::Relaxed);
+        ended
+    };
     let others = async {
-        for _ in 0..8 {
+        while !given_up.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert_eq!(transport.send(&limiter, &fine).await.unwrap().status, 200);
         }
     };
-    let (never, ()) = tokio::join!(transport.send(&limiter, &never), others);
+    let (never, ()) = tokio::join!(never, others);
     assert_eq!(never.unwrap_err().kind, ErrorKind::Transient);
     assert_eq!(transport.send(&limiter, &fine).await.unwrap().status, 200);
 }
