@@ -313,7 +313,7 @@ impl Scene {
             .collect();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("compose.yaml"), json!({"services": services}).to_string()).expect("the project");
-        let settings = "host: { compose: [compose.yaml], recheck-after-seconds: 0 }";
+        let settings = "host: { compose: [compose.yaml], recheck-after-seconds: 1 }";
         fs::write(at("jettison.yaml"), settings).expect("the configuration");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(self.remember(&at("state")));

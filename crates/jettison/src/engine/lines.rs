@@ -73,3 +73,88 @@ impl Lines {
         serde_json::from_slice(line).map(Some).map_err(unreadable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::engine::Address;
+
+    /// What an engine tells that answers with this body, in pieces, and how that ends.
+    async fn told(length: &str, pieces: &[&str], longest: usize) -> (Vec<i64>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let versions = r#"{"ApiVersion":"1.41"}"#;
+        let versions = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{versions}",
+            versions.len()
+        );
+        let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n");
+        let pieces: Vec<String> = [head]
+            .into_iter()
+            .chain(pieces.iter().map(|&piece| piece.to_owned()))
+            .collect();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = vec![0; 4096];
+            for answer in [vec![versions], pieces] {
+                let _ = stream.read(&mut heard).await.unwrap();
+                for piece in answer {
+                    stream.write_all(piece.as_bytes()).await.unwrap();
+                    stream.flush().await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let client = Arc::new(Client::open(&Address::Socket(socket)).await.unwrap());
+        let mut lines = client.lines("events", &[], longest).await.unwrap();
+        let mut numbers = Vec::new();
+        loop {
+            match lines.next::<Value>().await {
+                Ok(Some(line)) => numbers.push(line["n"].as_i64().unwrap()),
+                Ok(None) => return (numbers, String::new()),
+                Err(error) => return (numbers, error.to_string()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_are_told_one_by_one_however_they_come() {
+        let close = "Connection: close\r\n";
+        for (length, pieces, longest, numbers, end) in [
+            (
+                close,
+                &["{\"n\":1}\n{\"n\"", ":2}\n\n\r\n", "{\"n\":3}"][..],
+                100,
+                &[1, 2, 3][..],
+                "",
+            ),
+            (close, &[], 100, &[], ""),
+            (close, &["{\"n\":1}\n", "nonsense\n"], 100, &[1], "cannot be understood"),
+            (
+                close,
+                &["{\"n\":1}\n", "{\"n\":", "22222222222222222222"],
+                20,
+                &[1],
+                "more than 20 bytes",
+            ),
+            (
+                "Content-Length: 99\r\n",
+                &["{\"n\":1}\n"],
+                100,
+                &[1],
+                "could not be asked",
+            ),
+        ] {
+            let (told, error) = told(length, pieces, longest).await;
+            assert_eq!(told, numbers, "{pieces:?}: {error}");
+            assert!(
+                error.contains(end) && error.is_empty() == end.is_empty(),
+                "{pieces:?}: {error}"
+            );
+        }
+    }
+}

@@ -121,7 +121,7 @@ impl Sweep<'_> {
     }
 
     async fn mark(&self, plan: &HostPlan) -> Result<BTreeMap<Digest, Timestamp>, HostError> {
-        let going: Vec<Digest> = plan.go.iter().map(|departure| departure.id.clone()).collect();
+        let going: Vec<Digest> = may_go(plan).map(|departure| departure.id.clone()).collect();
         Ok(self.ledger.mark(&plan.engine.id, &going, plan.now).await?)
     }
 
@@ -217,6 +217,9 @@ impl Sweep<'_> {
             at: Instant::now(),
         };
         for (number, departure) in (1..).zip(ready) {
+            if self.has_eased(departure, report) {
+                return;
+            }
             if *stop.borrow() {
                 report.interrupted = Some("it was told to stop".to_owned());
                 return;
@@ -250,9 +253,6 @@ impl Sweep<'_> {
         agreed: &mut Agreed,
         report: &HostReport,
     ) -> Result<Option<String>, HostError> {
-        if self.has_eased(departure, report) {
-            return Ok(Some("the disk is below its low mark".to_owned()));
-        }
         if agreed.at.elapsed() > FRESH {
             agreed.plan = self.view().await?.plan;
             agreed.at = Instant::now();
@@ -266,12 +266,13 @@ impl Sweep<'_> {
         Ok(removal::objection(self.engine, departure).await?)
     }
 
-    /// Whether an image goes for the sake of the disk alone, and that is no longer too full.
+    /// Whether an image goes for the sake of the disk alone, and that is full no longer, or cannot be measured. Those after
+    /// it go for the same reason.
     fn has_eased(&self, departure: &Departure, report: &HostReport) -> bool {
         let (GoReason::DiskPressure(_), Some(marks)) = (&departure.reason, self.settings.disk) else {
             return false;
         };
-        disk_again(report.disk_before.as_ref()).is_some_and(|disk| !is_fuller_than(&disk, marks.low))
+        disk_again(report.disk_before.as_ref()).is_none_or(|disk| !is_fuller_than(&disk, marks.low))
     }
 
     async fn can_come_back(&self, departure: &Departure, store: ImageStore) -> Result<(), String> {
@@ -336,9 +337,14 @@ fn is_incomplete(facts: &HostFacts) -> bool {
     !facts.gaps.is_empty() || facts.usage.iter().any(|source| !source.is_complete())
 }
 
+/// What goes, and behind it what goes as long as the disk is too full.
+fn may_go(plan: &HostPlan) -> impl Iterator<Item = &Departure> {
+    plan.go.iter().chain(&plan.reserve)
+}
+
 /// Why a later decision keeps an image that an earlier one let go.
 fn dissent(plan: &HostPlan, departure: &Departure) -> Option<String> {
-    if plan.go.iter().any(|going| going.id == departure.id) {
+    if may_go(plan).any(|going| going.id == departure.id) {
         return None;
     }
     let stay = plan.stay.iter().find(|stay| stay.id == departure.id);

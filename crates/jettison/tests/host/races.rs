@@ -159,7 +159,7 @@ async fn a_run_that_is_told_to_stop_ends_between_two_images() {
     }
     let world = World::new(&["a:v1", "b:v1", "c:v1"]).await;
     let (stop, stopped) = watch::channel(false);
-    let engine = world.when("remove", move |_, _| drop(stop.send(true))).await;
+    let engine = world.when("remove", move |_, _| stop.send(true).unwrap()).await;
     let clock = || day(8);
     let report = world.ground.sweep(&engine, &clock, None).run(&stopped).await.unwrap();
     assert_eq!((report.removed.len(), world.names().len()), (1, 2), "{report:?}");

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use jettison::host::engine::{EngineError, HostEngine as _};
+use jettison::host::engine::EngineError;
 use jettison::host::pullable::AskRegistries;
 use jettison::registry::Connection;
 use jettison_core::config::{ContainerEngine, Share};
 use jettison_core::host::{DiskMarks, GoReason};
+use jettison_testkit::images::Image;
+use jettison_testkit::push::Pusher;
 use jettison_testkit::registry::{Effect, Fault, Options, TestRegistry};
 use tempfile::TempDir;
 
@@ -94,10 +96,17 @@ async fn a_disk_that_is_too_full_loses_what_was_not_used_for_longest_until_it_is
         "{report:?}"
     );
 
-    // Full to the last byte, it is emptied all the same.
+    // Full to the last byte, the engine cannot even note what it lost; with a little room it is emptied.
     let rest = std::fs::File::create(disk.path().join("rest")).unwrap();
     let filled = std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 1 << 30), &mut &rest);
     assert!(filled.is_err(), "the disk is full");
+    let report = ground.prune(&engine, 5).await;
+    assert_eq!((report.removed.len(), report.failed.len()), (0, 2), "{report:?}");
+    assert!(report.failed[0].why.contains("no space left on device"), "{report:?}");
+    let left = dockerd.docker("images --format {{.Repository}}");
+    assert_eq!(left.lines().count(), 2, "they are called what they were: {left}");
+    assert!(!left.contains("<none>"), "{left}");
+    rest.set_len(rest.metadata().unwrap().len() - 65_536).unwrap();
     let report = ground.prune(&engine, 5).await;
     assert_eq!(taken(&report), ["fourth:v1", "third:v1"], "{report:?}");
 }
@@ -149,24 +158,46 @@ async fn a_pull_in_progress_postpones_and_nothing_goes() {
     assert!(report.removed.is_empty() && report.run.is_none());
 
     let registry = TestRegistry::start(Options::default()).await.unwrap();
-    let layer = vec![7_u8; 2_000_000];
-    let image = push_one(&registry, &layer).await;
+    let manifest = Image::new(7).layers(&[2_000_000]).build();
+    Pusher::new(&registry.handle().url())
+        .unwrap()
+        .push("apps/slow", &["v1"], &manifest)
+        .await
+        .unwrap();
+    let slow = Effect::SlowBody {
+        bytes_per_second: 10_000,
+    };
     registry
         .handle()
-        .fail(Fault::on("GET", "**/blobs/**").effect(Effect::SlowBody {
-            bytes_per_second: 20_000,
-        }));
-    std::thread::scope(|scope| {
-        let pulled = scope.spawn(|| std::panic::catch_unwind(|| dockerd.docker(&format!("pull {image}"))));
-        drop(pulled);
-    });
-    let _ = Duration::from_secs(1);
+        .fail(Fault::new(slow).method("GET").path("/v2/*/blobs/*"));
+    let image = format!("{}/apps/slow:v1", registry.handle().host());
+    let pull = Ends(dockerd.begin_docker(&["pull", &image]));
+    let mut seen = None;
+    for _ in 0..500 {
+        seen = engine
+            .busy()
+            .await
+            .unwrap()
+            .filter(|why| why.starts_with("a pull is in progress"));
+        if seen.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(seen.is_some_and(|why| why.contains("GetImageBlob")));
+    let report = ground.prune(engine.as_ref(), 8).await;
+    assert!(report.postponed.unwrap().contains("GetImageBlob") && report.removed.is_empty());
+    drop(pull);
 }
 
-/// Pushes an image of this one layer, and says what it is called.
-async fn push_one(registry: &TestRegistry, layer: &[u8]) -> String {
-    let _ = (registry, layer);
-    String::new()
+/// A process that ends with its value.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +212,7 @@ async fn what_the_registry_does_not_have_any_more_stays_when_it_is_asked() {
         dockerd.docker(&format!("pull --quiet {}", pushed.image));
     }
     ground.look(&engine, 0).await;
-    ground.scene.web.delete(&gone.digest);
+    ground.scene.web.delete_manifest(&gone.digest);
     let connect = |host: &_| Connection::new(Clone::clone(host));
     let report = ground
         .prune_verified(&engine, 8, Some(&AskRegistries::new(&connect)))
@@ -206,7 +237,18 @@ async fn a_podman_service_tells_when_images_come_in() {
     if !real_engines_ready() {
         return;
     }
-    let podman = Podman::start();
+    let (podman, home) = (Podman::start(), tempfile::tempdir().unwrap());
     let engine = opened(ContainerEngine::Podman, &podman.host()).await.unwrap();
     assert_eq!(engine.busy().await.unwrap(), None);
+    let archive = home.path().join("empty.tar");
+    run(Command::new("tar")
+        .arg("-C")
+        .arg(home.path())
+        .arg("-cf")
+        .arg(&archive)
+        .args(["--files-from", "/dev/null"]))
+    .unwrap();
+    podman.podman(&format!("import {} here:v1", archive.display()));
+    let busy = engine.busy().await.unwrap().unwrap_or_default();
+    assert!(busy.contains("have just come in"), "{busy}");
 }

@@ -110,17 +110,35 @@ impl Dockerd {
         root.join("target/tools/later-debian")
     }
 
+    /// As [`Dockerd::start`], with its images in this folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn start_in(data: &Path) -> Self {
+        let home = tempfile::tempdir().expect("a directory for dockerd");
+        fs::create_dir_all(data).expect("its folder");
+        std::os::unix::fs::symlink(data, home.path().join("data")).expect("a link to it");
+        Self::begin(home, apart("dockerd"), "{}", |_| Vec::new())
+    }
+
     fn start_with(options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let home = tempfile::tempdir().expect("a directory for dockerd");
         Self::begin(home, apart("dockerd"), "{}", options)
     }
 
-    fn begin(home: TempDir, mut command: Command, settings: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
+    fn begin(home: TempDir, command: Command, settings: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let port = PortLease::take();
-        let at = |name: &str| home.path().join(name).display().to_string();
-        fs::write(at("daemon.json"), settings).expect("its configuration");
+        fs::write(home.path().join("daemon.json"), settings).expect("its configuration");
+        let server = Self::spawn(home.path(), command, options(port.number()));
+        let mut engine = Self { home, server, port };
+        engine.wait_until_up();
+        engine
+    }
+
+    fn spawn(home: &Path, mut command: Command, options: Vec<String>) -> Child {
+        let at = |name: &str| home.join(name).display().to_string();
         let log = File::create(at("log")).expect("its log");
-        let server = command
+        command
             .args(["--config-file", &at("daemon.json"), "--data-root", &at("data")])
             .args(["--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H"])
             .arg(format!("unix://{}", at("docker.sock")))
@@ -130,16 +148,13 @@ impl Dockerd {
                 "--ip6tables=false",
                 "--ip-forward=false",
             ])
-            .args(options(port.number()))
+            .args(options)
             .env_remove("DOCKER_HOST")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("dockerd starts");
-        let mut engine = Self { home, server, port };
-        engine.wait_until_up();
-        engine
+            .expect("dockerd starts")
     }
 
     /// Where it listens by TLS.
@@ -162,8 +177,56 @@ impl Dockerd {
     /// # Panics
     /// When it fails.
     pub(crate) fn docker(&self, line: &str) -> String {
-        let printed = run(self.client().args(line.split_whitespace()));
+        self.docker_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The same, with words that may hold spaces.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn docker_words(&self, words: &[&str]) -> String {
+        let printed = run(self.client().args(words));
         printed.expect("docker").trim().to_owned()
+    }
+
+    /// Begins to call `docker` so, and does not wait for its end.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn begin_docker(&self, words: &[&str]) -> Child {
+        let mut command = self.client();
+        command
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().expect("docker")
+    }
+
+    /// Builds the `Dockerfile` of a folder by BuildKit, with Debian's client: newer ones need a plugin for that.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn build_with_buildkit(&self, folder: &Path, name: &str) {
+        let mut build = self.client_of("/usr/bin/docker");
+        let folder = folder.display().to_string();
+        let build = build.args(["build", "--quiet", "--tag", name, &folder]);
+        run(build.env("DOCKER_BUILDKIT", "1")).expect("docker build");
+    }
+
+    /// Ends the engine gently and starts it again on what it has.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.server = Self::spawn(self.home.path(), apart("dockerd"), Vec::new());
+        self.wait_until_up();
+    }
+
+    /// Ends the engine, which leaves what it has.
+    pub(crate) fn stop(&mut self) {
+        end_gently(&mut self.server);
     }
 
     /// Runs a container for as long as the engine runs.
@@ -199,7 +262,11 @@ impl Dockerd {
     }
 
     fn client(&self) -> Command {
-        let mut command = Command::new("docker");
+        self.client_of("docker")
+    }
+
+    fn client_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.args([
             "--config",
             &self.home.path().display().to_string(),

@@ -83,6 +83,17 @@ impl Wire {
         json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
     }
 
+    /// Deletes a manifest.
+    pub(crate) fn delete_manifest(&self, digest: &str) {
+        let reply = self.ask(Method::DELETE, &format!("/manifests/{digest}"), |it| it);
+        assert_eq!(
+            reply.status,
+            StatusCode::ACCEPTED,
+            "DELETE {}/manifests/{digest}",
+            self.base
+        );
+    }
+
     /// The tags of the repository, sorted.
     pub(crate) fn tags(&self) -> Vec<String> {
         let reply = self.ask(Method::GET, "/tags/list", |it| it);

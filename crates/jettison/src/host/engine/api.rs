@@ -163,7 +163,7 @@ impl DockerApi {
     pub(super) async fn coming_in(&self) -> Result<Option<String>, EngineError> {
         let now = Timestamp::now();
         let since = now.saturating_sub(jiff::SignedDuration::try_from(JUST_NOW).unwrap_or_default());
-        let mut happenings = self.happenings(since.ok(), Some(now)).await?;
+        let mut happenings = self.happened(since.ok(), now).await?;
         let listen = async {
             while let Some(event) = happenings.event().await? {
                 if matches!(
@@ -185,16 +185,25 @@ impl DockerApi {
             .unwrap_or_else(|_| Err(self.late("events")))
     }
 
-    pub(super) async fn happenings(
-        &self,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-    ) -> Result<Happenings, EngineError> {
-        let seconds = |at: Timestamp| format!("{}.{:09}", at.as_second(), at.subsec_nanosecond());
-        let kinds = r#"{"type":["image","container"]}"#.to_owned();
-        let mut query = vec![("filters", kinds)];
-        query.extend(since.map(|at| ("since", seconds(at))));
-        query.extend(until.map(|at| ("until", seconds(at))));
+    /// What happens from then on.
+    pub(super) async fn happenings(&self, since: Option<Timestamp>) -> Result<Happenings, EngineError> {
+        self.listen(since.map(|at| ("since", seconds(at))).into_iter().collect())
+            .await
+    }
+
+    /// What happened until now.
+    async fn happened(&self, since: Option<Timestamp>, now: Timestamp) -> Result<Happenings, EngineError> {
+        let since = since.map(|at| ("since", seconds(at)));
+        // Podman tells nothing of what it was told to end in the past.
+        let end = match self.client.is_podman {
+            true => ("stream", "false".to_owned()),
+            false => ("until", seconds(now)),
+        };
+        self.listen(since.into_iter().chain([end]).collect()).await
+    }
+
+    async fn listen(&self, mut query: Vec<(&str, String)>) -> Result<Happenings, EngineError> {
+        query.push(("filters", r#"{"type":["image","container"]}"#.to_owned()));
         let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let lines = self.client.lines("events", &query, ITEM_BYTES);
         Ok(Happenings::new(self.within(self.limit, "events", lines).await??))
@@ -234,6 +243,11 @@ pub(super) fn written_lately(folder: &Path, beginning: &str) -> Option<String> {
     };
     let found = entries.flatten().find(is_written)?;
     Some(legible(&found.path().display().to_string()))
+}
+
+/// A moment as these APIs take it.
+fn seconds(at: Timestamp) -> String {
+    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }
 
 /// Labels as engines write them: a label may have no value.

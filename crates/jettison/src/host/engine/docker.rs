@@ -68,11 +68,8 @@ fn facts(info: Info, is_local: bool) -> EngineFacts {
         _ => info.root.clone(),
     };
     EngineFacts {
-        id: if info.id.is_empty() {
-            format!("{}:{}", info.name, info.root)
-        } else {
-            info.id
-        },
+        // Machines that were cloned, and engines of one machine, may share what they call themselves.
+        id: format!("{}/{}{}", info.id, info.name, info.root),
         kind: "docker".to_owned(),
         version: info.version,
         store,
@@ -176,6 +173,6 @@ impl HostEngine for Docker {
     }
 
     async fn events(&self, since: Option<Timestamp>) -> Result<Box<dyn Events>, EngineError> {
-        Ok(Box::new(self.api.happenings(since, None).await?))
+        Ok(Box::new(self.api.happenings(since).await?))
     }
 }

@@ -119,6 +119,6 @@ impl HostEngine for Podman {
     }
 
     async fn events(&self, since: Option<Timestamp>) -> Result<Box<dyn Events>, EngineError> {
-        Ok(Box::new(self.api.happenings(since, None).await?))
+        Ok(Box::new(self.api.happenings(since).await?))
     }
 }

@@ -70,23 +70,18 @@ fn uses(container: &HostContainer, departure: &Departure) -> bool {
 
 /// Takes an image.
 pub(super) async fn take(engine: &dyn HostEngine, departure: &Departure) -> Outcome {
-    let mut taken = Vec::new();
-    match take_names(engine, departure, &mut taken).await {
+    match take_names(engine, departure).await {
         Ok(Removed::Gone { image: true } | Removed::NotFound) => Outcome::Removed,
         Ok(Removed::Gone { image: false }) => {
             Outcome::Kept("other images are built on it; its names are gone".to_owned())
         }
-        Ok(Removed::Conflict(why)) => Outcome::Kept(put_back(engine, departure, taken, why).await),
-        Err(error) => what_became_of(engine, departure, taken, error).await,
+        Ok(Removed::Conflict(why)) => Outcome::Kept(put_back(engine, departure, why).await),
+        Err(error) => what_became_of(engine, departure, error).await,
     }
 }
 
-/// Takes the names off one by one, and the last one with the image. `taken` are those that it lost.
-async fn take_names(
-    engine: &dyn HostEngine,
-    departure: &Departure,
-    taken: &mut Vec<String>,
-) -> Result<Removed, EngineError> {
+/// Takes the names off one by one, and the last one with the image.
+async fn take_names(engine: &dyn HostEngine, departure: &Departure) -> Result<Removed, EngineError> {
     let Some((last, others)) = departure.names.split_last() else {
         return take_by_id(engine, departure, None).await;
     };
@@ -94,7 +89,6 @@ async fn take_names(
         if let Some(refused) = take_name(engine, departure, name).await? {
             return Ok(refused);
         }
-        taken.push(name.clone());
     }
     take_by_id(engine, departure, Some(last)).await
 }
@@ -145,34 +139,30 @@ async fn take_by_id(
     engine.remove(&departure.id.to_string()).await
 }
 
-/// Gives an image that stays its names back.
-async fn put_back(engine: &dyn HostEngine, departure: &Departure, taken: Vec<String>, why: String) -> String {
+/// Gives an image that stays its names back: a removal that fails halfway may have taken some, even the last one.
+async fn put_back(engine: &dyn HostEngine, departure: &Departure, why: String) -> String {
     let mut why = why;
-    for name in taken {
-        // Somebody may have given it to another image meanwhile.
-        let is_free = matches!(engine.find(&name).await, Ok(None));
-        let put_back = if is_free {
-            engine.tag(&departure.id, &name).await
-        } else {
+    for name in &departure.names {
+        // One that is another image's meanwhile is left alone.
+        if !matches!(engine.find(name).await, Ok(None)) {
+            continue;
+        }
+        let Err(error) = engine.tag(&departure.id, name).await else {
             continue;
         };
-        if let Err(error) = put_back {
-            why = format!("{why}; its name {} could not be put back: {error}", legible(&name));
+        // On a full disk an engine may do it, and say that it did not.
+        if !matches!(engine.find(name).await, Ok(Some(id)) if id == departure.id) {
+            why = format!("{why}; its name {} could not be put back: {error}", legible(name));
         }
     }
     why
 }
 
 /// Looks what a removal came to that was not answered as it should.
-async fn what_became_of(
-    engine: &dyn HostEngine,
-    departure: &Departure,
-    taken: Vec<String>,
-    error: EngineError,
-) -> Outcome {
+async fn what_became_of(engine: &dyn HostEngine, departure: &Departure, error: EngineError) -> Outcome {
     match engine.find(&departure.id.to_string()).await {
         Ok(None) => Outcome::Removed,
-        Ok(Some(_)) => Outcome::Failed(put_back(engine, departure, taken, error.to_string()).await),
+        Ok(Some(_)) => Outcome::Failed(put_back(engine, departure, error.to_string()).await),
         Err(_) => Outcome::Lost(error.to_string()),
     }
 }

@@ -249,3 +249,65 @@ impl CacheItem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn image(mut value: Value) -> Result<HostImage, String> {
+        let id = value["Id"].take();
+        value["Id"] = if id.is_null() { json!("0".repeat(64)) } else { id };
+        serde_json::from_value::<Listed>(value)
+            .unwrap()
+            .image(|name| !name.starts_with("localhost/"))
+    }
+
+    #[test]
+    fn an_image_is_read_as_each_engine_writes_it() {
+        let digest = format!("r.io/a@sha256:{}", "1".repeat(64));
+        let none = image(json!({"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"], "Created": NO_TIME}));
+        let none = none.unwrap();
+        assert_eq!((none.names.len(), none.digests.len(), none.created_at), (0, 0, None));
+        let null =
+            image(json!({"RepoTags": null, "RepoDigests": null, "Labels": null, "Created": 0, "Size": -1})).unwrap();
+        assert_eq!(
+            (null.names.len(), null.bytes, null.created_at),
+            (0, 0, Some(Timestamp::UNIX_EPOCH))
+        );
+        let local = format!("localhost/a@sha256:{}", "1".repeat(64));
+        let pulled = json!({"RepoTags": ["r.io/a:1"], "RepoDigests": [digest, local], "Labels": {"a": null, "b": "c"}});
+        let pulled = image(pulled).unwrap();
+        assert_eq!((pulled.digests, pulled.pinned), (vec![digest], None));
+        assert_eq!(pulled.labels["a"], "");
+        for (key, expected) in [("ReadOnly", "only read"), ("IsManifestList", "list of manifests")] {
+            assert!(
+                image(json!({key: true})).unwrap().pinned.unwrap().contains(expected),
+                "{key}"
+            );
+        }
+        assert_eq!(image(json!({"Id": "sha256:12"})).unwrap_err(), "sha256:12");
+    }
+
+    #[test]
+    fn a_container_uses_its_image_and_those_that_it_mounts() {
+        let id = format!("sha256:{}", "a".repeat(64));
+        let container = |value: Value| serde_json::from_value::<ListedContainer>(value).unwrap().container();
+        let docker = json!({"Id": "c", "Names": ["/web"], "State": "created", "Image": "r.io/a:1", "ImageID": id,
+            "Mounts": [{"Type": "image", "Source": "r.io/b:1"}, {"Type": "bind", "Source": "r.io/no:1"},
+                {"Type": "image", "Source": "/var/lib/x", "Name": "r.io/c:1"}]});
+        let docker = container(docker).unwrap();
+        assert_eq!(
+            (docker.told.as_str(), docker.images),
+            (
+                "container web (created)",
+                ["r.io/b:1", "r.io/c:1", "r.io/a:1"].map(str::to_owned).to_vec()
+            )
+        );
+        // Podman's list tells where a mount is, and no more; and a container may be of a plain folder.
+        let podman = container(json!({"Id": "c", "Mounts": ["/data"], "ImageID": "", "Labels": null})).unwrap();
+        assert_eq!((podman.image_id, podman.images), (None, vec![String::new()]));
+        assert_eq!(container(json!({"ImageID": "odd"})).unwrap_err(), "odd");
+    }
+}
