@@ -208,7 +208,10 @@ mod deploy {
         for unit in OF_HOSTS {
             let runs = commands(&format!("deploy/systemd/{unit}"));
             let run = runs.iter().find(|words| words[0] == "host").unwrap();
-            assert!(run[1] == "plan" || run.contains(&"--observe-only".to_owned()), "{run:?}");
+            assert!(
+                run[1] == "plan" || run.contains(&"--observe-only".to_owned()),
+                "{run:?}"
+            );
             assert!(!run.contains(&"--yes".to_owned()), "{run:?}");
             let told = commands(&format!("deploy/systemd/{unit}.d/delete.conf.example"));
             let told = told.last().unwrap();
@@ -221,7 +224,10 @@ mod deploy {
         }
         let objects = daemon_set();
         let arguments = arguments(&of_kind(&objects, "DaemonSet")["spec"]["template"]["spec"]);
-        assert_eq!(arguments[..4], ["host", "watch", "--observe-only", "--on-kubernetes-node"]);
+        assert_eq!(
+            arguments[..4],
+            ["host", "watch", "--observe-only", "--on-kubernetes-node"]
+        );
     }
 
     #[test]
@@ -229,7 +235,10 @@ mod deploy {
         let objects = daemon_set();
         let pod = &of_kind(&objects, "DaemonSet")["spec"]["template"]["spec"];
         let volumes = pod["volumes"].as_array().unwrap();
-        let of_node: Vec<&str> = volumes.iter().filter_map(|volume| volume["hostPath"]["path"].as_str()).collect();
+        let of_node: Vec<&str> = volumes
+            .iter()
+            .filter_map(|volume| volume["hostPath"]["path"].as_str())
+            .collect();
         assert_eq!(of_node, [HOST_STATE, "/var/run/docker.sock", "/var/lib/docker"]);
         let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
         for (volume, mount) in volumes.iter().zip(mounts) {
@@ -238,7 +247,10 @@ mod deploy {
             let is_written = volume["hostPath"]["path"] != "/var/lib/docker";
             assert_eq!(mount["readOnly"].as_bool().unwrap_or_default(), !is_written, "{mount}");
         }
-        assert_eq!(pod["containers"][0]["securityContext"]["capabilities"]["drop"][0], "ALL");
+        assert_eq!(
+            pod["containers"][0]["securityContext"]["capabilities"]["drop"][0],
+            "ALL"
+        );
         assert_eq!(pod["automountServiceAccountToken"], false);
         // Nowhere else: the namespace of the rest allows no folder of a node.
         assert_eq!(of_kind(&objects, "DaemonSet")["metadata"]["namespace"], "jettison-host");

@@ -81,7 +81,9 @@ impl Engine {
     pub(crate) fn tell(&self, events: usize) -> io::Result<()> {
         let broken = |_| io::Error::from(io::ErrorKind::BrokenPipe);
         for number in 1..events {
-            self.told.blocking_send(event(number, self.world.images)).map_err(broken)?;
+            self.told
+                .blocking_send(event(number, self.world.images))
+                .map_err(broken)?;
         }
         let before = self.world.lasts.load(Ordering::Relaxed);
         let last = line("image", "pull", LAST, "");
@@ -134,9 +136,14 @@ fn id(name: &str) -> String {
 async fn answer(State(world): State<Arc<World>>, request: axum::extract::Request) -> Response {
     // `/v1.41/images/json`
     let path = request.uri().path().trim_start_matches('/').to_owned();
-    let path = path.strip_prefix('v').and_then(|rest| rest.split_once('/')).map_or(path.as_str(), |(_, rest)| rest);
+    let path = path
+        .strip_prefix('v')
+        .and_then(|rest| rest.split_once('/'))
+        .map_or(path.as_str(), |(_, rest)| rest);
     let answer = match path {
-        "version" => json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10.24", "Os": "linux", "Arch": "amd64"}),
+        "version" => {
+            json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10.24", "Os": "linux", "Arch": "amd64"})
+        }
         "info" => json!({
             "ID": "BENCH", "Name": "bench", "Driver": "overlay2", "DockerRootDir": "/nowhere", "ServerVersion": "20.10.24",
             "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": false},
@@ -145,7 +152,10 @@ async fn answer(State(world): State<Arc<World>>, request: axum::extract::Request
         "containers/json" => json!([]),
         "volumes" => json!({"Volumes": []}),
         "events" => return events(&world).await,
-        other => match other.strip_prefix("images/").and_then(|rest| rest.strip_suffix("/json")) {
+        other => match other
+            .strip_prefix("images/")
+            .and_then(|rest| rest.strip_suffix("/json"))
+        {
             Some(name) => {
                 world.lasts.fetch_add(usize::from(name == LAST), Ordering::Relaxed);
                 json!({"Id": id(name), "RepoTags": [name], "RepoDigests": []})

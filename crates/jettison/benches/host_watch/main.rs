@@ -56,7 +56,11 @@ fn main() -> io::Result<()> {
     let engine = Engine::start(&folder.path().join("engine.sock"), arguments.images)?;
     let agent = Agent::start(&arguments.program, folder.path())?;
     engine.is_listened_to()?;
-    let settled = if arguments.bench { SETTLED } else { Duration::from_millis(100) };
+    let settled = if arguments.bench {
+        SETTLED
+    } else {
+        Duration::from_millis(100)
+    };
     sleep(settled);
     println!("| what | processor time | memory now |\n|---|---|---|");
     agent.row(&format!("at the start, {} images", arguments.images), agent.ticks()?)?;
@@ -66,7 +70,11 @@ fn main() -> io::Result<()> {
         engine.tell(arguments.events)?;
         let heard = begun.elapsed();
         sleep(settled);
-        let what = format!("{} events, round {round}, heard in {:.2} s", arguments.events, heard.as_secs_f64());
+        let what = format!(
+            "{} events, round {round}, heard in {:.2} s",
+            arguments.events,
+            heard.as_secs_f64()
+        );
         agent.row(&what, agent.ticks()? - before)?;
     }
     agent.idle(arguments.idle)
@@ -79,7 +87,14 @@ impl Agent {
     fn start(program: &Path, folder: &Path) -> io::Result<Self> {
         let socket = format!("unix://{}", folder.join("engine.sock").display());
         let child = Command::new(program)
-            .args(["host", "watch", "--observe-only", "--on-kubernetes-node", "--every", "1d"])
+            .args([
+                "host",
+                "watch",
+                "--observe-only",
+                "--on-kubernetes-node",
+                "--every",
+                "1d",
+            ])
             .args(["--host", &socket, "--state", "state"])
             .env_clear()
             .env("HOME", folder)
@@ -108,7 +123,9 @@ impl Agent {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
         // The kernel's kB are KiB.
-        number.map(|kib| kib * 1.024).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        number
+            .map(|kib| kib * 1.024)
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Its processor time so far.
@@ -116,7 +133,10 @@ impl Agent {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         // Behind the name, which is in brackets and may hold anything: proc_pid_stat(5), utime and stime.
         let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2));
-        let numbers = fields.into_iter().flatten().filter_map(|field| field.parse::<f64>().ok());
+        let numbers = fields
+            .into_iter()
+            .flatten()
+            .filter_map(|field| field.parse::<f64>().ok());
         Ok(numbers.sum())
     }
 }
