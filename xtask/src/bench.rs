@@ -45,6 +45,12 @@ pub(crate) fn hosts(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     of_jettison(root, "hosts", arguments)
 }
 
+/// The agent of a server, through the events of an engine and at rest. `arguments` go to the bench: `--events N`, `--rounds N`,
+/// `--images N`, `--idle SECONDS`.
+pub(crate) fn host_watch(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    of_jettison(root, "host_watch", arguments)
+}
+
 /// What jettison removes from a server beside what `docker image prune` and docuum remove: the table of `docs/hosts.md`.
 pub(crate) fn compare_hosts(root: &Path) -> Result<(), Failure> {
     packages::install()?;

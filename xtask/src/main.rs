@@ -40,6 +40,7 @@ const HELP: &str = "cargo xtask CHORE
   bench audit       measure how long reports on what a scan recorded take; with --tags N, --rounds N
   bench usage       measure how long asking a cluster what it uses takes; with --pods N, --rounds N
   bench hosts       measure how long `host plan` takes beside the bare questions; with --images N, --containers N, --rounds N
+  bench host-watch  measure what `host watch` costs while an engine tells it of events, and at rest; with --events N, --rounds N, --idle SECONDS
   compare-hosts     what `host prune`, `docker image prune` and docuum remove of the same 300 images on a real Docker
   ci                format, lints, documentation, dependencies and house rules: what .ci/run does after the tests
   fuzz              runs the fuzz targets with libFuzzer, a minute each; `fuzz TARGET SECONDS` one of them (needs a C++ compiler)
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ["bench", "audit", arguments @ ..] => bench::audit(&root(), arguments),
         ["bench", "usage", arguments @ ..] => bench::usage(&root(), arguments),
         ["bench", "hosts", arguments @ ..] => bench::hosts(&root(), arguments),
+        ["bench", "host-watch", arguments @ ..] => bench::host_watch(&root(), arguments),
         ["compare-hosts"] => bench::compare_hosts(&root()),
         ["ci"] => gate::check(&root()),
         ["fuzz", words @ ..] => fuzz::fuzz(&root(), words),

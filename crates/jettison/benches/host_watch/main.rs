@@ -62,7 +62,7 @@ fn main() -> io::Result<()> {
         Duration::from_millis(100)
     };
     sleep(settled);
-    println!("| what | processor time | memory now |\n|---|---|---|");
+    println!("| what | processor time | memory now | without files |\n|---|---|---|---|");
     agent.row(&format!("at the start, {} images", arguments.images), agent.ticks()?)?;
     agent.idle(arguments.idle)?;
     for round in 1..=arguments.rounds {
@@ -112,15 +112,16 @@ impl Agent {
     }
 
     fn row(&self, what: &str, ticks: f64) -> io::Result<()> {
-        let memory = self.memory()? / 1000.0;
-        println!("| {what} | {:.2} s | {memory:.1} MB |", ticks / TICKS);
+        let [all, own] = [self.memory("VmRSS:")?, self.memory("RssAnon:")?].map(|kilobytes| kilobytes / 1000.0);
+        println!("| {what} | {:.2} s | {all:.1} MB | {own:.1} MB |", ticks / TICKS);
         Ok(())
     }
 
-    /// The resident set in kB.
-    fn memory(&self) -> io::Result<f64> {
+    /// A part of what it has in memory, in kB: all of it (`VmRSS`), or without pages of files, such as of the program itself,
+    /// which the kernel may take back at any moment (`RssAnon`).
+    fn memory(&self, part: &str) -> io::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(part));
         let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
         // The kernel's kB are KiB.
         number

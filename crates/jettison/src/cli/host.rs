@@ -5,6 +5,7 @@ mod plan;
 mod prune;
 mod reach;
 mod status;
+mod watch;
 
 use clap::Subcommand;
 
@@ -35,6 +36,8 @@ pub(crate) enum HostCommand {
     Prune(prune::Prune),
     /// Say what is on the disk, who uses it, and what went lately
     Status(status::Status),
+    /// Stay, note every use, and prune every hour or when the disk is full
+    Watch(watch::WatchCommand),
 }
 
 impl HostCommand {
@@ -43,6 +46,7 @@ impl HostCommand {
             Self::Plan(command) => command.run(context).await,
             Self::Prune(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
+            Self::Watch(command) => command.run(context).await,
         }
     }
 }

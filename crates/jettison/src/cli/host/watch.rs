@@ -74,7 +74,10 @@ impl WatchCommand {
             observe_only: self.observe_only,
             now: Timestamp::now,
         };
-        watch.run(async { drop(signalled().await) }).await;
+        let stop = async {
+            signalled().await;
+        };
+        watch.run(stop).await;
         store.close().await;
         Ok(Exit::Done)
     }
@@ -98,7 +101,8 @@ impl Listener<HostReport> for Log {
         let _ = self.0.json(report);
         for gone in &report.removed {
             let name = super::drawn::name(&gone.names, &gone.digests, &gone.id);
-            self.0.say(format!("removed {name} ({}): {}", bytes(gone.bytes), gone.reason));
+            self.0
+                .say(format!("removed {name} ({}): {}", bytes(gone.bytes), gone.reason));
         }
         for left in report.skipped.iter().chain(&report.failed) {
             let name = super::drawn::name(&left.names, &[], &left.id);
@@ -116,7 +120,10 @@ fn summary(report: &HostReport) -> String {
         return format!("postponed: {why}");
     }
     let freed = report.freed_bytes.map(|freed| format!(", {} came free", bytes(freed)));
-    let free = report.disk_after.as_ref().map(|disk| format!(", {} free now", bytes(disk.free_bytes)));
+    let free = report
+        .disk_after
+        .as_ref()
+        .map(|disk| format!(", {} free now", bytes(disk.free_bytes)));
     format!(
         "{} removed, {} stay{}{}",
         count(report.removed.len() as u64, "image"),

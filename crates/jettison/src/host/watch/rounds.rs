@@ -103,9 +103,6 @@ impl<R: Round> Agent<'_, R> {
                 Due::Round | Due::DiskIsFull if self.watch.observe_only => self.look().await,
                 Due::Round | Due::DiskIsFull => self.round(due, stop).await,
             };
-            if *stop.borrow() {
-                return;
-            }
             match done {
                 true => plan.succeeded(due, Instant::now()),
                 false => plan.failed(due, Instant::now()),
