@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use jettison::host::engine::open;
-use jettison::host::ledger::{HostLedger as _, SeenImage};
+use jettison::host::ledger::{HostLedger, SeenImage};
 use jettison::store::Store;
 use jettison_core::config::{ContainerEngine, EngineSource};
 use jettison_core::model::Digest;
@@ -19,6 +20,9 @@ use crate::others;
 use crate::support::distribution::{DistributionOptions, DistributionRegistry};
 use crate::support::dockerd::Dockerd;
 use crate::world::{Made, push};
+
+/// Pulls of the last minute postpone everything.
+const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -183,8 +187,7 @@ pub(crate) fn run(program: &Path, docuum: Option<&Path>, divisor: usize) {
         columns.push(("docuum", scene.missing()));
         scene.restore();
     }
-    scene.prune(program);
-    columns.push(("jettison", scene.missing()));
+    columns.push(("jettison", scene.prune(program, divisor == 1)));
     scene.print(&columns);
 }
 
@@ -303,8 +306,9 @@ impl Scene {
         assert_eq!(self.missing(), BTreeSet::new());
     }
 
-    /// jettison, with the Compose file configured, and what it would have seen of uses.
-    fn prune(&self, program: &Path) {
+    /// What jettison removes, with the Compose file configured, and what it would have seen of uses; unless `in_full`, what it
+    /// would remove.
+    fn prune(&self, program: &Path, in_full: bool) -> BTreeSet<String> {
         let folder = TempDir::new().expect("a folder");
         let services: BTreeMap<String, Value> = self
             .of_shape(Shape::Compose)
@@ -317,26 +321,32 @@ impl Scene {
         fs::write(at("jettison.yaml"), settings).expect("the configuration");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(self.remember(&at("state")));
-        let ended = Command::new(program)
-            .args([
-                "host",
-                "prune",
-                "--yes",
-                "--on-kubernetes-node",
-                "--host",
-                &self.engine.host(),
-            ])
-            .arg("--state")
-            .arg(at("state"))
-            .current_dir(folder.path())
-            .output()
-            .expect("jettison");
-        assert!(
-            ended.status.success(),
-            "{}{}",
-            String::from_utf8_lossy(&ended.stdout),
-            String::from_utf8_lossy(&ended.stderr)
-        );
+        let host = |words: &[&str]| -> Value {
+            let ended = Command::new(program)
+                .arg("host")
+                .args(words)
+                .args(["--output", "json", "--host", &self.engine.host(), "--state"])
+                .arg(at("state"))
+                .current_dir(folder.path())
+                .output()
+                .expect("jettison");
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+            serde_json::from_slice(&ended.stdout).expect("JSON")
+        };
+        if !in_full {
+            // Whoever has just pulled would have to wait for a minute.
+            let plan = host(&["plan"]);
+            return names_of(&plan["go"]);
+        }
+        let started = Instant::now();
+        loop {
+            let report = host(&["prune", "--yes", "--on-kubernetes-node"]);
+            if report["postponed"].is_null() {
+                return self.missing();
+            }
+            assert!(started.elapsed() < LONGEST_WAIT, "postponed for ever: {report}");
+            std::thread::sleep(Duration::from_secs(5));
+        }
     }
 
     /// Tells a new store what it would have seen since then: everything that was there, and who used it last.
@@ -361,7 +371,7 @@ impl Scene {
                     used_by: (KINDS[image.kind].unused_days <= days).then(|| "what ran then".to_owned()),
                 })
                 .collect();
-            store.observe(&id, &seen, at).await.expect("noted");
+            HostLedger::observe(&store, &id, &seen, at).await.expect("noted");
         }
         store.close().await;
     }
@@ -396,6 +406,12 @@ impl Scene {
             println!("| {about} | {number} |{cells}");
         }
     }
+}
+
+fn names_of(images: &Value) -> BTreeSet<String> {
+    let images = images.as_array().into_iter().flatten();
+    let names = images.flat_map(|image| image["names"].as_array().into_iter().flatten());
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn source(engine: &Dockerd) -> EngineSource {
