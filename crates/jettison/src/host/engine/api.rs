@@ -203,7 +203,10 @@ impl DockerApi {
     }
 
     async fn listen(&self, mut query: Vec<(&str, String)>) -> Result<Happenings, EngineError> {
-        query.push(("filters", r#"{"type":["image","container"]}"#.to_owned()));
+        // Podman 4.3 tells what fits all values of a filter: nothing. What it tells besides is passed over.
+        if !self.client.is_podman {
+            query.push(("filters", r#"{"type":["image","container"]}"#.to_owned()));
+        }
         let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let lines = self.client.lines("events", &query, ITEM_BYTES);
         Ok(Happenings::new(self.within(self.limit, "events", lines).await??))
