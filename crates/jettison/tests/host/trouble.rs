@@ -169,7 +169,7 @@ async fn a_pull_in_progress_postpones_and_nothing_goes() {
     };
     registry
         .handle()
-        .fail(Fault::new(slow).method("GET").path("/v2/*/blobs/*"));
+        .fail(Fault::new(slow).method("GET").path("/v2/apps/slow/blobs/*"));
     let image = format!("{}/apps/slow:v1", registry.handle().host());
     let pull = Ends(dockerd.begin_docker(&["pull", &image]));
     let mut seen = None;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::{self, StreamExt as _};
 use jettison_core::host::HostImage;
 use jettison_core::model::{Digest, SourceReport, legible};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::happenings::Happenings;
@@ -33,6 +33,9 @@ const RECENTLY: Duration = Duration::from_secs(10 * 60);
 
 /// Image events of that time count as work in progress.
 const JUST_NOW: Duration = Duration::from_secs(60);
+
+/// So long Podman is listened to for what has happened already.
+const END_OF_PODMAN: SignedDuration = SignedDuration::from_secs(1);
 
 /// An engine that speaks Docker's API.
 #[derive(Debug)]
@@ -162,7 +165,7 @@ impl DockerApi {
     /// An event of the last minute that says that images come in.
     pub(super) async fn coming_in(&self) -> Result<Option<String>, EngineError> {
         let now = Timestamp::now();
-        let since = now.saturating_sub(jiff::SignedDuration::try_from(JUST_NOW).unwrap_or_default());
+        let since = now.saturating_sub(SignedDuration::try_from(JUST_NOW).unwrap_or_default());
         let mut happenings = self.happened(since.ok(), now).await?;
         let listen = async {
             while let Some(event) = happenings.event().await? {
@@ -194,11 +197,13 @@ impl DockerApi {
     /// What happened until now.
     async fn happened(&self, since: Option<Timestamp>, now: Timestamp) -> Result<Happenings, EngineError> {
         let since = since.map(|at| ("since", seconds(at)));
-        // Podman tells nothing of what it was told to end in the past.
-        let end = match self.client.is_podman {
-            true => ("stream", "false".to_owned()),
-            false => ("until", seconds(now)),
+        // Podman stops at an end that has passed before it has read what there is.
+        let patience = if self.client.is_podman {
+            END_OF_PODMAN
+        } else {
+            SignedDuration::ZERO
         };
+        let end = ("until", seconds(now.saturating_add(patience).unwrap_or(now)));
         self.listen(since.into_iter().chain([end]).collect()).await
     }
 
