@@ -257,6 +257,10 @@ impl HostLedger for World {
         panic!("only looks observe")
     }
 
+    async fn known_since(&self, _engine: &str) -> Result<Option<Timestamp>, StoreError> {
+        panic!("only looks observe")
+    }
+
     async fn note_uses(&self, engine: &str, uses: &[HostUse]) -> Result<(), StoreError> {
         assert_eq!(engine, "scripted");
         if self.store_fails.load(Ordering::Relaxed) {
