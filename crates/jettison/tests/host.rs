@@ -11,6 +11,7 @@ mod host {
 
     mod docker;
     mod podman;
+    mod program;
     mod races;
     mod trouble;
 }
