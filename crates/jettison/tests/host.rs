@@ -9,6 +9,7 @@ mod host {
     #[expect(dead_code, reason = "some parts are for the tests on usage")]
     mod scene;
 
+    mod containerd;
     mod docker;
     mod podman;
     mod program;
