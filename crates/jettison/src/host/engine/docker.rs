@@ -90,6 +90,18 @@ fn containerd_root(home: &str) -> String {
     }
 }
 
+/// In containerd's store an image's id is the digest that registries know it by; of an image with names in several repositories
+/// the engine's list tells one of them with it (seen on Docker 26.1).
+fn add_digests(image: &mut HostImage) {
+    let repositories = image.names.iter().filter_map(|name| Some(name.rsplit_once(':')?.0));
+    let digests: Vec<String> = repositories
+        .map(|repository| format!("{repository}@{}", image.id))
+        .collect();
+    image.digests.extend(digests);
+    image.digests.sort();
+    image.digests.dedup();
+}
+
 #[async_trait]
 impl HostEngine for Docker {
     fn told(&self) -> String {
@@ -102,6 +114,9 @@ impl HostEngine for Docker {
 
     async fn images(&self, times: bool) -> Result<Vec<HostImage>, EngineError> {
         let mut images = self.api.images(|_| true).await?;
+        if self.facts.store == ImageStore::Containerd {
+            images.iter_mut().for_each(add_digests);
+        }
         if times {
             self.api.add_times(&mut images).await?;
         }
