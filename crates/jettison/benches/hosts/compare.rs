@@ -17,9 +17,10 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 use crate::others;
+use crate::say;
 use crate::support::distribution::{DistributionOptions, DistributionRegistry};
 use crate::support::dockerd::Dockerd;
-use crate::world::{Made, push};
+use crate::world::{Made, OWN_BYTES, push};
 
 /// Pulls of the last minute postpone everything.
 const LONGEST_WAIT: Duration = Duration::from_secs(180);
@@ -157,7 +158,6 @@ struct Image {
     kind: usize,
     name: String,
     id: String,
-    bytes: u64,
 }
 
 /// An engine with all images.
@@ -182,8 +182,7 @@ pub(crate) fn run(program: &Path, docuum: Option<&Path>, divisor: usize) {
             .iter()
             .map(|image| (image.id.clone(), KINDS[image.kind].unused_days * DAY))
             .collect();
-        let keeps = scene.images.iter().filter(|image| KINDS[image.kind].needed);
-        others::docuum(docuum, &scene.engine, &seen, keeps.map(|image| image.bytes).sum());
+        others::docuum(docuum, &scene.engine, &seen, scene.bytes_of_needed());
         columns.push(("docuum", scene.missing()));
         scene.restore();
     }
@@ -218,7 +217,6 @@ impl Scene {
             let inspected = scene.engine.docker(&format!("image inspect {}", image.name));
             let inspected: Value = serde_json::from_str(&inspected).expect("JSON");
             image.id = inspected[0]["Id"].as_str().unwrap_or_default().to_owned();
-            image.bytes = inspected[0]["Size"].as_u64().unwrap_or_default();
         }
         scene
     }
@@ -272,7 +270,6 @@ impl Scene {
             kind: place,
             name,
             id: String::new(),
-            bytes: 0,
         });
     }
 
@@ -295,6 +292,17 @@ impl Scene {
             .iter()
             .filter(|image| !there.contains(format!("{}|{}", image.id, image.name).as_str()));
         gone.map(|image| image.name.clone()).collect()
+    }
+
+    /// The bytes of all layers without those that only unneeded images have.
+    fn bytes_of_needed(&self) -> u64 {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let layers = runtime.block_on(async {
+            let engine = open(&source(&self.engine), Path::new("/")).await.expect("the engine");
+            engine.layers_bytes().await.expect("its layers")
+        });
+        let unneeded = self.images.iter().filter(|image| !KINDS[image.kind].needed).count();
+        layers.unwrap_or_default() - (unneeded * OWN_BYTES) as u64
     }
 
     /// Pulls and loads again what is missing.
@@ -378,13 +386,13 @@ impl Scene {
 
     fn print(&self, columns: &[(&str, BTreeSet<String>)]) {
         let heads: String = columns.iter().map(|(name, _)| format!(" {name} |")).collect();
-        println!("| images | number |{heads}");
-        println!("|---|---:|{}", "---:|".repeat(columns.len()));
+        say(&format!("| images | number |{heads}"));
+        say(&format!("|---|---:|{}", "---:|".repeat(columns.len())));
         for (place, kind) in KINDS.iter().enumerate() {
             let own: Vec<&Image> = self.images.iter().filter(|image| image.kind == place).collect();
             let gone = |gone: &BTreeSet<String>| own.iter().filter(|image| gone.contains(&image.name)).count();
             let cells: String = columns.iter().map(|(_, names)| format!(" {} |", gone(names))).collect();
-            println!("| {} | {} |{cells}", kind.about, own.len());
+            say(&format!("| {} | {} |{cells}", kind.about, own.len()));
         }
         let total = |needed: bool, gone: &BTreeSet<String>| {
             let images = self.images.iter().filter(|image| KINDS[image.kind].needed == needed);
@@ -403,7 +411,7 @@ impl Scene {
                 .iter()
                 .map(|(_, gone)| format!(" **{}** |", total(needed, gone)))
                 .collect();
-            println!("| {about} | {number} |{cells}");
+            say(&format!("| {about} | {number} |{cells}"));
         }
     }
 }

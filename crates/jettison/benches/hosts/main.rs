@@ -5,16 +5,22 @@
 //! It measures and asserts nothing about time. Without `--bench`, as `cargo test` starts it, it runs over a few images, so
 //! that it does not rot unseen.
 
+#[cfg(test)]
 mod compare;
+#[cfg(test)]
 mod others;
+#[cfg(test)]
 mod plain;
+#[cfg(test)]
 mod speed;
 #[cfg(test)]
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, reason = "of the real parts only some are wanted here")]
 mod support;
+#[cfg(test)]
 mod world;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -66,4 +72,10 @@ fn main() {
         ),
         (true, true) => compare::run(&arguments.program, arguments.docuum.as_deref(), 1),
     }
+}
+
+/// A line of the result.
+pub(crate) fn say(line: &str) {
+    // A reader that has gone has read enough.
+    drop(writeln!(std::io::stdout(), "{line}"));
 }

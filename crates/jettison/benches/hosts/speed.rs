@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 use crate::plain;
+use crate::say;
 use crate::support::dockerd::Dockerd;
 use crate::world::load;
 
@@ -37,13 +38,15 @@ pub(crate) fn run(program: &Path, images: usize, containers: usize, rounds: usiz
         }
     }
     let (bare, plan) = (median(bare), median(plans));
-    println!("{images} images, {containers} containers, medians of {rounds}");
-    println!("  {asked} questions alone   {:>8.1} ms", milliseconds(bare));
-    println!("  jettison host plan   {:>8.1} ms", milliseconds(plan));
-    println!(
+    say(&format!(
+        "{images} images, {containers} containers, medians of {rounds}"
+    ));
+    say(&format!("  {asked} questions alone   {:>8.1} ms", milliseconds(bare)));
+    say(&format!("  jettison host plan   {:>8.1} ms", milliseconds(plan)));
+    say(&format!(
         "  ratio                {:>8.2}",
         plan.as_secs_f64() / bare.as_secs_f64()
-    );
+    ));
 }
 
 fn plan(program: &Path, engine: &Dockerd, state: &Path) {

@@ -19,7 +19,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// What an image has for itself.
-const OWN_BYTES: usize = 100_000;
+pub(crate) const OWN_BYTES: usize = 100_000;
 
 /// Loads so many images, `bench/app0:v1` and on, which share one layer.
 pub(crate) fn load(engine: &Dockerd, images: usize) {

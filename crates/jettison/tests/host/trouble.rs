@@ -217,7 +217,7 @@ async fn what_the_registry_does_not_have_any_more_stays_when_it_is_asked() {
     let report = ground
         .prune_verified(&engine, 8, Some(&AskRegistries::new(&connect)))
         .await;
-    assert_eq!(taken(&report), [there.image.clone()], "{report:?}");
+    assert_eq!(taken(&report), std::slice::from_ref(&there.image), "{report:?}");
     assert!(
         report.skipped[0].why.starts_with("cannot be pulled again: "),
         "{report:?}"

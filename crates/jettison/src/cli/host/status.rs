@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::host::ledger::{HostLedger, HostRun};
 
 /// Runs that are told.
-const RUNS: usize = 5;
+const RUNS: usize = 10;
 
 /// Say what is on the disk, who uses it, and what went lately.
 #[derive(Debug, Args)]
