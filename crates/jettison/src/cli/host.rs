@@ -23,9 +23,10 @@ Examples:
 
 An image goes when nothing has used it for 7 days (24 hours, if it has no tag),
 as far as jettison has seen: it remembers when each was first seen and last used
-(--state), so that nothing goes in its first days. What a container of any state,
-a service or a Compose project uses stays, and the newest 2 of each repository,
-and what could not be pulled again. `host` in jettison.yaml changes that.";
+(--state), so that nothing goes in its first days. What a container of any
+state, a service or a Compose project uses stays, and the newest 2 of each
+repository, and what could not be pulled again. `host` in jettison.yaml changes
+that.";
 
 /// What lies on a server's disk, what of that can go, and making it go.
 #[derive(Debug, Subcommand)]
