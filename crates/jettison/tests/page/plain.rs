@@ -125,22 +125,6 @@ fn a_page_asks_nobody_for_anything() {
         (runs("<script>", "</script>").len(), runs("<style>", "</style>").len()),
         (2, 1)
     );
-    // A browser runs and applies what has such a hash, and nothing else.
-    let runs = |tag: &str, end: &str| {
-        page.0
-            .split(tag)
-            .skip(1)
-            .map(|rest| rest.split_once(end).unwrap().0)
-            .collect::<Vec<_>>()
-    };
-    for text in [runs("<script>", "</script>"), runs("<style>", "</style>")].concat() {
-        let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
-        assert!(policy.contains(&hash), "{hash} is not in {policy}: {text:.100}");
-    }
-    assert_eq!(
-        (runs("<script>", "</script>").len(), runs("<style>", "</style>").len()),
-        (2, 1)
-    );
     assert!(
         !page.0.contains("sourceMappingURL"),
         "developer tools would look for it"
