@@ -99,8 +99,11 @@ impl Times {
         let seen = image.first_seen_at?;
         let was_there = seen <= self.known_since;
         // What was there at the first look may be of any age; else the first sight is when it came.
-        let seen = (!(self.trust && was_there && image.engine_time.is_some())).then_some(seen);
-        let last = seen.max(image.last_used_at).max(image.engine_time);
+        let believes = self.trust && was_there;
+        let built = plausible(image.created_at, self.now).filter(|_| believes);
+        let told = image.engine_time.or(built);
+        let seen = (!(believes && told.is_some())).then_some(seen);
+        let last = seen.max(image.last_used_at).max(told);
         last.map(|last| last.min(self.now))
     }
 }

@@ -22,8 +22,8 @@ pub struct HostSettings {
     /// How long is waited between the two looks at what goes, in seconds.
     pub recheck_after_seconds: u64,
     /// Whether the engine's own times are believed where jettison's memory does not reach (`--trust-engine-times`, no key
-    /// of the configuration): of an image that was there when jettison first looked at this engine, and of which the
-    /// engine tells a time, the first sight then says nothing of its age. Without this an engine's time can only make an
+    /// of the configuration): of an image that was there when jettison first looked at this engine, the engine's time
+    /// counts, else its build date if that is plausible, and the first sight says nothing of its age. Without this an engine's time can only make an
     /// image younger.
     pub trust_engine_times: bool,
 }

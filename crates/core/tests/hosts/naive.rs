@@ -128,21 +128,31 @@ impl Host {
     pub(crate) fn unused(&self, image: &Img) -> Option<i64> {
         let seen = image.first_seen?;
         let was_there = seen >= self.known_since.unwrap_or(0);
-        let seen = if self.trust && was_there && image.engine.is_some() {
+        // Where the engine is believed, of what was there before, its word stands in for the first sight; its build date if
+        // it has no other.
+        let word = match image.engine {
+            None if self.trust && was_there => self.built(image),
+            word => word,
+        };
+        let seen = if self.trust && was_there && word.is_some() {
             None
         } else {
             Some(seen)
         };
-        let hours = [seen, image.last_used, image.engine].into_iter().flatten().min()?;
+        let hours = [seen, image.last_used, word].into_iter().flatten().min()?;
         Some(hours.max(0))
+    }
+
+    /// The hours since it was built, if its date says anything.
+    fn built(&self, image: &Img) -> Option<i64> {
+        image.created.filter(|hours| *hours != PLACEHOLDER && *hours >= -24)
     }
 
     /// Lower is newer.
     fn newness(&self, image: &Img) -> (i64, i64, jettison_core::model::Digest) {
-        let built = image.created.filter(|hours| *hours != PLACEHOLDER && *hours >= -24);
         (
             self.unused(image).unwrap_or(i64::MAX),
-            built.unwrap_or(i64::MAX),
+            self.built(image).unwrap_or(i64::MAX),
             digest(image.id),
         )
     }

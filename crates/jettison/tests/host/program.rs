@@ -157,6 +157,14 @@ async fn what_it_prints_fits_the_published_forms() {
     }
     let said = world.user.run(&world.line("status"));
     assert_eq!(said.code, 0, "{}", said.said);
+    let trusting = world.user.run(&world.line("plan --trust-engine-times"));
+    assert!(
+        trusting
+            .said
+            .contains("notes when an image was last tagged or built here"),
+        "{}",
+        trusting.said
+    );
     for words in ["used:v1", "container somebody (created)", "what went lately", "old3:v1"] {
         assert!(said.output.contains(words), "{words}: {}", said.output);
     }

@@ -82,6 +82,34 @@ fn the_time_of_the_engine_makes_younger_and_older_only_if_trusted() {
 }
 
 #[test]
+fn a_build_date_counts_only_where_it_is_trusted_and_nothing_better_is_known() {
+    // Built, first seen, by the engine, known since, trusted: goes?
+    let table = [
+        (400, 1, None, 1, true, true),
+        (400, 1, None, 1, false, false),
+        (400, 1, None, 100, true, false),
+        (400, 1, Some(1), 1, true, false),
+        (3, 1, None, 1, true, false),
+        // Of 1970: no date at all.
+        (20_600, 1, None, 1, true, false),
+    ];
+    for (built, seen, engine, known, trusted, goes) in table {
+        let mut one = image(1, "r.io/web:1");
+        one.created_at = Some(days_ago(built));
+        one.first_seen_at = Some(days_ago(seen));
+        one.engine_time = engine.map(days_ago);
+        let mut facts = facts(vec![one]);
+        facts.known_since = Some(days_ago(known));
+        let settings = HostSettings {
+            trust_engine_times: trusted,
+            ..bare()
+        };
+        let went = decide(&facts, &settings, &[], now()).go.len() == 1;
+        assert_eq!(went, goes, "{built} {seen} {engine:?} {known} {trusted}");
+    }
+}
+
+#[test]
 fn without_a_memory_the_first_look_is_this_one() {
     let mut one = image(1, "r.io/web:1");
     one.first_seen_at = Some(now());

@@ -145,8 +145,9 @@ impl Reach {
 fn meaning(store: ImageStore) -> &'static str {
     match store {
         ImageStore::GraphDriver => {
-            "--trust-engine-times: this store of Docker notes when an image was last tagged or built here, and no pulls; an image \
-             that was pulled long after that looks older than it is"
+            "--trust-engine-times: this store of Docker notes when an image was last tagged or built here, and no pulls; what was \
+             pulled before jettison came counts from its build date, so that an old release that was pulled a minute before \
+             the first look looks old"
         }
         ImageStore::Containerd => {
             "--trust-engine-times: this store notes when a name was last written, by a pull too, and no uses; an image that was \
