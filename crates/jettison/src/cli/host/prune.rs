@@ -110,7 +110,10 @@ impl Prune {
             settings,
             protect: &context.config.protect,
             options: self.reach.options(context, settings),
-            verify: self.reach.verifies(&engine.facts().await?).then_some(&registries as _),
+            verify: self
+                .reach
+                .verifies(&engine.facts().await?, settings)
+                .then_some(&registries as _),
             clock: &Timestamp::now,
             progress: &|step| progress.tell(step),
         };

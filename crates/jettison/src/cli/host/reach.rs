@@ -125,9 +125,9 @@ impl Reach {
         settings
     }
 
-    /// Whether registries are asked before an image goes.
-    pub(super) fn verifies(&self, engine: &EngineFacts) -> bool {
-        self.verify_pullable || engine.store != ImageStore::GraphDriver
+    /// Whether registries are asked before an image goes. Whoever lets local images go does not expect them back.
+    pub(super) fn verifies(&self, engine: &EngineFacts, settings: &HostSettings) -> bool {
+        self.verify_pullable || (engine.store != ImageStore::GraphDriver && !settings.local_images)
     }
 
     /// What is looked at.

@@ -61,7 +61,7 @@ impl WatchCommand {
             settings: &settings,
             protect: &context.config.protect,
             options: self.reach.options(&context, &settings),
-            verify: self.reach.verifies(&facts).then_some(&registries as _),
+            verify: self.reach.verifies(&facts, &settings).then_some(&registries as _),
         };
         let log = Log(context.console);
         log.said(&format!("watching {}", engine.told()));

@@ -92,14 +92,11 @@ fn containerd_root(home: &str) -> String {
 
 /// In containerd's store an image's id is the digest that registries know it by; of an image with names in several repositories
 /// the engine's list tells one of them with it (seen on Docker 26.1).
-fn add_digests(image: &mut HostImage) {
-    let repositories = image.names.iter().filter_map(|name| Some(name.rsplit_once(':')?.0));
-    let digests: Vec<String> = repositories
-        .map(|repository| format!("{repository}@{}", image.id))
-        .collect();
-    image.digests.extend(digests);
-    image.digests.sort();
-    image.digests.dedup();
+fn add_digests(id: &Digest, names: &[String], digests: &mut Vec<String>) {
+    let repositories = names.iter().filter_map(|name| Some(name.rsplit_once(':')?.0));
+    digests.extend(repositories.map(|repository| format!("{repository}@{id}")));
+    digests.sort();
+    digests.dedup();
 }
 
 #[async_trait]
@@ -115,7 +112,9 @@ impl HostEngine for Docker {
     async fn images(&self, times: bool) -> Result<Vec<HostImage>, EngineError> {
         let mut images = self.api.images(|_| true).await?;
         if self.facts.store == ImageStore::Containerd {
-            images.iter_mut().for_each(add_digests);
+            for HostImage { id, names, digests, .. } in &mut images {
+                add_digests(id, names, digests);
+            }
         }
         if times {
             self.api.add_times(&mut images).await?;
@@ -155,7 +154,13 @@ impl HostEngine for Docker {
     }
 
     async fn names(&self, image: &Digest) -> Result<Option<ImageNames>, EngineError> {
-        self.api.names(image).await
+        let names = self.api.names(image).await?;
+        Ok(names.map(|mut names| {
+            if self.facts.store == ImageStore::Containerd {
+                add_digests(image, &names.tags, &mut names.digests);
+            }
+            names
+        }))
     }
 
     async fn containers(&self) -> Result<Vec<HostContainer>, EngineError> {
