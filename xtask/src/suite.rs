@@ -12,6 +12,10 @@ use crate::process::{Failure, cargo, say, shown};
 /// Makes a real server or client that is missing a failure instead of a skipped test.
 const REQUIRE_REAL_PARTS: &str = "JETTISON_REAL_TESTS";
 
+/// Property tests draw the same worlds each time here, so that the gate says the same of the same code. `cargo test` draws new
+/// ones, and `PROPTEST_CASES` more of them (docs/testing.md).
+const SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "20131120");
+
 /// Installs what is missing, runs unit, integration and documentation tests, and prints a summary.
 pub(crate) fn install_and_run(root: &Path) -> Result<(), Failure> {
     let started = Instant::now();
@@ -37,8 +41,14 @@ fn run_tests(root: &Path, targets: &str, tally: &mut Tally) -> Result<bool, Fail
     let mut command = cargo(root);
     command
         .args(["test", "--workspace", "--no-fail-fast", targets])
-        .env(REQUIRE_REAL_PARTS, "1");
-    say(&format!("$ {REQUIRE_REAL_PARTS}=1 {}", shown(&command)));
+        .env(REQUIRE_REAL_PARTS, "1")
+        .env(SEED.0, SEED.1);
+    say(&format!(
+        "$ {REQUIRE_REAL_PARTS}=1 {}={} {}",
+        SEED.0,
+        SEED.1,
+        shown(&command)
+    ));
     let passed_on = &mut std::io::stdout();
     run_counted(&mut command, tally, passed_on).map_err(|source| Failure::NotStarted {
         command: shown(&command),

@@ -9,6 +9,9 @@ use super::tree::Node;
 use crate::host::{CacheSettings, DiskMarks, HostSettings};
 use crate::policy::read::{self as policy, optional};
 
+/// The longest time between two looks of one run, in seconds.
+const LONGEST_RECHECK: u64 = 24 * 60 * 60;
+
 /// The keys under `host`, each of which another file may replace by itself.
 const NAMED: [&str; 6] = [
     "host.policies",
@@ -44,7 +47,7 @@ pub(super) fn settings(
     let build_cache = optional(fields.get("build-cache"), |node| build_cache(reader, node));
     let recheck_after_seconds = fields
         .get("recheck-after-seconds")
-        .map_or(Some(default.recheck_after_seconds), |node| reader.count(node, 1));
+        .map_or(Some(default.recheck_after_seconds), |node| recheck(reader, node));
     Some(HostSettings {
         policies: policies?,
         keep_newest: keep_newest?,
@@ -55,6 +58,21 @@ pub(super) fn settings(
         recheck_after_seconds: recheck_after_seconds?,
         ..default
     })
+}
+
+/// Whoever runs waits for so long, and holds the engine's lock.
+fn recheck(reader: &mut Reader<'_, '_>, node: &Node) -> Option<u64> {
+    let seconds = reader.count(node, 1)?;
+    if seconds > LONGEST_RECHECK {
+        let hint = format!("write at most {LONGEST_RECHECK}, a day; the second look may also be that of a later run");
+        reader.error_with(
+            "too-long",
+            &node.span,
+            "nobody waits for so long between two looks",
+            hint,
+        );
+    }
+    (seconds <= LONGEST_RECHECK).then_some(seconds)
 }
 
 fn disk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<DiskMarks> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::HostError;
 use super::disk::disk_of;
-use super::engine::{EngineError, HostEngine};
+use super::engine::{EngineError, HostContainer, HostEngine};
 use super::ledger::{HostLedger, SeenImage};
 use crate::usage::{ComposeProject, report_compose};
 
@@ -57,7 +57,8 @@ pub async fn look(
         Err(error) => facts.gaps.push(gap("its images", &error)),
     }
     facts.usage.push(engine.usage(now).await);
-    facts.usage.extend(compose(engine, options, &mut facts.gaps, now).await);
+    let projects = compose(engine, options, &mut facts, now).await;
+    facts.usage.extend(projects);
     if options.with_build_cache {
         ask_for_cache(engine, &mut facts).await;
     }
@@ -77,9 +78,10 @@ fn gap(what: &str, error: &EngineError) -> Gap {
 async fn compose(
     engine: &dyn HostEngine,
     options: &LookOptions,
-    gaps: &mut Vec<Gap>,
+    facts: &mut HostFacts,
     now: Timestamp,
 ) -> Option<SourceReport> {
+    let (images, gaps) = (&facts.images, &mut facts.gaps);
     let containers = match engine.containers().await {
         Ok(containers) => containers,
         Err(error) => {
@@ -89,9 +91,20 @@ async fn compose(
     };
     let projects = containers
         .iter()
-        .filter_map(|container| ComposeProject::of(&container.labels));
+        .filter_map(|container| ComposeProject::of(&own_labels(container, images)));
     let projects: BTreeSet<ComposeProject> = projects.collect();
     report_compose(&options.compose, &options.base, &projects, now)
+}
+
+/// A container's labels without those that its image brought: whoever built that is not whoever runs Compose here.
+fn own_labels(container: &HostContainer, images: &[HostImage]) -> BTreeMap<String, String> {
+    let image = container
+        .image_id
+        .as_ref()
+        .and_then(|id| images.iter().find(|image| image.id == *id));
+    let own = |(name, value): &(&String, &String)| image.is_none_or(|image| image.labels.get(*name) != Some(value));
+    let labels = container.labels.iter().filter(own);
+    labels.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 async fn ask_for_cache(engine: &dyn HostEngine, facts: &mut HostFacts) {

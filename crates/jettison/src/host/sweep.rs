@@ -34,6 +34,9 @@ pub use report::{HostProgress, HostReport, Left};
 /// A decision that is older is made again before the next image goes.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// So many of the latest runs are looked through for one that was interrupted; each run looks.
+const SETTLED: usize = 20;
+
 /// These stores write digests to images that were built here, too.
 const UNPROVEN: &str = "this engine gives a digest to what was built here as well, so that only the registry can say whether \
                         it has it; --verify-pullable asks";
@@ -88,6 +91,7 @@ impl Sweep<'_> {
     pub async fn run(&self, stop: &watch::Receiver<bool>) -> Result<HostReport, HostError> {
         let started_at = (self.clock)();
         let _lock = HostLock::take(&self.engine.facts().await?.id, &self.engine.told()).await?;
+        self.settle().await?;
         let first = self.view().await?;
         let marks = self.mark(&first.plan).await?;
         if !self.has_work(&first.plan) {
@@ -110,6 +114,27 @@ impl Sweep<'_> {
         }
         report.ended_at = (self.clock)();
         Ok(report)
+    }
+
+    /// Ends runs that were interrupted: an image that one of them was taking and that is still there gets back the names that it
+    /// lost.
+    async fn settle(&self) -> Result<(), HostError> {
+        let engine = self.engine.facts().await?.id;
+        let runs = self.ledger.runs(&engine, SETTLED).await?.into_iter();
+        for run in runs.filter(|run| run.ended_at.is_none()) {
+            for removal in run.removals.iter().filter(|removal| removal.outcome.is_none()) {
+                let outcome = match self.engine.find(&removal.id.to_string()).await? {
+                    None => "removed".to_owned(),
+                    Some(id) => {
+                        let why = "kept: its run was interrupted".to_owned();
+                        removal::put_back(self.engine, (&id, &removal.names), why).await
+                    }
+                };
+                self.ledger.removed(run.id, &removal.id, &outcome).await?;
+            }
+            self.ledger.end_run(run.id, run.freed_bytes, (self.clock)()).await?;
+        }
+        Ok(())
     }
 
     async fn view(&self) -> Result<View, HostError> {

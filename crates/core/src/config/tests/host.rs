@@ -81,6 +81,7 @@ fn every_mistake_under_host_has_its_place() {
         ("host: { compose: a }", &["wrong-type 1:18"]),
         ("host: { compose: [5] }", &["wrong-type 1:19"]),
         ("host: { recheck-after-seconds: 0 }", &["bad-count 1:32"]),
+        ("host: { recheck-after-seconds: 86401 }", &["too-long 1:32"]),
         ("host: { policies: [] }", &["no-policies? 1:19"]),
         ("host: { policies: [ {} ] }", &["missing-key 1:21"]),
         ("host: { disk: {} }", &["missing-key 1:15", "missing-key 1:15"]),

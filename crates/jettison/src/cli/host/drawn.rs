@@ -119,7 +119,7 @@ fn going(plan: &HostPlan, console: &Console) -> String {
         0 => styled(style::HEADING, "nothing goes"),
         go => styled(
             style::GOES,
-            format!("{} go, {} at most", count(go, "image"), bytes(all)),
+            format!("{} {}, {} at most", count(go, "image"), verb(go, "go"), bytes(all)),
         ),
     };
     let rows: Vec<Vec<String>> = plan.go.iter().map(|image| going_row(image, plan.now)).collect();
@@ -129,6 +129,15 @@ fn going(plan: &HostPlan, console: &Console) -> String {
             "{heading}\n{}",
             shown(&["IMAGE", "SIZE", "LAST USED", "WHY"], rows, console)
         ),
+    }
+}
+
+/// `1 image goes`, `2 images go`.
+fn verb(number: u64, verb: &str) -> String {
+    match (number, verb) {
+        (1, "go") => "goes".to_owned(),
+        (1, verb) => format!("{verb}s"),
+        (_, verb) => verb.to_owned(),
     }
 }
 
@@ -145,7 +154,8 @@ fn going_row(image: &Departure, now: Timestamp) -> Vec<String> {
 fn staying(plan: &HostPlan, console: &Console) -> String {
     let all: u64 = plan.stay.iter().map(|stay| stay.bytes).sum();
     let stay = count(plan.stay.len() as u64, "image");
-    let heading = styled(style::STAYS, format!("{stay} stay, {} at most", bytes(all)));
+    let stays = verb(plan.stay.len() as u64, "stay");
+    let heading = styled(style::STAYS, format!("{stay} {stays}, {} at most", bytes(all)));
     if plan.stay.is_empty() {
         return String::new();
     }

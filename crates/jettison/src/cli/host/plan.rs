@@ -50,6 +50,9 @@ impl PlanCommand {
         console.json(&plan)?;
         console.say(drawn::plan(&plan, facts.disk.as_ref(), &console));
         warn_of_gaps(&plan, &context);
+        if self.reach.verifies(&plan.engine, &settings) && !plan.go.is_empty() {
+            console.note("registries are asked when images go, and what they do not have stays then: not by this plan");
+        }
         let changes = self.detailed_exit_code && !plan.go.is_empty();
         Ok(Exit::of_looking(changes, plan.gaps.is_empty()))
     }

@@ -86,6 +86,11 @@ impl Reach {
     pub(super) async fn engine(&self, context: &Context) -> Result<(Box<dyn HostEngine>, EngineFacts), Failure> {
         let engine = open(&self.source(), &context.base).await?;
         let facts = engine.facts().await?;
+        if self.host.is_none() && self.context.is_none() && std::env::var_os("DOCKER_HOST").is_some() {
+            context
+                .console
+                .note("DOCKER_HOST is not heeded, so that everybody means the same engine here: say --host");
+        }
         if self.trust_engine_times {
             context.console.warn(meaning(facts.store));
         }

@@ -124,8 +124,12 @@ fn summary(report: &HostReport) -> String {
         .disk_after
         .as_ref()
         .map(|disk| format!(", {} free now", bytes(disk.free_bytes)));
+    let full = match report.plan.pressure.is_some_and(|pressure| pressure.is_high) {
+        true => "; the disk was above its high mark",
+        false => "",
+    };
     format!(
-        "{} removed, {} stay{}{}",
+        "{} removed, {} stay{}{}{full}",
         count(report.removed.len() as u64, "image"),
         report.plan.stay.len(),
         freed.unwrap_or_default(),

@@ -123,7 +123,14 @@ impl DockerApi {
 
     pub(super) async fn remove(&self, name: &str) -> Result<Removed, EngineError> {
         let path = format!("images/{name}");
-        let never_forced = [("force", "false"), ("noprune", "true")];
+        // By its id goes the image itself: with it its nameless parents on which nothing else is built, as with `docker rmi`. The
+        // engine refuses those that are used or named.
+        let keeps_parents = if Digest::of_image_id(name).is_some() {
+            "false"
+        } else {
+            "true"
+        };
+        let never_forced = [("force", "false"), ("noprune", keeps_parents)];
         let removal = self
             .client
             .delete::<Option<Vec<Removal>>>(&path, &never_forced, LIST_BYTES);

@@ -62,7 +62,7 @@ pub trait HostEngine: fmt::Debug + Send + Sync {
     /// Gives an image a name with tag.
     async fn tag(&self, image: &Digest, name: &str) -> Result<(), EngineError>;
 
-    /// Takes one name off an image; the last one takes the image. Never forced, and parents stay.
+    /// Takes one name off an image; the last one takes the image, and so does its id, with its nameless parents. Never forced.
     async fn remove(&self, name: &str) -> Result<Removed, EngineError>;
 
     /// Lets the build cache shrink as the settings say. Returns the bytes that the engine says came free.

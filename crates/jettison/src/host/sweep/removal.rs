@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use jettison_core::host::Departure;
-use jettison_core::model::legible;
+use jettison_core::model::{Digest, legible};
 
 use crate::host::engine::{EngineError, HostContainer, HostEngine, ImageNames, Removed};
 use crate::host::look::meant;
@@ -75,7 +75,7 @@ pub(super) async fn take(engine: &dyn HostEngine, departure: &Departure) -> Outc
         Ok(Removed::Gone { image: false }) => {
             Outcome::Kept("other images are built on it; its names are gone".to_owned())
         }
-        Ok(Removed::Conflict(why)) => Outcome::Kept(put_back(engine, departure, why).await),
+        Ok(Removed::Conflict(why)) => Outcome::Kept(put_back(engine, (&departure.id, &departure.names), why).await),
         Err(error) => what_became_of(engine, departure, error).await,
     }
 }
@@ -140,18 +140,18 @@ async fn take_by_id(
 }
 
 /// Gives an image that stays its names back: a removal that fails halfway may have taken some, even the last one.
-async fn put_back(engine: &dyn HostEngine, departure: &Departure, why: String) -> String {
+pub(super) async fn put_back(engine: &dyn HostEngine, (id, names): (&Digest, &[String]), why: String) -> String {
     let mut why = why;
-    for name in &departure.names {
+    for name in names {
         // One that is another image's meanwhile is left alone.
         if !matches!(engine.find(name).await, Ok(None)) {
             continue;
         }
-        let Err(error) = engine.tag(&departure.id, name).await else {
+        let Err(error) = engine.tag(id, name).await else {
             continue;
         };
         // On a full disk an engine may do it, and say that it did not.
-        if !matches!(engine.find(name).await, Ok(Some(id)) if id == departure.id) {
+        if !matches!(engine.find(name).await, Ok(Some(found)) if found == *id) {
             why = format!("{why}; its name {} could not be put back: {error}", legible(name));
         }
     }
@@ -162,7 +162,7 @@ async fn put_back(engine: &dyn HostEngine, departure: &Departure, why: String) -
 async fn what_became_of(engine: &dyn HostEngine, departure: &Departure, error: EngineError) -> Outcome {
     match engine.find(&departure.id.to_string()).await {
         Ok(None) => Outcome::Removed,
-        Ok(Some(_)) => Outcome::Failed(put_back(engine, departure, error.to_string()).await),
+        Ok(Some(_)) => Outcome::Failed(put_back(engine, (&departure.id, &departure.names), error.to_string()).await),
         Err(_) => Outcome::Lost(error.to_string()),
     }
 }

@@ -483,7 +483,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let image = (0..4_u8, names, prop::bool::weighted(0.2));
     let images = proptest::collection::vec(image, 0..4);
     let one = prop_oneof![
-        (0..90_i64, images).prop_map(|(after, images)| Move::Look(after, images)),
+        // Two looks of the same moment cannot be told apart.
+        (1..90_i64, images).prop_map(|(after, images)| Move::Look(after, images)),
         (0..90_i64, 0..4_u8, 0..200_i64).prop_map(|(after, image, ago)| Move::Use(after, image, ago)),
     ];
     proptest::collection::vec(one, 1..14)

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use jettison_core::model::{SourceReport, legible};
 use jiff::Timestamp;
 
-use super::project::Found;
+use super::project::{Found, built};
 use super::{Environment, folder, read_whole};
 use crate::usage::file;
-use crate::usage::said::Said;
+use crate::usage::said::{Said, understood};
 
 /// A host has no more projects than that.
 const MOST_PROJECTS: usize = 1_000;
@@ -51,15 +51,32 @@ impl ComposeProject {
         }
     }
 
-    fn read(&self, found: &mut Found, said: &mut Said) {
+    /// Whoever writes labels may name any file of this machine, so that of what cannot be understood nothing is shown.
+    fn read(&self, now: Timestamp, said: &mut Said) {
         if self.files.is_empty() {
             self.cannot_be_read("its containers do not say from which files it was made", said);
         }
+        let (mut own, mut found) = (Said::new(now, &BTreeSet::new()), Found::default());
         for path in &self.files {
             match file::contents(path, file::LARGEST_BYTES) {
-                Ok(text) => read_whole(path, &text, self.environment(), found, said),
+                Ok(text) => {
+                    read_whole(path, &text, self.environment(), &mut found, &mut own);
+                    say_built(&text, &self.name, path, &mut own);
+                }
                 Err(why) => self.cannot_be_read(&format!("{}: {}", file::name(path), legible(&why)), said),
             }
+        }
+        found.finish(&mut own);
+        let (references, gaps) = own.finish(true);
+        references.into_iter().for_each(|reference| said.refers(reference));
+        if !gaps.is_empty() {
+            let files: Vec<String> = self.files.iter().map(|path| file::name(path)).collect();
+            let why = format!(
+                "{} cannot be understood as a whole; `docker compose --project-name {} config` says where",
+                files.join(", "),
+                legible(&self.name)
+            );
+            self.cannot_be_read(&why, said);
         }
     }
 
@@ -79,6 +96,18 @@ impl ComposeProject {
     }
 }
 
+/// What a project builds is used under the names that Compose gives it: those of its `tags`, else `project-service`, or
+/// `project_service` by the first Compose (Compose specification, "build"; docker/compose, "separator").
+fn say_built(text: &str, project: &str, path: &Path, said: &mut Said) {
+    for (service, tags) in built(text) {
+        let used_by = format!("Compose service {} in {}", legible(&service), file::name(path));
+        let usual = ["-", "_"].map(|separator| format!("{project}{separator}{service}:latest"));
+        for name in tags.iter().chain(&usual).filter(|name| understood(name).is_ok()) {
+            said.uses(name, None, &used_by);
+        }
+    }
+}
+
 /// Whose images Compose projects name: the files that `patterns` fit, relative to `base`, and those of `projects`. `None`
 /// where there is neither.
 pub(crate) fn report(
@@ -94,7 +123,13 @@ pub(crate) fn report(
     let mut listed = BTreeSet::new();
     file::for_each(patterns, base, &mut said, |path, said| {
         match file::contents(path, file::LARGEST_BYTES) {
-            Ok(text) => super::read_listed(path, &text, &mut found, said),
+            Ok(text) => {
+                super::read_listed(path, &text, &mut found, said);
+                let folder = folder(path)
+                    .file_name()
+                    .map(|name| name.to_string_lossy().to_lowercase());
+                say_built(&text, &folder.unwrap_or_default(), path, said);
+            }
             Err(why) => said.gap(format!("{}: {}", file::name(path), legible(&why))),
         }
         listed.insert(path.to_owned());
@@ -104,7 +139,7 @@ pub(crate) fn report(
     }
     let covered = |project: &ComposeProject| listed.iter().any(|path| project.is_in(path));
     for project in projects.iter().take(MOST_PROJECTS).filter(|project| !covered(project)) {
-        project.read(&mut found, &mut said);
+        project.read(now, &mut said);
     }
     found.finish(&mut said);
     Some(crate::usage::of_this_host("compose", "compose", said))
@@ -179,6 +214,46 @@ mod tests {
         }
         let (_, gaps) = told("compose.yaml", "gone.env", &[]);
         assert_eq!(gaps.len(), 1, "{gaps:?}");
+    }
+
+    #[test]
+    fn what_a_project_builds_is_in_use_by_its_usual_names_and_its_tags() {
+        let home = tempfile::tempdir().unwrap();
+        let text = "services: { web: { build: . }, job: { build: { context: ., tags: [r.io/job:v3] } }, db: { image: r.io/db:1 } }";
+        std::fs::write(home.path().join("compose.yaml"), text).unwrap();
+        let project = ComposeProject::of(&labels("shop", home.path(), "compose.yaml", "")).unwrap();
+        let told = report(&[], home.path(), &BTreeSet::from([project]), Timestamp::UNIX_EPOCH).unwrap();
+        let images: BTreeSet<&str> = told
+            .references
+            .iter()
+            .map(|reference| reference.image.as_str())
+            .collect();
+        let expected = [
+            "r.io/db:1",
+            "r.io/job:v3",
+            "shop-job:latest",
+            "shop-web:latest",
+            "shop_job:latest",
+            "shop_web:latest",
+        ];
+        assert_eq!(images, BTreeSet::from(expected));
+        assert!(told.gaps.is_empty(), "{:?}", told.gaps);
+    }
+
+    #[test]
+    fn nothing_of_a_file_that_is_none_is_shown() {
+        let home = tempfile::tempdir().unwrap();
+        for secret in [
+            "root:$6$salt$HASH:20228:0:99999:7:::",
+            "services: { a: { image: \"Hunter2 secret!\" } }",
+        ] {
+            std::fs::write(home.path().join("shadow"), secret).unwrap();
+            let project = ComposeProject::of(&labels("shop", home.path(), "shadow", "")).unwrap();
+            let told = report(&[], home.path(), &BTreeSet::from([project]), Timestamp::UNIX_EPOCH).unwrap();
+            let said: Vec<String> = told.gaps.iter().map(ToString::to_string).collect();
+            assert!(said.len() == 1 && said[0].contains("Compose project shop"), "{said:?}");
+            assert!(!said[0].contains("HASH") && !said[0].contains("Hunter2"), "{said:?}");
+        }
     }
 
     #[test]

@@ -108,6 +108,22 @@ impl Found {
     }
 }
 
+/// The services that a project builds itself, with the names that they are to have besides the usual one. A name with a variable in it
+/// is left out.
+pub(super) fn built(text: &str) -> Vec<(String, Vec<String>)> {
+    let services = parsed(text)
+        .ok()
+        .and_then(|project| project.services)
+        .unwrap_or_default();
+    let built = services.into_iter().filter_map(|(name, service)| {
+        let service = service.unwrap_or_default();
+        let build = service.build.filter(|_| service.image.is_none())?;
+        let tags = build["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        Some((name, tags.filter(|tag| !tag.contains('$')).map(str::to_owned).collect()))
+    });
+    built.collect()
+}
+
 fn parsed(text: &str) -> Result<Project, String> {
     let told = |error: serde_saphyr::Error| {
         let told = error.render_with_formatter(&UserMessageFormatter);
