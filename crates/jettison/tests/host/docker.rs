@@ -242,6 +242,29 @@ async fn freed_bytes_are_what_the_layers_lost_and_not_the_sum_of_the_images() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_built_here_goes_with_its_nameless_parents() {
+    if !real_engines_ready() {
+        return;
+    }
+    let (mut ground, dockerd) = (Ground::new().await, Dockerd::start());
+    let engine = calm(ContainerEngine::Docker, &dockerd.host()).await;
+    ground.settings.local_images = true;
+    let folder = ground.home.path().join("built");
+    let text = "FROM scratch\nCOPY one /\nCOPY two /\nLABEL a=b\nLABEL c=d\n";
+    ground.write("built/Dockerfile", text);
+    for content in ["one", "two"] {
+        ground.write(&format!("built/{content}"), &content.repeat(50_000));
+    }
+    dockerd.docker(&format!("build --quiet --tag built:v1 {}", folder.display()));
+    assert_eq!(dockerd.docker("images --all --quiet").lines().count(), 4);
+    ground.look(&engine, 0).await;
+    let report = ground.prune(&engine, 8).await;
+    assert_eq!(taken(&report), ["built:v1"], "{report:?}");
+    assert_eq!(dockerd.docker("images --all --quiet"), "", "a parent is left");
+    assert_eq!(report.freed_bytes, Some(300_000), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_build_cache_shrinks_by_its_last_use_and_its_size() {
     if !real_engines_ready() {
         return;

@@ -269,3 +269,34 @@ async fn a_run_may_end_at_any_call_and_the_next_one_does_the_rest() {
     }
     assert!(ends > 20, "{ends}");
 }
+
+#[tokio::test]
+async fn an_image_that_a_killed_run_had_begun_to_take_gets_its_names_back_where_somebody_uses_it_by_now() {
+    let mut halves = 0;
+    for calls in 0.. {
+        let (sweeping, engine) = (Sweeping::new().await, Fake::new(&["b:1 b:2 b:3"]));
+        sweeping.look(&engine, 0).await;
+        engine.silent_after.store(calls, Ordering::SeqCst);
+        let killed = tokio::select! {
+            _ = sweeping.prune(&engine, 8) => false,
+            () = engine.is_silent.notified() => true,
+        };
+        engine.silent_after.store(usize::MAX, Ordering::SeqCst);
+        let left = engine.names();
+        if !left.is_empty() {
+            halves += usize::from(left.len() < 3);
+            engine.run(&left[0]);
+            let report = sweeping.prune(&engine, 8).await;
+            assert!(report.removed.is_empty(), "after {calls} calls: {report:?}");
+            assert_eq!(
+                engine.names(),
+                ["b:1", "b:2", "b:3"],
+                "after {calls} calls, when {left:?} were left"
+            );
+        }
+        if !killed {
+            break;
+        }
+    }
+    assert!(halves > 0, "no run ended between two names");
+}
