@@ -185,3 +185,30 @@ pub(super) fn meant(name: &str) -> Option<String> {
         (None, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn labels_that_the_image_brought_are_not_the_containers_own() {
+        let id = Digest::of(b"image");
+        let image: HostImage =
+            serde_json::from_value(json!({"id": id, "bytes": 0, "labels": {"brought": "x", "other": "y"}})).unwrap();
+        let labels = [("brought", "x"), ("other", "set here"), ("own", "z")];
+        let container = HostContainer {
+            told: String::new(),
+            image_id: Some(id),
+            images: Vec::new(),
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        let names = |labels: BTreeMap<String, String>| labels.into_keys().collect::<Vec<_>>();
+        assert_eq!(
+            names(own_labels(&container, std::slice::from_ref(&image))),
+            ["other", "own"]
+        );
+        assert_eq!(names(own_labels(&container, &[])), ["brought", "other", "own"]);
+    }
+}
