@@ -24,7 +24,7 @@ mod tests;
 mod texts;
 mod uses;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -38,7 +38,7 @@ pub use standard::{STANDARD_YAML, standard};
 use uses::Uses;
 
 use crate::config::ProtectPattern;
-use crate::model::Gap;
+use crate::model::{Digest, Gap};
 use crate::reason::Ruling;
 
 /// What shall become of every image.
@@ -76,6 +76,17 @@ pub fn decide(facts: &HostFacts, settings: &HostSettings, protect: &[ProtectPatt
         gaps,
         ..sorted.into_plan(facts, pressure, now)
     }
+}
+
+/// Who uses each image at this moment, one of them for each image that somebody uses: by the reading that decisions rest on.
+pub fn users(facts: &HostFacts) -> BTreeMap<Digest, String> {
+    let uses = Uses::of(facts);
+    let images = images::read(facts, false, facts.taken_at);
+    let used = images.iter().filter_map(|image| {
+        let user = uses.of_image(image).pop_first()?;
+        Some((image.facts.id.clone(), user.to_owned()))
+    });
+    used.collect()
 }
 
 /// All that keeps images from going: what could not be read, by whoever looked.

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use jettison_core::host::{HostFacts, HostImage};
-use jettison_core::model::{Digest, Gap, ImageReference, Schema, SourceReport};
+use jettison_core::host::{HostFacts, HostImage, users};
+use jettison_core::model::{Gap, Schema, SourceReport};
 use jiff::Timestamp;
 
 use super::HostError;
@@ -120,11 +120,11 @@ async fn ask_for_cache(engine: &dyn HostEngine, facts: &mut HostFacts) {
 
 /// Notes what was seen, and adds what is known from before.
 async fn remember(facts: &mut HostFacts, ledger: &dyn HostLedger, now: Timestamp) -> Result<(), HostError> {
-    let users = Users::of(&facts.usage);
+    let mut used = users(facts);
     let seen = facts.images.iter().map(|image| SeenImage {
         id: image.id.clone(),
         names: image.names.clone(),
-        used_by: users.of_image(image),
+        used_by: used.remove(&image.id),
     });
     let seen: Vec<SeenImage> = seen.collect();
     let known = ledger.observe(&facts.engine.id, &seen, now).await?;
@@ -139,55 +139,9 @@ async fn remember(facts: &mut HostFacts, ledger: &dyn HostLedger, now: Timestamp
     Ok(())
 }
 
-/// Who uses images at this moment, by what they are called.
-struct Users<'u> {
-    by_digest: BTreeMap<&'u Digest, &'u str>,
-    /// Registry, repository and tag, as they are meant.
-    by_name: BTreeMap<String, &'u str>,
-}
-
-impl<'u> Users<'u> {
-    fn of(usage: &'u [SourceReport]) -> Self {
-        let (mut by_digest, mut by_name) = (BTreeMap::new(), BTreeMap::new());
-        let references = usage.iter().flat_map(|source| &source.references);
-        for reference in references.filter(|reference| reference.last_seen_at.is_none()) {
-            let used_by = reference.used_by.as_str();
-            if let Some(digest) = &reference.digest {
-                by_digest.entry(digest).or_insert(used_by);
-            }
-            if let Some(name) = meant(&reference.image) {
-                by_name.entry(name).or_insert(used_by);
-            }
-        }
-        Self { by_digest, by_name }
-    }
-
-    fn of_image(&self, image: &HostImage) -> Option<String> {
-        let digests = image
-            .digests
-            .iter()
-            .filter_map(|name| name.rsplit_once('@')?.1.parse().ok());
-        let mut digests = std::iter::once(image.id.clone()).chain(digests);
-        let by_digest = digests.find_map(|digest| self.by_digest.get(&digest));
-        let mut names = image.names.iter().chain(&image.digests).filter_map(|name| meant(name));
-        let found = by_digest.or_else(|| names.find_map(|name| self.by_name.get(&name)));
-        found.map(|&used_by| used_by.to_owned())
-    }
-}
-
-/// The image that a name stands for, however short it is written.
-pub(super) fn meant(name: &str) -> Option<String> {
-    let name: ImageReference = name.parse().ok()?;
-    let place = format!("{}/{}", name.registry, name.repository);
-    match (name.effective_tag(), &name.digest) {
-        (Some(tag), _) => Some(format!("{place}:{tag}")),
-        (None, Some(digest)) => Some(format!("{place}@{digest}")),
-        (None, None) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jettison_core::model::Digest;
     use serde_json::json;
 
     use super::*;

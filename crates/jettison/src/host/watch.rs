@@ -26,7 +26,6 @@ use super::engine::HostEngine;
 use super::ledger::HostLedger;
 use crate::output::text::with_causes;
 use noted::Noted;
-pub use sweeping::SweepRound;
 
 /// Uses are written so long after the first one that is not: whatever happens at once is written at once.
 const WRITE_AFTER: Duration = Duration::from_secs(5);

@@ -74,7 +74,14 @@ fn short_names_are_those_of_docker_hub() {
         facts.images[0].names = names.iter().map(|name| (*name).to_owned()).collect();
         facts.usage = vec![source(vec![reference(used, None)])];
         facts.engine.store = store;
-        decided(&facts, &bare())[0].starts_with("1 stays: in use")
+        let is_held = decided(&facts, &bare())[0].starts_with("1 stays: in use");
+        // What the ledger is told is what decides.
+        assert_eq!(
+            crate::host::users(&facts).contains_key(&digest(1)),
+            is_held,
+            "{names:?} {used}"
+        );
+        is_held
     };
     let docker = ImageStore::GraphDriver;
     for (name, used) in [

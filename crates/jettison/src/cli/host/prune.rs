@@ -55,9 +55,11 @@ impl Prune {
         let settings = self.reach.settings(&context);
         let store = context.store_of_server().await?;
         let (engine, _) = self.reach.engine(&context).await?;
-        if !self.yes && !self.agreed(engine.as_ref(), &settings, &context, &store).await? {
+        if !self.yes
+            && let Some(exit) = self.declined(engine.as_ref(), &settings, &context, &store).await?
+        {
             store.close().await;
-            return Ok(Exit::Done);
+            return Ok(exit);
         }
         let report = self.sweep(engine.as_ref(), &settings, &context, &store).await;
         store.close().await;
@@ -68,14 +70,14 @@ impl Prune {
         Ok(ended(&report))
     }
 
-    /// Shows what would go, and asks.
-    async fn agreed(
+    /// Shows what would go, and asks; how it ends if nothing is to be done.
+    async fn declined(
         &self,
         engine: &dyn HostEngine,
         settings: &HostSettings,
         context: &Context,
         store: &Store,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<Exit>, Failure> {
         let now = Timestamp::now();
         let facts = look(engine, store, &self.reach.options(context, settings), now).await?;
         let plan = decide(&facts, settings, &context.config.protect, now);
@@ -84,14 +86,14 @@ impl Prune {
             .say(drawn::plan(&plan, facts.disk.as_ref(), &context.console));
         warn_of_gaps(&plan, context);
         if plan.go.is_empty() && plan.build_cache.go.is_empty() {
-            return Ok(false);
+            return Ok(Some(Exit::of_looking(false, plan.gaps.is_empty())));
         }
         let question = format!("Remove {}?", count(plan.go.len() as u64, "image"));
-        let agreed = confirm(&question, false)?;
-        if !agreed {
-            context.console.say("nothing was done");
+        if confirm(&question, false)? {
+            return Ok(None);
         }
-        Ok(agreed)
+        context.console.say("nothing was done");
+        Ok(Some(Exit::Done))
     }
 
     async fn sweep(
@@ -126,7 +128,14 @@ impl Prune {
             ended = &mut sweeping => ended,
             _ = signalled() => {
                 let _ = stop.send(true);
-                sweeping.await
+                tokio::select! {
+                    biased;
+                    ended = &mut sweeping => ended,
+                    exit = signalled() => {
+                        let text = "ended in the middle of an image; the next run finishes or puts back what it had begun";
+                        return Err(Failure::new(exit, text));
+                    }
+                }
             }
         };
         progress.end();

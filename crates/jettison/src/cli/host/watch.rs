@@ -15,8 +15,8 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
 use crate::host::pullable::AskRegistries;
-use crate::host::sweep::HostReport;
-use crate::host::watch::{Listener, SweepRound, Watch};
+use crate::host::sweep::{HostReport, Sweep};
+use crate::host::watch::{Listener, Watch};
 use crate::output::Console;
 use crate::output::text::{bytes, count};
 
@@ -55,13 +55,15 @@ impl WatchCommand {
         let (engine, facts) = self.reach.engine(&context).await?;
         let connect = |host: &RegistryHost| context.connection(host, &Access::default(), None);
         let registries = AskRegistries::new(&connect);
-        let round = SweepRound {
+        let round = Sweep {
             engine: engine.as_ref(),
             ledger: &store,
             settings: &settings,
             protect: &context.config.protect,
             options: self.reach.options(&context, &settings),
             verify: self.reach.verifies(&facts, &settings).then_some(&registries as _),
+            clock: &Timestamp::now,
+            progress: &|_| (),
         };
         let log = Log(context.console);
         log.said(&format!("watching {}", engine.told()));

@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 
 use jettison_core::host::Departure;
-use jettison_core::model::{Digest, legible};
+use jettison_core::model::{Digest, ImageReference, legible};
 
 use crate::host::engine::{EngineError, HostContainer, HostEngine, ImageNames, Removed};
-use crate::host::look::meant;
 
 /// How it ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +65,17 @@ fn uses(container: &HostContainer, departure: &Departure) -> bool {
         || container.images.iter().any(|image| {
             image.parse().is_ok_and(|id| departure.id == id) || meant(image).is_some_and(|image| names.contains(&image))
         })
+}
+
+/// The image that a name stands for, however short it is written.
+fn meant(name: &str) -> Option<String> {
+    let name: ImageReference = name.parse().ok()?;
+    let place = format!("{}/{}", name.registry, name.repository);
+    match (name.effective_tag(), &name.digest) {
+        (Some(tag), _) => Some(format!("{place}:{tag}")),
+        (None, Some(digest)) => Some(format!("{place}@{digest}")),
+        (None, None) => None,
+    }
 }
 
 /// Takes an image.
